@@ -1,0 +1,39 @@
+"""mlplab: which fully-connected network should I use on this data, and how sure are we?"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+#: Where each public name lives. They are imported when they are first used: `mlplab --help` needs none of them.
+_HOMES = {
+    "Callback": "mlplab.training.callbacks",
+    "NeuralNetworkClassifier": "mlplab.classifier",
+    "gradient_check": "mlplab.classifier",
+    "load_dataset": "mlplab.data",
+    "load_model": "mlplab.modelfile",
+    "load_suite": "mlplab.lab",
+    "plot_confusion_matrix": "mlplab.report",
+    "plot_learning_curves": "mlplab.report",
+    "run_suite": "mlplab.lab",
+    "save_model": "mlplab.modelfile",
+}
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from mlplab.classifier import NeuralNetworkClassifier, gradient_check
+    from mlplab.data import load_dataset
+    from mlplab.lab import load_suite, run_suite
+    from mlplab.modelfile import load_model, save_model
+    from mlplab.report import plot_confusion_matrix, plot_learning_curves
+    from mlplab.training.callbacks import Callback
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'mlplab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,392 @@
+"""The estimator: scikit-learn's face on the network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DataError, DivergenceError
+from mlplab.nn.gradcheck import GradientCheck, check_gradients
+from mlplab.nn.network import Network, Workspace
+from mlplab.randomness import SPLIT, generator
+from mlplab.training.batches import Rows
+from mlplab.training.build import build_loss, build_network, build_trainer, class_targets
+from mlplab.training.history import History
+from mlplab.training.progress import FitDisplay
+from mlplab.training.settings import SETTINGS, Settings, check_settings
+from mlplab.training.stopping import Patience
+from mlplab.training.trainer import EVALUATION_BATCH, Trainer
+
+
+class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
+    """Classify with a fully-connected network, written from scratch.
+
+    It takes scikit-learn's `MLPClassifier` parameters with their names, defaults and meanings, and more.
+
+    Parameters:
+        hidden_layer_sizes: units of each hidden layer; ``()`` is a linear softmax.
+        activation: of the hidden layers: "identity", "sigmoid" (the same as "logistic"), "tanh", "relu", or an object
+            of your own (`mlplab.nn.activations.Activation`).
+        solver: "sgd" or "adam".
+        alpha: adds ½·alpha·‖W‖²/B to the mean loss of a batch of B rows (scikit-learn's L2).
+        batch_size: rows of a batch; "auto" is min(200, rows).
+        learning_rate_init: the learning rate.
+        max_iter: epochs at most.
+        shuffle: whether every epoch sees the rows in a new order.
+        random_state: None, a whole number, or a numpy RandomState or Generator.
+        tol: stop when `n_iter_no_change` epochs in a row have not bettered the objective (with `early_stopping`, the
+            validation accuracy) by tol. None never stops before `max_iter`.
+        verbose: whether to show every epoch on standard error.
+        momentum, nesterovs_momentum: of solver "sgd"; 0 is plain gradient descent.
+        early_stopping: whether to watch the validation accuracy, on `X_val` where `fit` is given it, else on a
+            stratified `validation_fraction` of the rows; the best epoch's weights are kept.
+        validation_fraction: see `early_stopping`.
+        beta_1, beta_2, epsilon: of solver "adam".
+        n_iter_no_change: see `tol`.
+        initializer: "glorot_normal" ("xavier_normal"), "glorot_uniform" ("xavier_uniform"), "he_normal", "he_uniform",
+            a function of your own (`mlplab.nn.initializers.Initializer`), or "auto": He for "relu", else Glorot, normal.
+        fit_intercept: whether layers have biases.
+        weight_decay: adds ½·weight_decay·‖W‖² to the mean loss of a batch: alpha = weight_decay·B.
+        loss: "cross_entropy" or an object of your own (`mlplab.nn.losses.Loss`).
+        input_scale: X is multiplied by it on its way into the network, in `fit` and in predictions. With 1/255, images
+            can stay uint8.
+        callbacks: `mlplab.Callback` objects.
+        dtype: "float32" or "float64"; None computes in float32 unless X is float64.
+
+    Attributes:
+        classes_: the labels, sorted.
+        coefs_, intercepts_: W (I, O) and b (O,) of every layer: views of the parameters.
+        loss_curve_: the objective (mean loss plus penalty, nats) of every epoch; loss_: the last, best_loss_: the
+            lowest (None with `early_stopping`).
+        validation_loss_curve_: mean nats per validation row after every epoch, or None.
+        validation_scores_, best_validation_score_: the validation accuracies with `early_stopping`, else None.
+        history_: a `History`: loss and accuracy of training and validation, and seconds, of every epoch.
+        n_iter_: epochs made. t_: rows learnt from.
+        n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_: as in scikit-learn.
+        n_training_rows_: rows learnt from in each epoch.
+    """
+
+    _network: Network
+    history_: History
+
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        X_val: npt.ArrayLike | None = None,
+        y_val: npt.ArrayLike | None = None,
+        coef_init: Sequence[Array] | None = None,
+        intercept_init: Sequence[Array] | None = None,
+    ) -> NeuralNetworkClassifier:
+        """Train a new network.
+
+        Args:
+            X: (rows, features), numbers. y: (rows,), labels of any kind.
+            sample_weight: (rows,), how much each row counts.
+            X_val, y_val: rows to measure on after every epoch; nothing is learnt from them, unless `early_stopping`
+                chooses the epoch by them.
+            coef_init, intercept_init: start weights (I, O) and biases (O,) of every layer.
+
+        Raises:
+            SettingError: for a parameter that is not allowed.
+            DataError, ValueError: for data that cannot be used.
+            DivergenceError: when the loss stops being finite; `history_` keeps the epochs before.
+        """
+        check_settings({name: getattr(self, name) for name in SETTINGS})
+        X, y = validate_data(self, X, y, dtype="numeric")
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise DataError(f"y must hold at least two classes; it holds one class only, {self.classes_[0]!r}")
+        dtype = np.dtype(self.dtype or (np.float64 if X.dtype == np.float64 else np.float32))
+        X = _computable(X, dtype)
+        weights = None if sample_weight is None else _check_sample_weight(
+            sample_weight, X, dtype=dtype, ensure_non_negative=True
+        )
+        seed = _seed(self.random_state)
+
+        training = Rows(X, codes, self.input_scale, weights)
+        validation = self._validation_rows(X_val, y_val, dtype)
+        if self.early_stopping and validation is None:
+            training, validation = _split(training, self.validation_fraction, seed)
+        self.n_training_rows_ = len(training)
+
+        self._build(NumpyEngine(dtype), seed, coef_init, intercept_init)
+        trainer = build_trainer(
+            [self], self._network, self._loss, len(self.classes_), training, validation, [seed]
+        )
+        self._train(trainer)
+        return self
+
+    def restore(
+        self,
+        *,
+        classes: Array,
+        coefs: Sequence[Array],
+        intercepts: Sequence[Array] | None,
+        history: History,
+        n_training_rows: int,
+        feature_names: Sequence[str] | None,
+    ) -> None:
+        """Put this estimator into the state that a fit had left: what `load_model` read from a file.
+
+        Raises:
+            DataError: for weights that do not fit the settings.
+        """
+        self.classes_, self.history_, self.n_training_rows_ = classes, history, n_training_rows
+        self.n_features_in_ = len(coefs[0])
+        if feature_names is not None:
+            self.feature_names_in_ = np.array(feature_names, dtype=object)
+        self._build(NumpyEngine(coefs[0].dtype), 0, coefs, intercepts)
+
+    def _build(
+        self, engine: NumpyEngine, seed: int, coef_init: Sequence[Array] | None, intercept_init: Sequence[Array] | None
+    ) -> None:
+        """Make the network, its weights the given ones or drawn with the seed."""
+        self._loss = build_loss(self, len(self.classes_))
+        self._network = build_network(self, self.n_features_in_, len(self.classes_), engine, [seed])
+        _set_start("coef_init", coef_init, self.coefs_)
+        _set_start("intercept_init", intercept_init, self.intercepts_ if self.fit_intercept else [])
+        self.n_layers_, self.n_outputs_ = len(self._network.sizes), self._network.sizes[-1]
+        self.out_activation_ = self._loss.out_activation
+
+    def _validation_rows(self, X_val: Any, y_val: Any, dtype: np.dtype[Any]) -> Rows | None:
+        if X_val is None and y_val is None:
+            return None
+        if X_val is None or y_val is None:
+            raise DataError("X_val and y_val belong together; only one of them was given")
+        X_val, y_val = validate_data(self, X_val, y_val, reset=False, dtype="numeric")
+        codes = np.searchsorted(self.classes_, y_val).clip(max=len(self.classes_) - 1)
+        unknown = y_val[self.classes_[codes] != y_val]
+        if len(unknown):
+            raise DataError(f"y_val holds the label {unknown[0]!r}, which is not in y")
+        return Rows(_computable(X_val, dtype), codes, self.input_scale)
+
+    def _train(self, trainer: Trainer) -> None:
+        patience = Patience(-np.inf if self.tol is None else self.tol, self.n_iter_no_change)
+        best_theta = None
+        self.history_ = trainer.histories[0]
+        callbacks = [*self.callbacks, *([FitDisplay()] if self.verbose else [])]
+
+        def on_epoch_end() -> bool:
+            nonlocal best_theta
+            epoch = self.history_.epochs[-1]
+            if patience.update(-epoch.val_accuracy if self.early_stopping else epoch.objective):
+                best_theta = self._network.theta.flat.copy() if self.early_stopping else None
+            # every callback is told, whatever the ones before it answer
+            stops = [callback.on_epoch_end(self, epoch) for callback in callbacks]
+            return patience.exhausted or any(stops)
+
+        for callback in callbacks:
+            callback.on_fit_begin(self)
+        try:
+            trainer.run(self.max_iter, on_epoch_end)
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=3)
+        finally:
+            for callback in callbacks:
+                callback.on_fit_end(self)
+        self._after_training(patience, best_theta)
+
+    def _after_training(self, patience: Patience, best_theta: Array | None) -> None:
+        if self.history_.diverged_in:
+            raise DivergenceError(
+                f"the loss stopped being finite in epoch {self.history_.diverged_in}: "
+                f"lower learning_rate_init={self.learning_rate_init:g} or scale the features"
+            )
+        if self.tol is not None and not patience.exhausted and self.n_iter_ == self.max_iter:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                "converged yet.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        if best_theta is not None:
+            self._network.theta.flat[...] = best_theta
+
+    def predict_proba(self, X: npt.ArrayLike) -> Array:
+        """Return the probability of each class, (rows, classes) in the order of `classes_`."""
+        X = self._check(X)
+        probabilities = np.concatenate([self._probabilities(chunk) for chunk in _chunks(X)])
+        return probabilities if probabilities.shape[1] > 1 else np.hstack([1 - probabilities, probabilities])
+
+    def predict_log_proba(self, X: npt.ArrayLike) -> Array:
+        """Return the logarithm of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            logarithms: Array = np.log(self.predict_proba(X))
+        return logarithms
+
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """Return the most probable label of every row, (rows,)."""
+        X, xp = self._check(X), self._network.engine.xp
+        decided = [self._loss.decide(xp, self._logits(chunk))[0] for chunk in _chunks(X)]
+        labels: Array = self.classes_[np.concatenate(decided)]
+        return labels
+
+    def _check(self, X: npt.ArrayLike) -> Array:
+        check_is_fitted(self)
+        return _computable(validate_data(self, X, reset=False, dtype="numeric"), self._network.engine.dtype)
+
+    def _logits(self, X: Array) -> Array:
+        engine = self._network.engine
+        batch = engine.empty(1, *X.shape)
+        engine.gather(X, np.arange(len(X))[None], batch, self.input_scale)
+        with engine.quiet():
+            return self._network.forward(batch, Workspace(self._network, len(X)))
+
+    def _probabilities(self, X: Array) -> Array:
+        z = self._logits(X)
+        self._loss.probabilities(self._network.engine.xp, z)
+        return z[0]
+
+    @property
+    def n_iter_(self) -> int:
+        """Epochs made."""
+        return len(self.history_)
+
+    @property
+    def t_(self) -> int:
+        """Rows learnt from, each as often as it was."""
+        return self.n_iter_ * self.n_training_rows_
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """The objective of every epoch."""
+        return self.history_["objective"]
+
+    @property
+    def loss_(self) -> float:
+        """The objective of the last epoch."""
+        return self.loss_curve_[-1]
+
+    @property
+    def best_loss_(self) -> float | None:
+        """The lowest objective; None with `early_stopping`."""
+        return None if self.early_stopping else min(self.loss_curve_)
+
+    @property
+    def validation_loss_curve_(self) -> list[float] | None:
+        """Mean nats per validation row after every epoch; None where there were none."""
+        curve = self.history_["val_loss"]
+        return None if np.isnan(curve).any() else curve
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        """The validation accuracy after every epoch with `early_stopping`, else None."""
+        return self.history_["val_accuracy"] if self.early_stopping else None
+
+    @property
+    def best_validation_score_(self) -> float | None:
+        """The best of `validation_scores_`, or None."""
+        return max(self.history_["val_accuracy"]) if self.early_stopping else None
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """W (I, O) of every layer: views of the parameters."""
+        return [W[0] for W in self._fitted_network().theta.weights]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """b (O,) of every layer: views of the parameters; zeros where there are none."""
+        network = self._fitted_network()
+        if network.theta.biases:
+            return [b[0, 0] for b in network.theta.biases]
+        return [network.engine.zeros(o) for o in network.sizes[1:]]
+
+    def _fitted_network(self) -> Network:
+        if not hasattr(self, "_network"):  # an AttributeError, so that hasattr(estimator, "coefs_") is False
+            raise AttributeError("coefs_ and intercepts_ are there after fit")
+        return self._network
+
+
+def _computable(X: Array, dtype: np.dtype[Any]) -> Array:
+    """Return `X` in a type that batches are gathered from: uint8, float32 and float64 stay, others are converted."""
+    return X if X.dtype in (np.uint8, np.float32, np.float64) else X.astype(dtype)
+
+
+def _chunks(X: Array) -> list[Array]:
+    return [X[start : start + EVALUATION_BATCH] for start in range(0, len(X), EVALUATION_BATCH)]
+
+
+def _seed(random_state: Any) -> int:
+    """Return a seed: the given one, one drawn from a generator, or a fresh one."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    return int(random_state)
+
+
+def _split(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
+    """Set a stratified part of the rows aside, with scikit-learn's own function."""
+    aside = int(generator(seed, SPLIT).integers(2**31 - 1))
+    train, val = train_test_split(np.arange(len(rows)), test_size=fraction, stratify=rows.codes, random_state=aside)
+    if len(val) < 2:
+        raise DataError(f"validation_fraction={fraction:g} of {len(rows)} rows is less than 2 rows to validate on")
+    weights = None if rows.weights is None else rows.weights[train]
+    return Rows(rows.X[train], rows.codes[train], rows.scale, weights), Rows(rows.X[val], rows.codes[val], rows.scale)
+
+
+def _set_start(name: str, given: Sequence[Array] | None, views: list[Array]) -> None:
+    """Copy start weights into the network's views, in place."""
+    if given is None:
+        return
+    expected, got = [view.shape for view in views], [np.shape(start) for start in given]
+    if got != expected:
+        raise DataError(f"{name} must hold an array for each layer, of shapes {expected}; got {got}")
+    for view, start in zip(views, given, strict=True):
+        view[...] = start
+
+
+def gradient_check(
+    estimator: NeuralNetworkClassifier,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    sample: int | None = 200,
+    tolerance: float = 1e-6,
+) -> GradientCheck:
+    """Compare back-propagation with finite differences for an estimator's settings, on at most 100 of the rows.
+
+    It prints both numbers of the worst parameter and returns them. The estimator need not be fitted and is not
+    changed; everything is computed in float64, at the start weights.
+
+    Args:
+        X: (rows, features). y: (rows,).
+        sample: how many parameters to compare; None compares all.
+        tolerance: the largest relative error that passes.
+    """
+    check_settings({name: getattr(estimator, name) for name in SETTINGS})
+    X, y = np.asarray(X)[:100] * estimator.input_scale, np.asarray(y)[:100]
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise DataError(f"the first {len(y)} rows hold one class only, {classes[0]!r}: shuffle them")
+    network = build_network(
+        estimator, X.shape[1], len(classes), NumpyEngine(np.float64), [_seed(estimator.random_state)]
+    )
+    outcome = check_gradients(
+        network,
+        build_loss(estimator, len(classes)),
+        X,
+        class_targets(len(classes))[codes],
+        weight_decay=estimator.weight_decay + estimator.alpha / len(X),
+        sample=sample,
+        tolerance=tolerance,
+    )
+    print(outcome)
+    return outcome

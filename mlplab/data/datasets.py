@@ -1,0 +1,123 @@
+"""Data sets by name or from a user's files. To add a built-in one: a line in `names.DATASETS` and one in `_BUILT_IN`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlplab.data import mnist
+from mlplab.data.files import Table, find_parts, read_table
+from mlplab.data.names import DATASETS
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DataError, nearest
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows with their labels.
+
+    Attributes:
+        name: "mnist", or a file's name.
+        X: (rows, features), numbers of any type; images are uint8.
+        y: (rows,), labels of any kind.
+        scale: what X is multiplied by on its way into a network (the lab's `input_scale`): images come to 0..1.
+        image_shape: (height, width) where the rows are images.
+        feature_names: the columns of a table, or None.
+        test_rows: how many of the last rows are the official test set, or None.
+    """
+
+    name: str
+    X: Array
+    y: Array
+    scale: float = 1.0
+    image_shape: tuple[int, int] | None = None
+    feature_names: tuple[str, ...] | None = None
+    test_rows: int | None = None
+
+    @property
+    def classes(self) -> Array:
+        """The labels, sorted."""
+        return np.unique(self.y)
+
+    def __repr__(self) -> str:
+        rows, features = self.X.shape
+        return f"<Dataset {self.name}: {rows:,} rows × {features:,} features ({self.X.dtype}), {len(self.classes)} classes>"
+
+
+def _load_mnist() -> Dataset:
+    X, y = mnist.load_mnist()
+    return Dataset("mnist", X, y, scale=1 / 255, image_shape=(28, 28), test_rows=mnist.TEST)
+
+
+def _load_digits() -> Dataset:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return Dataset("digits", bunch.data.astype(np.uint8), bunch.target, scale=1 / 16, image_shape=(8, 8))
+
+
+_BUILT_IN: dict[str, Callable[[], Dataset]] = {"mnist": _load_mnist, "digits": _load_digits}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set comes from: a built-in name, or a path and its target."""
+
+    name: str
+    target: str | None = None
+
+    def fingerprint(self) -> str:
+        """Return a hash of the content, without loading it into arrays.
+
+        Raises:
+            DataError: for a file that is missing.
+        """
+        if self.name in _BUILT_IN:
+            return f"mnist-{mnist.SHA256}" if self.name == "mnist" else self.name
+        digest = hashlib.sha256(repr(self.target).encode())
+        for path in find_parts(Path(self.name), self.target):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def load(self) -> Dataset:
+        """Load it; see `load_dataset`."""
+        return load_dataset(self.name, target=self.target)
+
+
+def load_dataset(name: str | Path, *, target: str | Path | None = None) -> Dataset:
+    """Load a built-in data set or a user's own.
+
+    Args:
+        name: "mnist", "digits", or a path: a table (.csv, .csv.gz, .parquet) with a target column, an .npz file with
+            X and y, an .npy or IDX file (gzip or not) with its labels beside it, or a folder with such a pair or with
+            the four files of an MNIST-like set.
+        target: the target column of a table, or the labels' file where it is not found by its name.
+
+    Raises:
+        DataError: for data that cannot be used, in one line. Nothing is ever unpickled.
+    """
+    if str(name) in _BUILT_IN:
+        if target is not None:
+            raise DataError(f"the built-in data set {str(name)!r} brings its own target; got target={str(target)!r}")
+        return _BUILT_IN[str(name)]()
+    path = Path(name)
+    if not path.exists():
+        hint = nearest(name, DATASETS) if path.suffix == "" else ""
+        raise DataError(f"{name}: no such file, folder or built-in data set{hint}")
+    table = read_table(path, None if target is None else str(target), needs_target=True)
+    return _from_table(path.name, table)
+
+
+def _from_table(name: str, table: Table) -> Dataset:
+    X, y = table.X, table.y
+    assert y is not None  # asked for above
+    if len(np.unique(y)) < 2:
+        raise DataError(f"{name}: the target must hold at least two classes; it holds one class only, {y[0]!r}")
+    is_image = table.image_shape is not None and X.dtype == np.uint8
+    scale = 1 / 255 if is_image else 1.0
+    return Dataset(name, X, y, scale, table.image_shape, table.feature_names, table.test_rows)

@@ -1,0 +1,261 @@
+"""A user's own files: CSV, Parquet, .npz, .npy pairs and IDX pairs. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlplab.data.idx import read_idx
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DataError, MissingExtraError, nearest, one_of
+
+if TYPE_CHECKING:
+    import pandas
+
+#: Pairs of names that belong together, the features' and the labels'. The third spells it as the notebook's file does.
+_PAIRS = (
+    ("X.npy", "y.npy"),
+    ("-data.npy", "-labels.npy"),
+    ("-data.npy", "-lables.npy"),
+    ("-images-idx3-ubyte.gz", "-labels-idx1-ubyte.gz"),
+    ("-images-idx3-ubyte", "-labels-idx1-ubyte"),
+)
+_FORMATS = ".csv, .csv.gz, .parquet, .npz, .npy or IDX"
+_CHUNK = 4096  # rows looked at in one go, so that a memory map is never in memory as a whole
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a file held: X (rows, features), y (rows,) or None, and what is known of them; see `Dataset`."""
+
+    X: Array
+    y: Array | None
+    image_shape: tuple[int, int] | None = None
+    feature_names: tuple[str, ...] | None = None
+    test_rows: int | None = None
+
+
+def find_parts(path: Path, target: str | None) -> list[Path]:
+    """Return the files that a data set at `path` consists of: features, then labels where they lie apart.
+
+    A folder with the four files of an MNIST-like set gives all four, training first.
+
+    Raises:
+        DataError: when a file is missing.
+    """
+    if path.is_dir():
+        return _find_in_folder(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    if _is_frame(path) or path.suffix == ".npz":
+        return [path]
+    if target is not None:
+        if not Path(target).is_file():
+            raise DataError(f"{target}: no such file; target must be the file with the labels of {path.name}")
+        return [path, Path(target)]
+    for labels in _labels_beside(path):
+        if labels.is_file():
+            return [path, labels]
+    names = sorted({labels.name for labels in _labels_beside(path)})
+    expected = f"looked for {one_of(names)} beside it" if names else "its name does not tell"
+    raise DataError(f"{path}: the file with its labels is missing ({expected}); name it as the target")
+
+
+def _labels_beside(path: Path) -> list[Path]:
+    return [
+        path.with_name(path.name.removesuffix(features) + labels)
+        for features, labels in _PAIRS
+        if path.name.endswith(features)
+    ]
+
+
+def _find_in_folder(folder: Path) -> list[Path]:
+    for features, labels in _PAIRS:
+        found = sorted(folder.glob(f"*{features}"), key=lambda p: p.name.startswith("t10k"))
+        pairs = [(p, p.with_name(p.name.removesuffix(features) + labels)) for p in found]
+        pairs = [pair for pair in pairs if pair[1].is_file()]
+        if len(pairs) == 1 or [p.name.split("-")[0] for p, _ in pairs] == ["train", "t10k"]:
+            return [part for pair in pairs for part in pair]
+    raise DataError(
+        f"{folder}: found no pair of features and labels in this folder "
+        f"({'; '.join(f'*{features} with *{labels}' for features, labels in _PAIRS)})"
+    )
+
+
+def read_table(
+    path: Path, target: str | None, *, needs_target: bool, features: Sequence[str] | None = None
+) -> Table:
+    """Read a user's file.
+
+    Args:
+        target: the target column of a table, or the labels' file.
+        needs_target: False for rows to predict, whose labels may be missing.
+        features: the columns of a table to use, in this order; None uses all but the target.
+
+    Raises:
+        DataError: for anything that cannot be used, in one line that names the file.
+        MissingExtraError: for Parquet without pyarrow.
+    """
+    if path.is_file() and _is_frame(path):
+        return _read_frame(path, target, needs_target, features)
+    if path.is_file() and path.suffix == ".npz":
+        return _read_npz(path, needs_target)
+    try:
+        parts = find_parts(path, target)
+    except DataError:
+        if needs_target or not path.is_file():
+            raise
+        return _checked(path, _read_array(path), None)
+    tables = [
+        _checked(features, _read_array(features), _read_array(labels))
+        for features, labels in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    if len(tables) == 1:
+        return tables[0]
+    train, test = tables
+    if train.X.shape[1:] != test.X.shape[1:]:
+        raise DataError(f"{path}: training and test rows have {train.X.shape[1]} and {test.X.shape[1]} features")
+    assert train.y is not None and test.y is not None
+    X, y = np.concatenate([train.X, test.X]), np.concatenate([train.y, test.y])
+    return Table(X, y, train.image_shape, test_rows=len(test.X))
+
+
+def _is_frame(path: Path) -> bool:
+    return path.name.endswith((".csv", ".csv.gz", ".parquet"))
+
+
+def _read_frame(path: Path, target: str | None, needs_target: bool, wanted: Sequence[str] | None) -> Table:
+    frame = _load_frame(path)
+    frame.columns = [str(column) for column in frame.columns]
+    columns = list(frame.columns)
+    if needs_target and target is None:
+        raise DataError(f"{path}: name the target column; the columns are {_some(columns)}")
+    if target is not None and target not in columns:
+        if needs_target:
+            raise DataError(f"{path}: no column {target!r}{nearest(target, columns)}; the columns are {_some(columns)}")
+        target = None
+    missing = [column for column in wanted or () if column not in columns]
+    if missing:
+        raise DataError(f"{path}: no column {missing[0]!r}, which the model was trained on; there are {_some(columns)}")
+    features = list(wanted) if wanted else [column for column in columns if column != target]
+    if not features or frame.empty:
+        raise DataError(f"{path}: there are {len(frame)} rows and {len(features)} feature columns; both must be at least 1")
+    for column in features:
+        _check_numeric(path, column, frame[column])
+    y = None
+    if target is not None:
+        labels = frame[target]
+        if labels.isna().any():
+            raise DataError(f"{path}: the target column {target!r} is empty in row {int(labels.isna().argmax()) + 1}")
+        y = labels.to_numpy()
+        y = y.astype(str) if y.dtype.kind not in "biuf" else y
+    X = frame[features].to_numpy(np.float32 if _is_short(frame[features]) else np.float64)
+    return Table(X, y, feature_names=tuple(features))
+
+
+def _load_frame(path: Path) -> pandas.DataFrame:
+    import pandas
+
+    try:
+        if path.suffix == ".parquet":
+            return pandas.read_parquet(path)
+        return pandas.read_csv(path)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{path}: reading Parquet needs pyarrow, which is not installed: pip install 'mlplab[parquet]'"
+        ) from error
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {_one_line(error)}") from error
+
+
+def _check_numeric(path: Path, column: str, values: pandas.Series[Any]) -> None:
+    if values.dtype.kind not in "biuf":
+        import pandas
+
+        numbers = pandas.to_numeric(values, errors="coerce")
+        row = int((numbers.isna() & values.notna()).argmax())
+        raise DataError(
+            f"{path}: column {column!r} is not numeric (row {row + 1} holds {values.iloc[row]!r}); "
+            "turn it into numbers or leave it out"
+        )
+    bad = ~np.isfinite(values.to_numpy(np.float64, na_value=np.nan))
+    if bad.any():
+        raise DataError(f"{path}: column {column!r} holds {_bad(values, bad)} in row {int(bad.argmax()) + 1}")
+
+
+def _bad(values: Any, bad: Array) -> str:
+    value = values.to_numpy(np.float64, na_value=np.nan)[int(bad.argmax())]
+    return "an infinity" if np.isinf(value) else "no value (or NaN)"
+
+
+def _is_short(features: pandas.DataFrame) -> bool:
+    """Return whether float32 holds every value exactly: small whole numbers."""
+    return all(dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize <= 2) for dtype in features.dtypes)
+
+
+def _read_npz(path: Path, needs_target: bool) -> Table:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [name for name in ("X", "y") if name not in archive and (name == "X" or needs_target)]
+            if missing:
+                raise DataError(f"{path}: no array {missing[0]!r}; it holds {_some(archive.files) or 'nothing'}")
+            return _checked(path, archive["X"], archive["y"] if "y" in archive else None)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_array(path: Path) -> Array:
+    if path.suffix != ".npy":
+        if "idx" not in path.name and "ubyte" not in path.name:
+            raise DataError(f"{path}: unknown kind of file; use {_FORMATS}")
+        return read_idx(path)
+    try:
+        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return array
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    if isinstance(error, DataError):
+        return error
+    if "Object arrays" in str(error) or "allow_pickle" in str(error):
+        return DataError(f"{path}: holds Python objects or is no array file; mlplab never unpickles, save numbers instead")
+    return DataError(f"{path} cannot be read: {_one_line(error)}")
+
+
+def _checked(path: Path, X: Array, y: Array | None) -> Table:
+    """Return the arrays as a table: images flattened, labels a vector, everything finite."""
+    for what, array in (("features", X), ("labels", y)):
+        if array is not None and array.dtype.kind not in ("biuf" if what == "features" else "biufUS"):
+            raise DataError(f"{path}: the {what} must be numbers; they are of type {array.dtype}")
+    if X.ndim < 2 or 0 in X.shape:
+        raise DataError(f"{path}: the features must be rows × features (or images); their shape is {X.shape}")
+    if y is not None:
+        y = y.reshape(-1) if y.ndim == 2 and 1 in y.shape else y
+        if y.ndim != 1 or len(y) != len(X):
+            raise DataError(f"{path}: {len(X)} rows of features, but labels of shape {y.shape}; the lengths must agree")
+        if y.dtype.kind == "f" and not np.isfinite(y).all():
+            raise DataError(f"{path}: the labels hold NaN or infinity in row {int((~np.isfinite(y)).argmax()) + 1}")
+    image_shape = (int(X.shape[1]), int(X.shape[2])) if X.ndim == 3 else None
+    X = X.reshape(len(X), -1)
+    for start in range(0, len(X) if X.dtype.kind == "f" else 0, _CHUNK):
+        bad = ~np.isfinite(X[start : start + _CHUNK]).all(axis=1)
+        if bad.any():
+            raise DataError(f"{path}: the features hold NaN or infinity in row {start + int(bad.argmax()) + 1}")
+    return Table(X, y, image_shape)
+
+
+def _some(names: Iterable[str], most: int = 12) -> str:
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,42 @@
+"""The IDX format of the MNIST files."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DataError
+
+#: The third byte of a file: the type of its values, big-endian.
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def read_idx(path: Path) -> Array:
+    """Return the array in an IDX file, gzip-compressed or not, in native byte order.
+
+    Source: the format's description on the MNIST page: two zero bytes, a type, the number of axes, their lengths as
+    32-bit big-endian integers, the values.
+
+    Raises:
+        DataError: for a file that is missing, truncated, too long, or no IDX file.
+    """
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _TYPES:
+        raise DataError(f"{path} is no IDX file: it starts with {content[:4].hex(' ') or 'nothing'}")
+    dtype, axes = np.dtype(_TYPES[content[2]]), content[3]
+    start = 4 + 4 * axes
+    shape = tuple(int.from_bytes(content[k : k + 4]) for k in range(4, start, 4))
+    expected = start + prod(shape) * dtype.itemsize
+    if len(content) != expected:
+        raise DataError(f"{path} is truncated or damaged: its header announces {expected} bytes, it has {len(content)}")
+    return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

@@ -1,0 +1,78 @@
+"""How rows are divided into training, validation and test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlplab.data.datasets import Dataset
+from mlplab.data.names import SPLITS
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DataError, SettingError, nearest, one_of
+from mlplab.randomness import SPLIT, generator
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers: `train` to learn from, `validation` to choose by, `test` for the chosen network alone."""
+
+    train: Array
+    validation: Array
+    test: Array
+
+
+def split_rows(dataset: Dataset, name: str, seed: int = 0, samples: int | None = None) -> Split:
+    """Divide the rows of a data set.
+
+    Args:
+        name: "exercise6": 10,000 rows for test and 20 % of the rest for validation, by the notebook's two calls with
+            random_state=42; "official": the data set's own test rows, and a sixth of the others for validation;
+            "random": a fifth of the rows for test, and a fifth of the rest for validation.
+        seed: what "official" and "random" draw the validation rows with. The test rows are always the same.
+        samples: how many rows training and validation share, the first ones; None takes all.
+
+    Raises:
+        SettingError: for a name that is none of these.
+        DataError: for a data set that the split does not suit.
+    """
+    from sklearn.model_selection import train_test_split  # a second to import: not before it is needed
+
+    rows = np.arange(len(dataset.y))
+    if name == "exercise6":
+        if len(rows) <= 10_000 + 4:
+            raise DataError(f"split 'exercise6' sets 10,000 rows aside for test; {dataset.name} has {len(rows):,}")
+        pool, test = train_test_split(rows, test_size=10_000, shuffle=True, random_state=42)
+        pool = _first(pool, samples)
+        train, validation = train_test_split(pool, test_size=0.2, shuffle=True, random_state=42)
+    elif name == "official":
+        if dataset.test_rows is None:
+            raise DataError(f"{dataset.name} has no official test rows; use split 'random'")
+        pool, test = rows[: -dataset.test_rows], rows[-dataset.test_rows :]
+        train, validation = _divide(_first(pool, samples), dataset.y, 1 / 6, seed)
+    elif name == "random":
+        pool, test = _divide(rows, dataset.y, 0.2, 0)
+        train, validation = _divide(_first(pool, samples), dataset.y, 0.2, seed)
+    else:
+        raise SettingError(f"split must be {one_of(SPLITS)}; got {name!r}{nearest(name, SPLITS)}")
+    return Split(train, validation, test)
+
+
+def _first(pool: Array, samples: int | None) -> Array:
+    if samples is not None and samples > len(pool):
+        raise SettingError(f"samples must be at most the {len(pool):,} rows outside the test set; got {samples:,}")
+    return pool[:samples]
+
+
+def _divide(rows: Array, y: Array, fraction: float, seed: int) -> tuple[Array, Array]:
+    """Shuffle the rows and set a part aside, stratified unless a class is too rare for that."""
+    from sklearn.model_selection import train_test_split
+
+    labels = y[rows]
+    aside = int(generator(seed, SPLIT).integers(2**31 - 1))
+    counts = np.unique(labels, return_counts=True)[1]
+    stratify = labels if counts.min() >= 2 and min(fraction, 1 - fraction) * len(rows) >= len(counts) else None
+    if len(rows) < 3:
+        raise DataError(f"{len(rows)} rows are too few to be divided into training, validation and test")
+    kept, set_aside = train_test_split(rows, test_size=fraction, stratify=stratify, random_state=aside)
+    return kept, set_aside

@@ -1,0 +1,318 @@
+"""What a suite showed: the facts, from the stored results, with how far they can be trusted."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from mlplab.atomic import write_text_whole
+from mlplab.engine.numpy_engine import Array
+from mlplab.lab.conclusion_text import to_markdown
+from mlplab.lab.store import ResultRow, RunFolder
+from mlplab.lab.suite import Experiment, Suite
+from mlplab.lab.trial import Trial, describe_setting, describe_value
+
+#: Two-sided 95 % of the normal distribution.
+_Z = 1.959964
+#: Returns a trial's validation rows, by number, and whether its network was right in each.
+Correct = Callable[[str], tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A configuration's measures, means over its seeds.
+
+    Attributes:
+        name: what varies, in words. label: of its first trial. trial: that trial's id.
+        seeds: how many. val_accuracy, val_loss, seconds: means. spread: the standard deviation of val_accuracy over
+            the seeds, None for one seed.
+    """
+
+    name: str
+    label: str
+    trial: str
+    seeds: int
+    val_accuracy: float
+    val_loss: float
+    spread: float | None
+    parameters: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two accuracies on the same validation rows.
+
+    Attributes:
+        points: in percentage points.
+        margin: half the width of its 95 % interval, in points, from the rows alone: what another seed would change is
+            not in it.
+    """
+
+    points: float
+    margin: float
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval excludes 0."""
+        return abs(self.points) > self.margin
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one setting did in one experiment.
+
+    Attributes:
+        setting: its name.
+        values: each value in words with the mean validation accuracy over all it was combined with; best first.
+        difference: of the best and the worst value.
+        trend: "rises", "falls" or "mixed", in the order of size; None for values without one.
+    """
+
+    setting: str
+    values: tuple[tuple[str, float], ...]
+    difference: Difference
+    trend: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an experiment showed: its configurations, best first, and the effect of each setting it varied."""
+
+    name: str
+    title: str
+    configurations: tuple[Configuration, ...]
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True)
+class Test:
+    """The chosen network on the test rows: right answers of all, a 95 % interval (Wilson 1927), and when they were opened."""
+
+    right: int
+    rows: int
+    accuracy: float
+    interval: tuple[float, float]
+    opened: str
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """Everything that `conclusion.md` says.
+
+    Attributes:
+        digest: of the results that it was drawn from.
+        best: the configuration with the highest mean validation accuracy; None where no trial was done.
+        rivals: the next ones, each with how far the best is ahead of it.
+        answers: of the experiments, in their order.
+        test: of the best configuration's network with the lowest seed.
+        not_done: label, status and reason of every trial that did not end well.
+    """
+
+    suite: str
+    title: str
+    digest: str
+    validation_rows: int
+    seeds: int
+    best: Configuration | None
+    rivals: tuple[tuple[Configuration, Difference], ...]
+    answers: tuple[Answer, ...]
+    test: Test | None
+    not_done: tuple[tuple[str, str, str], ...]
+    seconds: float
+
+
+def digest_of(rows: Iterable[ResultRow]) -> str:
+    """Return a hash of the trials with their status: what a conclusion stands on."""
+    found = sorted({f"{row.experiment.name} {row.trial.id} {row.status}" for row in rows})
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
+
+
+def read_conclusion(folder: RunFolder) -> dict[str, Any]:
+    """Return the content of ``conclusion.json``, empty where there is none."""
+    try:
+        content = json.loads(folder.conclusion_json.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def is_concluded(folder: RunFolder, rows: Sequence[ResultRow]) -> bool:
+    """Return whether the folder's conclusion was drawn from these rows."""
+    held = read_conclusion(folder)
+    files = folder.conclusion_md.is_file() and (held.get("test") is None or folder.chosen_file.is_file())
+    return files and held.get("digest") == digest_of(rows)
+
+
+def write_conclusion(
+    folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], open_test: Callable[[Trial], tuple[int, int]]
+) -> Conclusion:
+    """Draw the conclusion and write it as JSON and Markdown.
+
+    open_test: called for the chosen trial, unless its test rows were opened before; returns right answers and rows.
+    """
+
+    correct = cache(folder.read_correct)
+    done = [row for row in rows if row.status == "done"]
+    varying = suite.varying()
+    ranked = sorted(_configurations(done, varying), key=lambda c: (-c.val_accuracy, c.parameters, c.val_loss))
+    trials = {row.trial.id: row.trial for row in done}
+    by_configuration: dict[str, list[str]] = {}
+    for trial in trials.values():
+        by_configuration.setdefault(trial.configuration, []).append(trial.id)
+    members = {ids[0]: ids for ids in by_configuration.values()}
+
+    def ahead(other: Configuration) -> Difference:
+        return _difference([(a, b) for a, b in zip(members[ranked[0].trial], members[other.trial], strict=False)], correct)
+
+    conclusion = Conclusion(
+        suite=suite.name,
+        title=suite.title,
+        digest=digest_of(rows),
+        validation_rows=len(correct(ranked[0].trial)[1]) if ranked else 0,
+        seeds=suite.seeds,
+        best=ranked[0] if ranked else None,
+        rivals=tuple((other, ahead(other)) for other in ranked[1:6]),
+        answers=tuple(_answer(experiment, rows, varying, correct) for experiment in suite.experiments),
+        test=_test(folder, trials[ranked[0].trial], open_test) if ranked else None,
+        not_done=tuple(_not_done(rows)),
+        seconds=_training_seconds(done),
+    )
+    write_text_whole(folder.conclusion_json, json.dumps(_as_json(conclusion), indent=1) + "\n")
+    write_text_whole(folder.conclusion_md, to_markdown(conclusion))
+    return conclusion
+
+
+def _as_json(conclusion: Conclusion) -> dict[str, Any]:
+    return asdict(conclusion) | {"chosen_trial": conclusion.best.trial if conclusion.best else None}
+
+
+def _training_seconds(done: Sequence[ResultRow]) -> float:
+    """Return the time that training took: trials that are the beginning of another one cost nothing of their own."""
+    longest: dict[str, float] = {}
+    for row in done:
+        if row.result:
+            longest[row.trial.lineage] = max(longest.get(row.trial.lineage, 0.0), row.result.seconds)
+    return sum(longest.values())
+
+
+def _not_done(rows: Sequence[ResultRow]) -> Iterable[tuple[str, str, str]]:
+    seen = {row.trial.id: row for row in rows if row.status != "done"}
+    for row in seen.values():
+        error = row.result.error if row.result else None
+        yield row.label, row.status, error.strip().splitlines()[-1] if error else "not trained yet"
+
+
+def _configurations(rows: Sequence[ResultRow], varying: Sequence[str]) -> list[Configuration]:
+    groups: dict[str, dict[str, ResultRow]] = {}
+    for row in rows:
+        groups.setdefault(row.trial.configuration, {})[row.trial.id] = row
+    return [_summarize(list(group.values()), varying) for group in groups.values()]
+
+
+def _summarize(rows: list[ResultRow], varying: Sequence[str]) -> Configuration:
+    results = [row.result for row in rows if row.result]
+    accuracies = [result.val_accuracy or 0.0 for result in results]
+    return Configuration(
+        name=name_of(rows[0].trial, varying),
+        label=rows[0].label,
+        trial=rows[0].trial.id,
+        seeds=len(rows),
+        val_accuracy=float(np.mean(accuracies)),
+        val_loss=float(np.mean([result.val_loss for result in results])),
+        spread=float(np.std(accuracies, ddof=1)) if len(rows) > 1 else None,
+        parameters=results[0].parameters,
+        seconds=float(np.mean([result.seconds for result in results])),
+    )
+
+
+def name_of(trial: Trial, varying: Iterable[str]) -> str:
+    """Return the settings that vary, in words: ``1024-512, lr 0.01``."""
+    return ", ".join(describe_setting(name, trial[name]) for name in varying) or "the only configuration"
+
+
+def _answer(
+    experiment: Experiment, rows: Sequence[ResultRow], varying: Sequence[str], correct: Correct
+) -> Answer:
+    mine = [row for row in rows if row.experiment == experiment]
+    done = [row for row in mine if row.status == "done"]
+    names = [name for name in varying if len(experiment.grid.get(name, ())) > 1]
+    configurations = sorted(_configurations(done, names), key=lambda c: (-c.val_accuracy, c.parameters))
+    effects = [_effect(name, experiment, mine, correct) for name in names]
+    return Answer(experiment.name, experiment.title, tuple(configurations), tuple(e for e in effects if e))
+
+
+def _effect(
+    setting: str, experiment: Experiment, rows: Sequence[ResultRow], correct: Correct
+) -> Effect | None:
+    """Compare the values of one setting over those combinations of the others for which every value was done."""
+    values = list(dict.fromkeys(experiment.grid[setting]))
+    blocks: dict[str, dict[Any, ResultRow]] = {}
+    for row in rows:
+        others = repr((row.trial.seed, [row.trial[name] for name in experiment.grid if name != setting]))
+        blocks.setdefault(others, {})[row.trial[setting]] = row
+    complete = [b for b in blocks.values() if all(v in b and b[v].status == "done" for v in values)]
+    if not complete:
+        return None
+    means = {v: float(np.mean([_accuracy(b[v]) for b in complete])) for v in values}
+    ranked = sorted(values, key=lambda v: -means[v])
+    best, worst = ranked[0], ranked[-1]
+    pairs = [(b[best].trial.id, b[worst].trial.id) for b in complete]
+    return Effect(
+        setting,
+        tuple((describe_value(v), means[v]) for v in ranked),
+        _difference(pairs, correct),
+        _trend(setting, means),
+    )
+
+
+def _accuracy(row: ResultRow) -> float:
+    return (row.result.val_accuracy if row.result else None) or 0.0
+
+
+def _trend(setting: str, means: Mapping[Any, float]) -> str | None:
+    """Say whether the accuracy rises or falls with a number, or with the units of hidden layers."""
+    sizes = {v: sum(v) if isinstance(v, tuple) else v for v in means}
+    if any(not isinstance(size, int | float) or isinstance(size, bool) for size in sizes.values()):
+        return None
+    if setting == "hidden_layer_sizes" and len(set(sizes.values())) < len(sizes):
+        return None
+    ordered = [means[v] for v in sorted(means, key=lambda v: sizes[v])]
+    steps = np.diff(ordered)
+    return "rises" if (steps > 0).all() else "falls" if (steps < 0).all() else "mixed"
+
+
+def _difference(pairs: Sequence[tuple[str, str]], correct: Correct) -> Difference:
+    """Return the mean difference of paired trials, with its margin from the rows.
+
+    Pairs with the same validation rows are averaged row by row: d (rows,) is the mean of (right in the first) - (right
+    in the second), and its standard error is std(d)/√rows: McNemar's comparison as one of paired proportions (Agresti
+    2013, section 11.1). Pairs with other rows (seeds that split anew) stand behind one another.
+    """
+    groups: dict[bytes, list[Array]] = {}
+    for first, second in pairs:
+        (rows, a), (_, b) = correct(first), correct(second)
+        groups.setdefault(rows.tobytes(), []).append(a.astype(np.float64) - b)
+    d = np.concatenate([np.mean(group, axis=0) for group in groups.values()])
+    return Difference(float(100 * d.mean()), float(100 * _Z * d.std(ddof=1) / sqrt(len(d))))
+
+
+def _test(folder: RunFolder, trial: Trial, open_test: Callable[[Trial], tuple[int, int]]) -> Test:
+    held = read_conclusion(folder)
+    if held.get("chosen_trial") == trial.id and held.get("test") and folder.chosen_file.is_file():
+        test = held["test"]
+        return Test(**{**test, "interval": tuple(test["interval"])})
+    from scipy.stats import binomtest  # half a second to import, once in a suite
+
+    right, rows = open_test(trial)
+    interval = binomtest(right, rows).proportion_ci(0.95, method="wilson")
+    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    return Test(right, rows, right / rows, (float(interval.low), float(interval.high)), now)

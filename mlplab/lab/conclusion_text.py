@@ -1,0 +1,146 @@
+"""A conclusion in words: Markdown that reads well on a terminal too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mlplab.text import describe_seconds, percent
+
+if TYPE_CHECKING:
+    from mlplab.lab.conclusion import Answer, Conclusion, Configuration, Difference, Effect
+
+#: What a setting is called in a sentence.
+_SPOKEN = {"hidden_layer_sizes": "hidden layers", "learning_rate_init": "learning rate", "weight_decay": "weight decay"}
+
+
+def to_markdown(conclusion: Conclusion) -> str:
+    """Return the whole conclusion."""
+    parts = [f"# {conclusion.title}", *_best(conclusion), "## The experiments"]
+    for answer in conclusion.answers:
+        parts += _answer(answer, conclusion)
+    if conclusion.not_done:
+        parts += ["## What did not end well", _list(f"`{a}`: {b}: {c}" for a, b, c in conclusion.not_done)]
+    parts += ["## How far this can be trusted", *_caveats(conclusion)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _best(conclusion: Conclusion) -> Iterator[str]:
+    best, test = conclusion.best, conclusion.test
+    if best is None:
+        yield "No trial was trained to its end, so there is nothing to conclude."
+        return
+    yield (
+        f"**The best configuration is {best.name}** (`{best.label}`): {percent(best.val_accuracy)} of "
+        f"{conclusion.validation_rows:,} validation rows right{_spread(best)}, {best.val_loss:.4f} nats a row. It has "
+        f"{best.parameters:,} parameters and took {describe_seconds(best.seconds)} to train."
+    )
+    if test:
+        low, high = test.interval
+        yield (
+            f"On the **test rows**, opened once, for this network alone ({test.opened[:10]}), it got {test.right:,} of "
+            f"{test.rows:,} right: **{percent(test.accuracy)}**, 95 % interval {percent(low)} to {percent(high)}."
+        )
+    if conclusion.rivals:
+        yield "The next ones, and how far the best is ahead of them on the validation rows:"
+        yield _table(
+            ["configuration", "validation accuracy", "behind the best (points)", "parameters", "seconds"],
+            [[*_cells(rival)[:2], _difference(d), *_cells(rival)[3:]] for rival, d in conclusion.rivals],
+        )
+        tied = [rival.name for rival, d in conclusion.rivals if not d.clear]
+        if tied:
+            yield (
+                f"Not to be told from the best by these rows (the interval of the difference holds 0): "
+                f"{'; '.join(tied)}."
+            )
+    yield f"Training took {describe_seconds(conclusion.seconds)} of one core in all."
+
+
+def _spread(configuration: Configuration) -> str:
+    if configuration.spread is None:
+        return ""
+    return f" (mean of {configuration.seeds} seeds, standard deviation {100 * configuration.spread:.2f} points)"
+
+
+def _cells(c: Configuration) -> list[str]:
+    return [c.name, percent(c.val_accuracy), f"{c.val_loss:.4f}", f"{c.parameters:,}", f"{c.seconds:.1f}"]
+
+
+def _difference(difference: Difference) -> str:
+    return f"{difference.points:.2f} ± {difference.margin:.2f}"
+
+
+def _answer(answer: Answer, conclusion: Conclusion) -> Iterator[str]:
+    yield f"### {answer.title}"
+    if not answer.configurations:
+        yield "No trial of this experiment was trained to its end."
+        return
+    yield " ".join(_effect(effect) for effect in answer.effects) + _costs(answer)
+    yield _table(
+        ["configuration", "validation accuracy", "validation loss", "parameters", "seconds"],
+        [_cells(configuration) for configuration in answer.configurations],
+    )
+
+
+def _effect(effect: Effect) -> str:
+    (best, high), (worst, low) = effect.values[0], effect.values[-1]
+    what = _SPOKEN.get(effect.setting, effect.setting)
+    size = f"{effect.difference.points:.2f} ± {effect.difference.margin:.2f} points"
+    sizes = "the total number of their units" if effect.setting == "hidden_layer_sizes" else "it"
+    if not effect.difference.clear:
+        return (
+            f"For the {what}, the best value ({best}, {percent(high)}) and the worst ({worst}, {percent(low)}) differ by "
+            f"{size}: these rows cannot tell them apart."
+        )
+    trend = {
+        "rises": f" The accuracy rises with {sizes} throughout.",
+        "falls": f" The accuracy falls with {sizes} throughout.",
+        "mixed": " In between, it neither rises nor falls throughout.",
+        None: "",
+    }[effect.trend if len(effect.values) > 2 else None]
+    return f"The best {what}: {best}, {percent(high)}; the worst: {worst}, {percent(low)}, {size} behind.{trend}"
+
+
+def _costs(answer: Answer) -> str:
+    best = answer.configurations[0]
+    smallest = min(answer.configurations, key=lambda c: c.parameters)
+    if smallest.parameters == best.parameters:
+        return ""
+    return (
+        f" The best has {best.parameters / smallest.parameters:.1f} times the parameters of the smallest "
+        f"({smallest.name}) and took {best.seconds / max(smallest.seconds, 0.001):.1f} times as long."
+    )
+
+
+def _caveats(conclusion: Conclusion) -> Iterator[str]:
+    if conclusion.seeds == 1:
+        yield (
+            "**Every configuration was trained once, with one seed, and one seed cannot carry much.** The intervals "
+            "above come from the validation rows alone; another draw of the start weights would move every accuracy "
+            "by an amount that a single seed cannot show. Take small differences as ties, and train with more seeds "
+            "(`--seeds 5`) before relying on an order."
+        )
+    else:
+        yield (
+            f"Every configuration was trained with {conclusion.seeds} seeds, and the accuracies are means over them. "
+            "The intervals come from the validation rows alone: what other seeds would change is not in them."
+        )
+    yield (
+        "The best of several is partly the luckiest: its validation accuracy flatters it a little, its test accuracy "
+        "does not. The table compares the best with each of the others as if it were the only comparison."
+    )
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
+
+    def line(cells: list[str]) -> str:
+        padded = [c.ljust(w) if k == 0 else c.rjust(w) for k, (c, w) in enumerate(zip(cells, widths, strict=True))]
+        return f"| {' | '.join(padded)} |"
+
+    rule = [("-" * w if k == 0 else "-" * (w - 1) + ":") for k, w in enumerate(widths)]
+    return "\n".join([line(header), line(rule), *(line(row) for row in rows)])
+
+
+def _list(items: Iterator[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)

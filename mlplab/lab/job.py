@@ -1,0 +1,149 @@
+"""A job: one training that serves every trial of a lineage, from the shortest to the longest."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlplab.classifier import NeuralNetworkClassifier
+from mlplab.data import Dataset, Split
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DivergenceError
+from mlplab.lab.store import RunFolder
+from mlplab.lab.trial import Trial, TrialResult
+from mlplab.modelfile import save_model
+from mlplab.nn.network import count_parameters
+from mlplab.training.build import layer_sizes
+from mlplab.training.callbacks import Callback
+from mlplab.training.history import Epoch, History
+
+
+@dataclass(frozen=True)
+class Job:
+    """Trials of one lineage, the one with the fewest epochs first, with their labels."""
+
+    trials: tuple[Trial, ...]
+    labels: tuple[str, ...]
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs serve them all."""
+        return int(self.trials[-1]["max_iter"])
+
+    def estimator(self, dataset: Dataset) -> NeuralNetworkClassifier:
+        """Return the classifier, not yet fitted, of the longest trial."""
+        longest = self.trials[-1]
+        settings = {"input_scale": dataset.scale, **longest.settings}
+        return NeuralNetworkClassifier(**settings, random_state=longest.seed)
+
+
+def group_into_jobs(trials: Sequence[Trial], labels: Sequence[str]) -> list[Job]:
+    """Group trials, each once, by what one training can serve."""
+    lineages: dict[str, list[tuple[Trial, str]]] = {}
+    for trial, label in {t.id: (t, label) for t, label in zip(trials, labels, strict=True)}.values():
+        lineages.setdefault(trial.lineage, []).append((trial, label))
+    jobs = []
+    for members in lineages.values():
+        members.sort(key=lambda member: member[0]["max_iter"])
+        jobs.append(Job(tuple(t for t, _ in members), tuple(label for _, label in members)))
+    return jobs
+
+
+#: Told of every epoch, and of every trial that is finished.
+Report = Callable[[Epoch | TrialResult], None]
+
+
+def train_job(job: Job, dataset: Dataset, split: Split, folder: RunFolder, report: Report) -> None:
+    """Train once and write the results of all the job's trials, each as soon as its epochs are made.
+
+    An error in a trial becomes its result ("failed", with the traceback); nothing is raised for it.
+    """
+    writer = _TrialWriter(job, dataset, split, folder, report)
+    estimator = job.estimator(dataset).set_params(callbacks=[writer])
+    status, error = "done", None
+    try:
+        estimator.fit(
+            dataset.X[split.train],
+            dataset.y[split.train],
+            X_val=dataset.X[split.validation],
+            y_val=dataset.y[split.validation],
+        )
+    except DivergenceError as divergence:
+        status, error = "diverged", str(divergence)
+    except Exception:
+        status, error = "failed", traceback.format_exc()
+    writer.write_rest(estimator, status, error)
+
+
+class _TrialWriter(Callback):
+    """Writes each trial of a job when the training has come to its last epoch."""
+
+    def __init__(self, job: Job, dataset: Dataset, split: Split, folder: RunFolder, report: Report) -> None:
+        self._waiting = list(zip(job.trials, job.labels, strict=True))
+        self._dataset, self._split, self._folder, self._report = dataset, split, folder, report
+
+    def on_epoch_end(self, estimator: NeuralNetworkClassifier, epoch: Epoch) -> None:
+        self._report(epoch)
+        # the last trial waits for the end of the fit: early stopping may put the best weights back
+        if len(self._waiting) > 1 and self._waiting[0][0]["max_iter"] == epoch.epoch:
+            self._write(*self._waiting.pop(0), estimator, "done", None)
+
+    def write_rest(self, estimator: NeuralNetworkClassifier, status: str, error: str | None) -> None:
+        """Write the trials that the fit did not come to as it went, all with the status in which it ended."""
+        for trial, label in self._waiting:
+            self._write(trial, label, estimator, status, error)
+
+    def _write(
+        self, trial: Trial, label: str, estimator: NeuralNetworkClassifier, status: str, error: str | None
+    ) -> None:
+        history: History = getattr(estimator, "history_", History())
+        last = _last_numbers(history)
+        if status == "done":
+            folder = self._folder.trial(trial.id)
+            # the same weights under the settings of this trial, whose max_iter is its own
+            model = copy(estimator).set_params(max_iter=trial["max_iter"], callbacks=())
+            save_model(model, folder / "model.safetensors")
+            arrays = self._predictions(estimator)
+            self._folder.write_arrays(folder / "validation_predictions.npz", arrays)
+            if trial["early_stopping"]:  # the weights are not those of the last epoch
+                best = max(history, key=lambda epoch: epoch.val_accuracy)
+                last |= {"val_loss": best.val_loss, "val_accuracy": best.val_accuracy}
+        sizes = layer_sizes(trial["hidden_layer_sizes"], self._dataset.X.shape[1], len(self._dataset.classes))
+        result = TrialResult(
+            id=trial.id,
+            label=label,
+            seed=trial.seed,
+            settings={name: list(v) if isinstance(v, tuple) else v for name, v in trial.settings.items()},
+            status=status,
+            epochs=len(history),
+            **last,
+            seconds=round(sum(history["seconds"]), 3),
+            parameters=count_parameters(sizes, bool(trial["fit_intercept"])),
+            error=error,
+        )
+        self._folder.write_result(result, history)
+        self._report(result)
+
+    def _predictions(self, estimator: NeuralNetworkClassifier) -> dict[str, Array]:
+        rows = self._split.validation
+        return {
+            "rows": rows.astype(np.uint32),
+            "true": class_codes(estimator, self._dataset.y[rows]),
+            "predicted": class_codes(estimator, estimator.predict(self._dataset.X[rows])),
+        }
+
+
+def _last_numbers(history: History) -> dict[str, Any]:
+    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+    return {name: history[name][-1] if len(history) else None for name in names}
+
+
+def class_codes(estimator: NeuralNetworkClassifier, labels: Array) -> Array:
+    """Return the labels as indices into `classes_`, in the smallest type that holds them."""
+    codes: Array = np.searchsorted(estimator.classes_, labels).astype(np.min_scalar_type(len(estimator.classes_) - 1))
+    return codes

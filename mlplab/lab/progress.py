@@ -1,0 +1,87 @@
+"""The live display of a suite: on standard error, as plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from mlplab.lab.job import Job
+from mlplab.lab.trial import TrialResult
+from mlplab.text import describe_seconds, percent
+from mlplab.training.history import Epoch
+from mlplab.training.progress import describe
+
+
+class SuiteDisplay:
+    """Shows how far the suite is, every network in training, and the time left.
+
+    Args:
+        console: where to; None is standard error.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
+        self._rows, self._done, self._total = rows, done, total
+        self._cost = {job.trials[0].lineage: cost for job, cost in zip(jobs, costs, strict=True)}
+        self._all = sum(cost * job.epochs for job, cost in zip(jobs, costs, strict=True))
+        self._made, self._started = 0.0, monotonic()
+        epochs = sum(job.epochs for job in jobs)
+        self._line(f"{total - done} of {total} trials to train: {len(jobs)} networks, {epochs:,} epochs")
+        if self._console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.fields[label]}"),
+                BarColumn(16),
+                MofNCompleteColumn(),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                console=self._console,
+            )
+            self._suite = self._progress.add_task("", total=total, completed=done, label="trials")
+            self._progress.start()
+
+    def epoch(self, job: Job, epoch: Epoch) -> None:
+        lineage = job.trials[0].lineage
+        self._made += self._cost[lineage]
+        if self._progress is None:
+            return
+        if lineage not in self._tasks:
+            self._tasks[lineage] = self._progress.add_task("", total=job.epochs, label=job.labels[-1])
+        text = describe(epoch, self._rows)
+        self._progress.update(self._tasks[lineage], completed=epoch.epoch, description=text)
+        self._progress.update(self._suite, description=self._left())
+        if epoch.epoch == job.epochs:
+            self._progress.remove_task(self._tasks.pop(lineage))
+
+    def trial(self, result: TrialResult) -> None:
+        self._done += 1
+        outcome = result.status
+        if result.val_accuracy is not None:
+            outcome += f"  validation {result.val_loss:.4f} {percent(result.val_accuracy)}"
+        elif result.error:
+            outcome += f"  {result.error.strip().splitlines()[-1]}"
+        left = "" if self._progress else f"  {self._left()}"
+        self._line(f"[{self._done}/{self._total}] {result.label}  {outcome}  {result.seconds:.1f} s{left}")
+        if self._progress:
+            self._progress.update(self._suite, completed=self._done)
+
+    def end(self) -> None:
+        if self._progress:
+            self._progress.stop()
+            self._progress = None
+            self._tasks.clear()
+
+    def _left(self) -> str:
+        if not self._made:
+            return ""
+        seconds = (monotonic() - self._started) * (self._all - self._made) / self._made
+        return f"{describe_seconds(seconds)} left"
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,197 @@
+"""The run folder: everything that a suite leaves on disk, each file written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from mlplab.atomic import UNFINISHED, write_text_whole, write_whole
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import RunFolderError, SettingError
+from mlplab.lab.suite import Experiment, Suite, load_suite
+from mlplab.lab.trial import Trial, TrialResult, describe_value
+from mlplab.training.history import COLUMNS, Epoch, History
+
+#: What every finished network of a trial folder consists of, beside `trial.json`, which is written last.
+_TRIAL_FILES = ("history.csv", "model.safetensors", "validation_predictions.npz")
+_MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """A row of ``results.csv``: one trial in one experiment; `result` is None while it waits."""
+
+    experiment: Experiment
+    trial: Trial
+    label: str
+    result: TrialResult | None
+
+    @property
+    def status(self) -> str:
+        """The result's status, or "waiting"."""
+        return self.result.status if self.result else "waiting"
+
+
+class RunFolder:
+    """A run folder at `path`; nothing is created before something is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.suite_file = path / "suite.toml"
+        self.results_file = path / "results.csv"
+        self.figures = path / "figures"
+        self.chosen_file = path / "chosen_predictions.npz"
+        self.conclusion_json = path / "conclusion.json"
+        self.conclusion_md = path / "conclusion.md"
+        self.data = path / ".data"  # the arrays that the workers share while a run lasts
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for writing.
+
+        Raises:
+            RunFolderError: when another process holds it, or it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise RunFolderError(f"{self.path}: another `mlplab run` is at work in this folder") from error
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise RunFolderError(f"{self.path} cannot be used as a run folder: {error.strerror}") from error
+
+    def suite(self) -> Suite:
+        """Read the suite that the folder was made for.
+
+        Raises:
+            RunFolderError: for a folder that is no run folder.
+        """
+        if not self.suite_file.is_file():
+            raise RunFolderError(f"{self.path} is no run folder: it has no suite.toml")
+        try:
+            return load_suite(self.suite_file)
+        except SettingError as error:
+            raise RunFolderError(f"{self.path}: {error}") from error
+
+    def write_suite(self, suite: Suite) -> None:
+        """Write `suite.toml`.
+
+        Raises:
+            RunFolderError: when the folder holds another suite.
+        """
+        if self.suite_file.is_file() and (held := self.suite().name) != suite.name:
+            raise RunFolderError(f"{self.path} holds the suite {held!r}, not {suite.name!r}; choose another --out")
+        write_text_whole(self.suite_file, suite.to_toml())
+
+    def remove_unfinished(self) -> None:
+        """Delete what an interrupted run left half-written; only while the folder is locked."""
+        for path in self.path.rglob(f".*{UNFINISHED}"):
+            path.unlink(missing_ok=True)
+
+    def trial(self, trial_id: str) -> Path:
+        """Return the folder of a trial."""
+        return self.path / "trials" / trial_id
+
+    def read_result(self, trial_id: str) -> TrialResult | None:
+        """Return what a finished trial left, or None where it is missing or incomplete."""
+        folder = self.trial(trial_id)
+        try:
+            content = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
+            result = TrialResult(**{f.name: content[f.name] for f in fields(TrialResult)})
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if result.status == "done" and not all((folder / name).is_file() for name in _TRIAL_FILES):
+            return None
+        return result
+
+    def write_result(self, result: TrialResult, history: History) -> None:
+        """Write a trial's history and, last, its `trial.json`, which makes it count."""
+        folder = self.trial(result.id)
+        write_text_whole(folder / "history.csv", _csv(COLUMNS, [[getattr(e, c) for c in COLUMNS] for e in history]))
+        write_text_whole(folder / "trial.json", json.dumps(asdict(result), indent=1) + "\n")
+
+    def read_history(self, trial_id: str) -> History:
+        """Return the epochs of a trial; none where the file is missing."""
+        path = self.trial(trial_id) / "history.csv"
+        if not path.is_file():
+            return History()
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [{c: float(row[c] or "nan") for c in COLUMNS} for row in csv.DictReader(file)]
+        return History([Epoch(**{**row, "epoch": int(row["epoch"])}) for row in rows])  # type: ignore[arg-type]
+
+    def write_arrays(self, path: Path, arrays: Mapping[str, Array]) -> None:
+        """Write arrays as a compressed .npz file."""
+
+        def write(temporary: Path) -> None:
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+        write_whole(path, write)
+
+    def read_arrays(self, path: Path) -> dict[str, Array]:
+        """Return the arrays of an .npz file.
+
+        Raises:
+            RunFolderError: for a file that is missing or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return dict(archive)
+        except Exception as error:  # a damaged archive raises one of many types, by where the damage lies
+            raise RunFolderError(f"{path} cannot be read: {error}; delete it and run the suite again") from error
+
+    def read_correct(self, trial_id: str) -> tuple[Array, Array]:
+        """Return a trial's validation rows, by number, and whether its network was right in each, (rows,) bool."""
+        arrays = self.read_arrays(self.trial(trial_id) / "validation_predictions.npz")
+        return arrays["rows"], arrays["true"] == arrays["predicted"]
+
+    def write_results(self, rows: Sequence[ResultRow], varying: Sequence[str]) -> None:
+        """Write ``results.csv``: a row for every trial of every experiment, also for those that wait."""
+        header = ["experiment", "trial", "label", "seed", "status", *varying, *_MEASURES]
+        lines = [
+            [
+                row.experiment.name,
+                row.trial.id,
+                row.label,
+                row.trial.seed,
+                row.status,
+                *(describe_value(row.trial[name]) for name in varying),
+                *(getattr(row.result, name) if row.result else None for name in _MEASURES),
+            ]
+            for row in rows
+        ]
+        write_text_whole(self.results_file, _csv(header, lines))
+
+    def read_labels(self) -> dict[str, str]:
+        """Return the labels of the trials by id, from ``results.csv``."""
+        if not self.results_file.is_file():
+            return {}
+        with self.results_file.open(encoding="utf-8", newline="") as file:
+            return {row["trial"]: row["label"] for row in csv.DictReader(file)}
+
+    def rows(self, suite: Suite, fingerprint: str, labels: Mapping[str, str]) -> list[ResultRow]:
+        """Return the rows of the suite's results as the folder holds them now."""
+        cells = suite.cells(fingerprint)
+        results = {trial.id: self.read_result(trial.id) for _, trial in cells}
+        return [
+            ResultRow(experiment, trial, labels.get(trial.id, trial.id), results[trial.id])
+            for experiment, trial in cells
+        ]
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([["" if value is None or value != value else value for value in row] for row in rows])
+    return text.getvalue()

@@ -1,0 +1,141 @@
+"""A trial: one network trained once. What determines it, what it is called, and what it left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mlplab.training.settings import DEFAULTS, layer_widths
+
+#: To be raised whenever the same settings and seed would give other numbers than before.
+NUMERICS = 1
+#: Where the lab's defaults differ from the estimator's: a trial makes all its epochs, so that trials can be compared.
+LAB_DEFAULTS: dict[str, Any] = {"tol": None}
+#: Settings that change nothing of a result, or are given otherwise.
+_NO_PART = ("random_state", "verbose", "callbacks", "input_scale")
+#: What settings are called where there is little room, and in labels, as the notebook's.
+SHORT = {"learning_rate_init": "lr", "weight_decay": "reg", "max_iter": "iter"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One network to be trained once.
+
+    Attributes:
+        settings: those given; the others have their defaults. Without an `input_scale`, the data set's own is used.
+        seed: of the weights, the order of the rows and the split.
+        data: the fingerprint of the data set.
+        split, samples: which of its rows.
+    """
+
+    settings: Mapping[str, Any]
+    seed: int
+    data: str
+    split: str
+    samples: int | None
+
+    def __getitem__(self, setting: str) -> Any:
+        return self.settings.get(setting, DEFAULTS[setting])
+
+    @cached_property
+    def id(self) -> str:
+        """A hash of everything that determines the result."""
+        return _hash(self._identity())
+
+    @cached_property
+    def configuration(self) -> str:
+        """A hash of the same without the seed."""
+        return _hash({**self._identity(), "seed": None})
+
+    @cached_property
+    def lineage(self) -> str:
+        """A hash shared by trials that are the beginning of one another: they differ in `max_iter` only.
+
+        One training serves them all, as long as nothing but the number of epochs ends it.
+        """
+        if self["tol"] is not None or self["early_stopping"]:
+            return self.id
+        identity = self._identity()
+        return _hash({**identity, "settings": {**identity["settings"], "max_iter": None}})
+
+    def _identity(self) -> dict[str, Any]:
+        settings = {name: self[name] for name in DEFAULTS if name not in _NO_PART}
+        settings["hidden_layer_sizes"] = layer_widths(settings["hidden_layer_sizes"])
+        if "input_scale" in self.settings:
+            settings["input_scale"] = self.settings["input_scale"]
+        return {
+            "numerics": NUMERICS,
+            # 0 and 0.0, 1 and 1.0 are the same setting
+            "settings": {name: _number(value) for name, value in settings.items()},
+            "seed": self.seed,
+            "data": self.data,
+            "split": self.split,
+            "samples": self.samples,
+        }
+
+    def label(self, inputs: int, classes: int, varying: list[str]) -> str:
+        """Return the name for people, the notebook's: ``[784-1024-10]_iter20_lr0.01_reg0.0``.
+
+        varying: the settings that differ within the suite; those that the name lacks are appended.
+        """
+        shape = "-".join(map(str, (inputs, *layer_widths(self["hidden_layer_sizes"]), classes)))
+        text = f"[{shape}]_iter{self['max_iter']}_lr{self['learning_rate_init']:g}_reg{float(self['weight_decay'])}"
+        for name in varying:
+            if name not in ("hidden_layer_sizes", *SHORT):
+                text += f"_{name}={describe_value(self[name])}"
+        return text
+
+
+def describe_value(value: Any) -> str:
+    """Return a setting's value as a person would write it: ``1024-512``, ``0.01``, ``none``."""
+    if isinstance(value, tuple | list):
+        return "-".join(map(str, value)) or "no hidden layer"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value)
+
+
+def describe_setting(name: str, value: Any) -> str:
+    """Return a setting with its value for a legend or a sentence: ``1024-512``, ``lr 0.01``."""
+    text = describe_value(value)
+    return text if name == "hidden_layer_sizes" else f"{SHORT.get(name, name)} {text}"
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _hash(identity: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial left: the content of its ``trial.json``.
+
+    Attributes:
+        id, label, seed: of the trial. settings: all that were given.
+        status: "done", "diverged" or "failed".
+        epochs: finished ones.
+        train_loss, train_accuracy, val_loss, val_accuracy: of the last finished epoch; None where there is none.
+        seconds: wall-clock time of its epochs. parameters: P.
+        error: why it diverged or failed, or None.
+    """
+
+    id: str
+    label: str
+    seed: int
+    settings: dict[str, Any]
+    status: str
+    epochs: int
+    train_loss: float | None
+    train_accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    seconds: float
+    parameters: int
+    error: str | None = None

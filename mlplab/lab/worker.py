@@ -1,0 +1,102 @@
+"""A worker process: trains one job after another.
+
+Standard input brings a line of JSON for the data and then one for each job; standard output returns a line for every
+epoch, trial and job. When the input closes, because the parent is done or dead, the worker ends at once: what it has
+written is whole, and what it was at is trained again by the next run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from mlplab.data import Dataset, Split, split_rows
+from mlplab.lab.job import Job, train_job
+from mlplab.lab.store import RunFolder
+from mlplab.lab.trial import Trial, TrialResult
+from mlplab.training.history import Epoch
+
+
+def save_data(dataset: Dataset, folder: Path) -> dict[str, Any]:
+    """Write the arrays where every worker can map the same memory; return what to send the workers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "X.npy", dataset.X)
+    np.save(folder / "y.npy", dataset.y)
+    return {
+        "folder": str(folder),
+        "name": dataset.name,
+        "scale": dataset.scale,
+        "test_rows": dataset.test_rows,
+    }
+
+
+def _open_data(message: dict[str, Any]) -> Dataset:
+    folder = Path(message["folder"])
+    X, y = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in ("X.npy", "y.npy"))
+    return Dataset(message["name"], X, np.asarray(y), message["scale"], test_rows=message["test_rows"])
+
+
+def encode_job(job: Job) -> dict[str, Any]:
+    """Return a job as plain data for JSON."""
+    return {"trials": [asdict(trial) for trial in job.trials], "labels": job.labels}
+
+
+def _decode_job(message: dict[str, Any]) -> Job:
+    trials = []
+    for fields in message["trials"]:
+        settings = {k: tuple(v) if isinstance(v, list) else v for k, v in fields["settings"].items()}
+        trials.append(Trial(**{**fields, "settings": settings}))
+    return Job(tuple(trials), tuple(message["labels"]))
+
+
+def main(run_folder: str) -> None:
+    """Serve the parent; `run_folder` is where results are written."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints must not get between the messages
+    jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    messages = iter(sys.stdin)
+    dataset = _open_data(json.loads(next(messages)))
+    threading.Thread(target=_receive, args=(messages, jobs), daemon=True).start()
+    folder = RunFolder(Path(run_folder))
+
+    @lru_cache(maxsize=1)
+    def split(name: str, seed: int, samples: int | None) -> Split:
+        return split_rows(dataset, name, seed, samples)
+
+    while True:
+        job = _decode_job(jobs.get())
+        longest = job.trials[-1]
+        train_job(job, dataset, split(longest.split, longest.seed, longest.samples), folder, lambda e: _send(output, e))
+        _send(output, None)
+
+
+def _receive(messages: Any, jobs: queue.SimpleQueue[dict[str, Any]]) -> None:
+    for line in messages:
+        jobs.put(json.loads(line))
+    os._exit(0)
+
+
+def _send(output: IO[str], event: Epoch | TrialResult | None) -> None:
+    """Send an epoch or a result by its kind; None says that the job is done."""
+    kinds = {Epoch: "epoch", TrialResult: "trial", type(None): "idle"}
+    message = {"kind": kinds[type(event)], **(asdict(event) if event else {})}
+    try:
+        output.write(json.dumps(message) + "\n")
+        output.flush()
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,119 @@
+"""Save and load fitted estimators: weights as safetensors, everything else as JSON in the file's metadata.
+
+Nothing is ever unpickled: a model file from a stranger can be wrong, but it cannot run code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+import mlplab
+from mlplab.atomic import write_whole
+from mlplab.classifier import NeuralNetworkClassifier
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DataError, ModelFileError, SettingError
+from mlplab.training.history import Epoch, History
+from mlplab.training.settings import SETTINGS, check_settings
+
+#: The version of the layout of the metadata; a reader refuses one that it does not know.
+FORMAT = "mlplab-1"
+
+
+def save_model(model: NeuralNetworkClassifier, path: str | os.PathLike[str]) -> None:
+    """Write a fitted classifier to `path` as a .safetensors file, whole or not at all.
+
+    Its callbacks are left out, and a `random_state` that is a generator becomes None.
+
+    Raises:
+        SettingError: for a model with an activation, an initializer or a loss of your own, which JSON cannot hold.
+        DataError: for class labels that JSON cannot hold.
+    """
+    coefs = model.coefs_  # an AttributeError before fit
+    settings = {name: getattr(model, name) for name in SETTINGS if name != "callbacks"}
+    own = [name for name in ("activation", "initializer", "loss") if not isinstance(settings[name], str)]
+    if own:
+        raise SettingError(f"a model with your own {own[0]} cannot be saved: a model file holds names, not code")
+    if isinstance(settings["random_state"], np.random.RandomState | np.random.Generator):
+        settings["random_state"] = None
+    if settings["dtype"] is not None:
+        settings["dtype"] = np.dtype(settings["dtype"]).name
+    names = getattr(model, "feature_names_in_", None)
+    metadata = {
+        "format": FORMAT,
+        "mlplab": mlplab.__version__,
+        "settings": json.dumps(settings, default=_plain),
+        "classes": json.dumps(_labels(model.classes_)),
+        "classes_dtype": model.classes_.dtype.str if model.classes_.dtype.kind != "O" else "object",
+        "n_training_rows": json.dumps(model.n_training_rows_),
+        "feature_names": json.dumps(None if names is None else list(names)),
+        "history": json.dumps([asdict(epoch) for epoch in model.history_]),
+    }
+    tensors = {f"coefs.{k}": np.ascontiguousarray(W) for k, W in enumerate(coefs)}
+    if model.fit_intercept:
+        tensors |= {f"intercepts.{k}": np.ascontiguousarray(b) for k, b in enumerate(model.intercepts_)}
+    write_whole(Path(path), lambda temporary: save_file(tensors, temporary, metadata))
+
+
+def load_model(path: str | os.PathLike[str]) -> NeuralNetworkClassifier:
+    """Return the classifier in a file that `save_model` wrote; it predicts bit for bit what the saved one did.
+
+    Raises:
+        ModelFileError: for a file that is missing, damaged, truncated or of another kind.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelFileError(f"{path} is damaged, truncated or no .safetensors file: {error}") from error
+    if metadata.get("format") != FORMAT:
+        found = metadata.get("format", "none of mlplab's")
+        raise ModelFileError(f"{path} is a .safetensors file, but no model of mlplab (format {FORMAT}; found {found})")
+    try:
+        return _restore(metadata, tensors)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"{path} is damaged: {error!r}") from error
+
+
+def _restore(metadata: dict[str, str], tensors: dict[str, Array]) -> NeuralNetworkClassifier:
+    read = {name: json.loads(metadata[name]) for name in metadata if name not in ("format", "mlplab", "classes_dtype")}
+    check_settings(read["settings"])
+    dtype = metadata["classes_dtype"]
+    classes = np.array(read["classes"], dtype=object if dtype == "object" else np.dtype(dtype))
+    coefs = [tensors[f"coefs.{k}"] for k in range(sum(name.startswith("coefs.") for name in tensors))]
+    history = History([Epoch(**epoch) for epoch in read["history"]])
+    model = NeuralNetworkClassifier(**read["settings"])
+    model.restore(
+        classes=classes,
+        coefs=coefs,
+        intercepts=[tensors[f"intercepts.{k}"] for k in range(len(coefs))] if model.fit_intercept else None,
+        history=history,
+        n_training_rows=read["n_training_rows"],
+        feature_names=read["feature_names"],
+    )
+    return model
+
+
+def _labels(classes: Array) -> list[Any]:
+    labels: list[Any] = classes.tolist()
+    if not all(isinstance(label, str | int | float | bool) for label in labels):
+        raise DataError(f"class labels must be text or numbers to be saved; got {labels[:3]!r}")
+    return labels
+
+
+def _plain(value: Any) -> Any:
+    """Turn what JSON does not know into what it does: NumPy numbers and arrays."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"cannot be saved: {value!r}")

@@ -1,0 +1,1 @@
+"""The network, from scratch: every formula beside its derivative."""

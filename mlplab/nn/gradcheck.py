@@ -1,0 +1,130 @@
+"""Compare back-propagation with finite differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import SettingError
+from mlplab.nn.losses import Loss
+from mlplab.nn.network import GradientWriter, Network, Workspace
+from mlplab.nn.penalties import l2_add_gradient, l2_value
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """The outcome of a check: the parameter where both gradients differ most.
+
+    Attributes:
+        error: |analytic - numeric| / max(|analytic|, |numeric|, 0.001) there.
+        parameter: its name, such as ``W[0][3, 17]`` (layer, input, output) or ``b[1][4]``.
+        analytic: ∂objective/∂parameter by back-propagation.
+        numeric: the same by central differences.
+        checked: how many parameters were compared.
+        tolerance: what `error` may be.
+    """
+
+    error: float
+    parameter: str
+    analytic: float
+    numeric: float
+    checked: int
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every parameter agreed."""
+        return self.error <= self.tolerance
+
+    def __str__(self) -> str:
+        verdict = "gradients agree" if self.passed else "GRADIENTS DIFFER"
+        return (
+            f"{verdict} ({self.checked:,} parameters compared); worst at {self.parameter}: "
+            f"back-propagation {self.analytic:+.10e}, finite differences {self.numeric:+.10e}, "
+            f"relative error {self.error:.1e} (allowed {self.tolerance:.0e})"
+        )
+
+
+def check_gradients(
+    network: Network,
+    loss: Loss,
+    X: Array,
+    T: Array,
+    *,
+    weight_decay: float = 0.0,
+    sample: int | None = 200,
+    step: float = 1e-5,
+    tolerance: float = 1e-6,
+    seed: int = 0,
+) -> GradientCheck:
+    """Compare ∂objective/∂θ with central differences of the fourth order.
+
+    Source: Abramowitz and Stegun 1964, 25.3.6: f' ≈ (8·(f(θ + h) - f(θ - h)) - (f(θ + 2h) - f(θ - 2h))) / 12h. The
+    usual second order is off by up to 5e-7 where inputs are as large as 16; this one by 1e-8.
+
+    Args:
+        network: one member, float64; its parameters are moved and put back.
+        loss: objective = mean loss of the rows + ½·weight_decay·‖W‖².
+        X, T: rows (B, I) and their targets (B, C).
+        sample: how many parameters to compare, drawn with `seed`; None compares all.
+        tolerance: the largest relative error that passes.
+
+    Raises:
+        SettingError: for a network that is not one member in float64.
+    """
+    if network.engine.dtype != np.float64 or network.members != 1:
+        raise SettingError(f"a gradient check needs one member in float64; got {network!r} in {network.engine.dtype}")
+    xp, rows = network.engine.xp, len(X)
+    X, T = network.engine.asarray(X)[None], network.engine.asarray(T)[None]
+    work, writer = Workspace(network, rows), GradientWriter(network)
+    theta, decay = network.theta.flat[0], np.array([weight_decay])
+    weights = network.theta.flat[:, : network.theta.weight_count]
+
+    def objective() -> float:
+        losses = loss.value_and_delta(xp, network.forward(X, work), T)
+        return float(losses.mean() + l2_value(xp, weights, decay)[0])
+
+    dz = network.forward(X, work)
+    loss.value_and_delta(xp, dz, T)
+    writer.rows = rows
+    network.backward(dz, work, writer.receive)
+    l2_add_gradient(xp, weights, decay, writer.gradient.flat[:, : network.theta.weight_count])
+    analytic = writer.gradient.flat[0]
+
+    checked = np.arange(len(theta))
+    if sample is not None and sample < len(theta):
+        checked = np.random.default_rng(seed).choice(checked, sample, replace=False)
+    numeric = np.empty(len(checked))
+    for k, p in enumerate(checked):
+        kept, values = theta[p], {}
+        for steps in (-2, -1, 1, 2):
+            theta[p] = kept + steps * step
+            values[steps] = objective()
+        theta[p] = kept
+        numeric[k] = (8 * (values[1] - values[-1]) - (values[2] - values[-2])) / (12 * step)
+
+    scale = np.maximum(np.maximum(np.abs(analytic[checked]), np.abs(numeric)), 1e-3)
+    errors = np.abs(analytic[checked] - numeric) / scale
+    worst = int(np.argmax(errors))
+    return GradientCheck(
+        error=float(errors[worst]),
+        parameter=_parameter_name(network, int(checked[worst])),
+        analytic=float(analytic[checked[worst]]),
+        numeric=float(numeric[worst]),
+        checked=len(checked),
+        tolerance=tolerance,
+    )
+
+
+def _parameter_name(network: Network, position: int) -> str:
+    for name, parts in (("W", network.theta.weights), ("b", network.theta.biases)):
+        for layer, part in enumerate(parts):
+            shape = part.shape[1:] if name == "W" else part.shape[2:]
+            count = int(np.prod(shape))
+            if position < count:
+                index = ", ".join(str(int(i)) for i in np.unravel_index(position, shape))
+                return f"{name}[{layer}][{index}]"
+            position -= count
+    raise IndexError(position)

@@ -1,0 +1,18 @@
+"""Numbers as a person would write them."""
+
+from __future__ import annotations
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 as ``97.25 %``."""
+    return f"{100 * share:.2f} %"
+
+
+def describe_seconds(seconds: float) -> str:
+    """Return a duration: ``0.4 s``, ``45 s``, ``12 min``, ``3 h 05 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,1 @@
+"""From a network and rows to a trained network and its history."""

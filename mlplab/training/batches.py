@@ -1,0 +1,80 @@
+"""Rows of a data set, gathered batch by batch into buffers that are used again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlplab.engine.numpy_engine import Array, NumpyEngine
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is trained or evaluated on.
+
+    Attributes:
+        X: (N, I), of any number type; images stay uint8.
+        codes: (N,) the class of every row, as an index.
+        scale: X is multiplied by it as it is gathered.
+        weights: (N,) of every row, or None where all are 1.
+    """
+
+    X: Array
+    codes: Array
+    scale: float = 1.0
+    weights: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """M batches side by side: X (M, B, I), T (M, B, C), codes (M, B), weights (M, B) or None."""
+
+    X: Array
+    T: Array
+    codes: Array
+    weights: Array | None
+
+
+class BatchReader:
+    """Reads batches of `rows` for M members.
+
+    Args:
+        rows: where from.
+        targets: (K, C), the target of each class.
+        batch_size: B; the last batch of an epoch may be smaller.
+        members: M.
+    """
+
+    def __init__(self, engine: NumpyEngine, rows: Rows, targets: Array, batch_size: int, members: int = 1) -> None:
+        self.rows, self.batch_size = rows, min(batch_size, len(rows))
+        self._engine, self._targets, self._members = engine, engine.asarray(targets), members
+        self._buffers: dict[int, tuple[Array, Array]] = {}
+
+    def batches(self, order: Array) -> Iterator[Batch]:
+        """Yield the rows in the given order, an index array (M, N). A batch is valid until the next one."""
+        for start in range(0, order.shape[1], self.batch_size):
+            yield self._read(order[:, start : start + self.batch_size])
+
+    def in_order(self) -> Iterator[Batch]:
+        """Yield the rows as they lie, the same for every member."""
+        return self.batches(np.broadcast_to(np.arange(len(self.rows)), (self._members, len(self.rows))))
+
+    def _read(self, index: Array) -> Batch:
+        size = index.shape[1]
+        if size not in self._buffers:
+            empty = self._engine.empty
+            self._buffers[size] = (
+                empty(self._members, size, self.rows.X.shape[1]),
+                empty(self._members, size, self._targets.shape[1]),
+            )
+        X, T = self._buffers[size]
+        self._engine.gather(self.rows.X, index, X, self.rows.scale)
+        codes = self.rows.codes[index]
+        self._engine.gather(self._targets, codes, T)
+        weights = None if self.rows.weights is None else self._engine.asarray(self.rows.weights[index])
+        return Batch(X, T, codes, weights)

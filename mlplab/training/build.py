@@ -1,0 +1,86 @@
+"""From settings to the parts that they name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import Array
+from mlplab.nn.activations import ACTIVATIONS, Activation
+from mlplab.nn.initializers import INITIALIZERS, Initializer
+from mlplab.nn.losses import LOSSES, Loss
+from mlplab.nn.network import Network
+from mlplab.nn.optimizers import OPTIMIZERS
+from mlplab.randomness import ORDER, WEIGHTS, generator
+from mlplab.training.batches import BatchReader, Rows
+from mlplab.training.settings import Settings, layer_widths
+from mlplab.training.trainer import EVALUATION_BATCH, Rates, Trainer
+
+
+def layer_sizes(hidden_layer_sizes: Any, inputs: int, classes: int) -> tuple[int, ...]:
+    """Return the sizes of all layers: inputs, hidden layers, outputs. Two classes need one output only."""
+    return (inputs, *layer_widths(hidden_layer_sizes), classes if classes > 2 else 1)
+
+
+def build_loss(settings: Settings, classes: int) -> Loss:
+    """Return the loss for that many classes."""
+    if not isinstance(settings.loss, str):
+        own: Loss = settings.loss
+        return own
+    binary, multiclass = LOSSES[settings.loss]
+    return multiclass if classes > 2 else binary
+
+
+def class_targets(classes: int) -> Array:
+    """Return the target of each class, (classes, outputs): a one at its place; 0 and 1 for two classes."""
+    return np.eye(classes) if classes > 2 else np.array([[0.0], [1.0]])
+
+
+def build_network(
+    settings: Settings, inputs: int, classes: int, engine: NumpyEngine, seeds: Sequence[int]
+) -> Network:
+    """Return a network with a member for each seed, its weights drawn."""
+    activation: Activation = settings.activation
+    if isinstance(activation, str):
+        activation = ACTIVATIONS[activation]
+    initializer: Initializer = settings.initializer
+    if isinstance(initializer, str):
+        automatic = "he_normal" if settings.activation == "relu" else "glorot_normal"
+        initializer = INITIALIZERS[automatic if initializer == "auto" else initializer]
+    sizes = layer_sizes(settings.hidden_layer_sizes, inputs, classes)
+    network = Network(engine, sizes, activation, settings.fit_intercept, len(seeds))
+    network.initialize(initializer, [generator(seed, WEIGHTS) for seed in seeds])
+    return network
+
+
+def build_trainer(
+    members: Sequence[Settings],
+    network: Network,
+    loss: Loss,
+    classes: int,
+    training: Rows,
+    validation: Rows | None,
+    seeds: Sequence[int],
+) -> Trainer:
+    """Return the trainer of a network whose members have these settings and seeds.
+
+    Members may differ in `learning_rate_init`, `alpha`, `weight_decay` and their seeds; everything else is the first
+    one's.
+    """
+    settings, targets, engine = members[0], class_targets(classes), network.engine
+    batch_size = min(200, len(training)) if settings.batch_size == "auto" else settings.batch_size
+    if batch_size > len(training):
+        warnings.warn(f"batch_size={batch_size} is cut to the {len(training)} training rows", stacklevel=4)
+    return Trainer(
+        network,
+        loss,
+        OPTIMIZERS[settings.solver](network, settings),
+        Rates(*(np.array([[s.learning_rate_init, s.alpha, s.weight_decay] for s in members]).T)),
+        BatchReader(engine, training, targets, batch_size, len(members)),
+        BatchReader(engine, validation, targets, EVALUATION_BATCH, len(members)) if validation else None,
+        [generator(seed, ORDER) for seed in seeds] if settings.shuffle else None,
+    )

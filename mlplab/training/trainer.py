@@ -1,0 +1,159 @@
+"""The loop over epochs and batches, for M networks side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from mlplab.engine.numpy_engine import Array
+from mlplab.nn.losses import Loss
+from mlplab.nn.network import Network, Workspace
+from mlplab.nn.optimizers import Optimizer
+from mlplab.nn.penalties import l2_value
+from mlplab.training.batches import Batch, BatchReader
+from mlplab.training.history import Epoch, History
+
+#: Rows of a batch where nothing is learnt: 1,000 fill the matrix product and stay in the cache.
+EVALUATION_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What scales the updates of every member, each (M,).
+
+    Attributes:
+        learning_rate: of every step.
+        alpha: scikit-learn's: adds ½·alpha·‖W‖²/B to the mean loss of a batch of B rows.
+        weight_decay: adds ½·weight_decay·‖W‖² to it.
+    """
+
+    learning_rate: Array
+    alpha: Array
+    weight_decay: Array
+
+
+class Trainer:
+    """Trains the members of a network on the same rows, each in an order of its own.
+
+    Args:
+        network: changed in place.
+        loss, optimizer, rates: how.
+        training: what to learn from.
+        validation: what to measure on after every epoch, or None.
+        generators: one a member, for the order of the rows; None keeps the rows as they lie.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        optimizer: Optimizer,
+        rates: Rates,
+        training: BatchReader,
+        validation: BatchReader | None = None,
+        generators: Sequence[np.random.Generator] | None = None,
+    ) -> None:
+        self.network, self.loss, self.optimizer, self.rates = network, loss, optimizer, rates
+        self.training, self.validation, self.generators = training, validation, generators
+        self.histories = [History() for _ in range(network.members)]
+        self._workspaces: dict[int, Workspace] = {}
+        self._weights = network.theta.flat[:, : network.theta.weight_count]
+
+    def run(self, epochs: int, on_epoch_end: Callable[[], bool] = lambda: False) -> list[History]:
+        """Train for `epochs` epochs and return the members' histories, which grow as it goes.
+
+        It ends early when `on_epoch_end`, called after every epoch, returns True, and when every member's loss has
+        stopped being finite (`History.diverged_in`).
+        """
+        with self.network.engine.quiet():
+            for epoch in range(1, epochs + 1):
+                started = perf_counter()
+                losses, accuracies, penalties = self._train_epoch()
+                finite = np.isfinite(losses) & self._finite_parameters()
+                for history in (h for h, ok in zip(self.histories, finite, strict=True) if not ok):
+                    history.diverged_in = history.diverged_in or epoch
+                if all(h.diverged_in for h in self.histories):
+                    break
+                val = evaluate(self.network, self.loss, self.validation) if self.validation else None
+                seconds = perf_counter() - started
+                for m, history in enumerate(self.histories):
+                    if not history.diverged_in:
+                        measured = {"val_loss": float(val[0][m]), "val_accuracy": float(val[1][m])} if val else {}
+                        history.epochs.append(
+                            Epoch(
+                                epoch,
+                                float(losses[m]),
+                                float(accuracies[m]),
+                                **measured,
+                                seconds=seconds,
+                                objective=float(losses[m] + penalties[m]),
+                            )
+                        )
+                if on_epoch_end():
+                    break
+        return self.histories
+
+    def _train_epoch(self) -> tuple[Array, Array, Array]:
+        """Make one pass; return each member's mean loss, accuracy and penalty, (M,) each."""
+        losses, correct, penalties = np.zeros((3, self.network.members))
+        count = len(self.training.rows)
+        for batch in self._batches():
+            rows = batch.codes.shape[1]
+            mean_loss, hits, penalty = self._step(batch)
+            losses += mean_loss * (rows / count)
+            correct += hits
+            penalties += penalty * (rows / count)
+            if not np.isfinite(losses).any():
+                break
+        return losses, correct / count, penalties
+
+    def _batches(self) -> Iterator[Batch]:
+        if self.generators is None:
+            return self.training.in_order()
+        count = len(self.training.rows)
+        return self.training.batches(np.stack([rng.permutation(count) for rng in self.generators]))
+
+    def _step(self, batch: Batch) -> tuple[Array, Array, Array]:
+        """Learn from one batch; return its mean loss, right answers and penalty before the update, (M,) each."""
+        network, engine = self.network, self.network.engine
+        rows = batch.codes.shape[1]
+        work = self._workspaces.get(rows)
+        if work is None:
+            work = self._workspaces[rows] = Workspace(network, rows)
+        z = network.forward(batch.X, work)
+        hits = engine.to_numpy(self.loss.decide(engine.xp, z) == batch.codes).sum(axis=1)
+        losses = self.loss.value_and_delta(engine.xp, z, batch.T)
+        total = float(rows)
+        if batch.weights is not None:
+            losses *= batch.weights
+            z *= batch.weights[..., None]
+            total = float(batch.weights[0].sum())
+        if total == 0:  # every row of the batch weighs nothing: there is nothing to learn
+            return np.zeros(network.members), hits, np.zeros(network.members)
+        decay = self.rates.weight_decay + self.rates.alpha / total
+        penalty = l2_value(engine.xp, self._weights, decay) if decay.any() else decay
+        self.optimizer.begin_step(total, self.rates.learning_rate, decay)
+        network.backward(z, work, self.optimizer.receive)
+        self.optimizer.end_step()
+        return engine.to_numpy(losses).sum(axis=1, dtype=np.float64) / total, hits, penalty
+
+    def _finite_parameters(self) -> Array:
+        finite: Array = np.isfinite(self.network.engine.to_numpy(self.network.theta.flat)).all(axis=1)
+        return finite
+
+
+def evaluate(network: Network, loss: Loss, reader: BatchReader) -> tuple[Array, Array]:
+    """Return each member's mean loss in nats and its accuracy on the reader's rows, (M,) each."""
+    engine = network.engine
+    losses, correct = np.zeros((2, network.members))
+    work: Workspace | None = None
+    for batch in reader.in_order():
+        if work is None or work.z[0].shape[1] != batch.codes.shape[1]:
+            work = Workspace(network, batch.codes.shape[1])
+        z = network.forward(batch.X, work)
+        correct += engine.to_numpy(loss.decide(engine.xp, z) == batch.codes).sum(axis=1)
+        losses += engine.to_numpy(loss.value_and_delta(engine.xp, z, batch.T)).sum(axis=1, dtype=np.float64)
+    return losses / len(reader.rows), correct / len(reader.rows)
