@@ -113,8 +113,10 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
             raise DataError(f"y must hold at least two classes; it holds one class only, {self.classes_[0]!r}")
         dtype = np.dtype(self.dtype or (np.float64 if X.dtype == np.float64 else np.float32))
         X = _computable(X, dtype)
-        weights = None if sample_weight is None else _check_sample_weight(
-            sample_weight, X, dtype=dtype, ensure_non_negative=True
+        weights = (
+            None
+            if sample_weight is None
+            else _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
         )
         seed = _seed(self.random_state)
 
@@ -125,9 +127,7 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
         self.n_training_rows_ = len(training)
 
         self._build(NumpyEngine(dtype), seed, coef_init, intercept_init)
-        trainer = build_trainer(
-            [self], self._network, self._loss, len(self.classes_), training, validation, [seed]
-        )
+        trainer = build_trainer([self], self._network, self._loss, len(self.classes_), training, validation, [seed])
         self._train(trainer)
         return self
 
@@ -300,7 +300,7 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
 
     @property
     def intercepts_(self) -> list[Array]:
-        """b (O,) of every layer: views of the parameters; zeros where there are none."""
+        """B (O,) of every layer: views of the parameters; zeros where there are none."""
         network = self._fitted_network()
         if network.theta.biases:
             return [b[0, 0] for b in network.theta.biases]

@@ -1,12 +1,12 @@
 """Every exception that mlplab raises on purpose.
 
-    MlplabError
-    ├── DataError        (also ValueError)   data that cannot be used: a file, a column, a shape, a value
-    ├── SettingError     (also ValueError)   a setting, a suite or an option that is wrong
-    ├── ModelFileError   (also ValueError)   a model file that is damaged or of another kind
-    ├── RunFolderError                       a run folder that cannot be used
-    ├── DivergenceError  (also ValueError)   training whose loss stopped being finite
-    └── MissingExtraError (also ImportError) an optional dependency that is not installed
+MlplabError
+├── DataError        (also ValueError)   data that cannot be used: a file, a column, a shape, a value
+├── SettingError     (also ValueError)   a setting, a suite or an option that is wrong
+├── ModelFileError   (also ValueError)   a model file that is damaged or of another kind
+├── RunFolderError                       a run folder that cannot be used
+├── DivergenceError  (also ValueError)   training whose loss stopped being finite
+└── MissingExtraError (also ImportError) an optional dependency that is not installed
 """
 
 from __future__ import annotations

@@ -88,9 +88,7 @@ def _find_in_folder(folder: Path) -> list[Path]:
     )
 
 
-def read_table(
-    path: Path, target: str | None, *, needs_target: bool, features: Sequence[str] | None = None
-) -> Table:
+def read_table(path: Path, target: str | None, *, needs_target: bool, features: Sequence[str] | None = None) -> Table:
     """Read a user's file.
 
     Args:
@@ -145,7 +143,9 @@ def _read_frame(path: Path, target: str | None, needs_target: bool, wanted: Sequ
         raise DataError(f"{path}: no column {missing[0]!r}, which the model was trained on; there are {_some(columns)}")
     features = list(wanted) if wanted else [column for column in columns if column != target]
     if not features or frame.empty:
-        raise DataError(f"{path}: there are {len(frame)} rows and {len(features)} feature columns; both must be at least 1")
+        raise DataError(
+            f"{path}: there are {len(frame)} rows and {len(features)} feature columns; both must be at least 1"
+        )
     for column in features:
         _check_numeric(path, column, frame[column])
     y = None
@@ -226,7 +226,9 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     if isinstance(error, DataError):
         return error
     if "Object arrays" in str(error) or "allow_pickle" in str(error):
-        return DataError(f"{path}: holds Python objects or is no array file; mlplab never unpickles, save numbers instead")
+        return DataError(
+            f"{path}: holds Python objects or is no array file; mlplab never unpickles, save numbers instead"
+        )
     return DataError(f"{path} cannot be read: {_one_line(error)}")
 
 

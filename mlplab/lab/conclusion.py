@@ -159,7 +159,6 @@ def write_conclusion(
 
     open_test: called for the chosen trial, unless its test rows were opened before; returns right answers and rows.
     """
-
     correct = cache(folder.read_correct)
     done = [row for row in rows if row.status == "done"]
     varying = suite.varying()
@@ -171,7 +170,9 @@ def write_conclusion(
     members = {ids[0]: ids for ids in by_configuration.values()}
 
     def ahead(other: Configuration) -> Difference:
-        return _difference([(a, b) for a, b in zip(members[ranked[0].trial], members[other.trial], strict=False)], correct)
+        return _difference(
+            [(a, b) for a, b in zip(members[ranked[0].trial], members[other.trial], strict=False)], correct
+        )
 
     conclusion = Conclusion(
         suite=suite.name,
@@ -239,9 +240,7 @@ def name_of(trial: Trial, varying: Iterable[str]) -> str:
     return ", ".join(describe_setting(name, trial[name]) for name in varying) or "the only configuration"
 
 
-def _answer(
-    experiment: Experiment, rows: Sequence[ResultRow], varying: Sequence[str], correct: Correct
-) -> Answer:
+def _answer(experiment: Experiment, rows: Sequence[ResultRow], varying: Sequence[str], correct: Correct) -> Answer:
     mine = [row for row in rows if row.experiment == experiment]
     done = [row for row in mine if row.status == "done"]
     names = [name for name in varying if len(experiment.grid.get(name, ())) > 1]
@@ -250,9 +249,7 @@ def _answer(
     return Answer(experiment.name, experiment.title, tuple(configurations), tuple(e for e in effects if e))
 
 
-def _effect(
-    setting: str, experiment: Experiment, rows: Sequence[ResultRow], correct: Correct
-) -> Effect | None:
+def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], correct: Correct) -> Effect | None:
     """Compare the values of one setting over those combinations of the others for which every value was done."""
     values = list(dict.fromkeys(experiment.grid[setting]))
     blocks: dict[str, dict[Any, ResultRow]] = {}

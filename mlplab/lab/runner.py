@@ -72,9 +72,7 @@ def run_suite(
     return Run(folder, suite, tuple(rows), len(missing))
 
 
-def _finish(
-    suite: Suite, fingerprint: str, folder: RunFolder, count: int, display: Display | None
-) -> list[ResultRow]:
+def _finish(suite: Suite, fingerprint: str, folder: RunFolder, count: int, display: Display | None) -> list[ResultRow]:
     # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
     from mlplab.lab.chosen import open_test_rows
     from mlplab.lab.scheduler import make_labels, train_missing

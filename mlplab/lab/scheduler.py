@@ -24,7 +24,8 @@ class Display(Protocol):
 
     def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
         """Take the jobs to come, how many of the `total` trials are `done`, the training rows of an epoch, and what
-        an epoch of each job costs, in any unit: the time left is reckoned with it."""
+        an epoch of each job costs, in any unit: the time left is reckoned with it.
+        """
 
     def epoch(self, job: Job, epoch: Epoch) -> None:
         """Take an epoch that was made."""
@@ -105,7 +106,19 @@ def _write_deaths(folder: RunFolder, event: Event) -> Iterator[TrialResult]:
         held = folder.read_result(trial.id)
         if held is None or held.status == "failed":
             result = TrialResult(
-                trial.id, label, trial.seed, dict(trial.settings), "failed", 0, None, None, None, None, 0.0, 0, event.died
+                trial.id,
+                label,
+                trial.seed,
+                dict(trial.settings),
+                "failed",
+                0,
+                None,
+                None,
+                None,
+                None,
+                0.0,
+                0,
+                event.died,
             )
             folder.write_result(result, History())
             yield result

@@ -85,7 +85,12 @@ class Suite:
             (
                 experiment,
                 Trial(
-                    settings={**LAB_DEFAULTS, **self.settings, **experiment.settings, **dict(zip(grid, values, strict=True))},
+                    settings={
+                        **LAB_DEFAULTS,
+                        **self.settings,
+                        **experiment.settings,
+                        **dict(zip(grid, values, strict=True)),
+                    },
                     seed=seed,
                     data=fingerprint,
                     split=self.split,
@@ -224,7 +229,9 @@ def _check_keys(content: Mapping[str, Any], known: Iterable[str], where: str) ->
 
 def _check_name(name: str, where: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise SettingError(f"{where}a name is made of letters, digits, '-', '_' and '.', for it names files; got {name!r}")
+        raise SettingError(
+            f"{where}a name is made of letters, digits, '-', '_' and '.', for it names files; got {name!r}"
+        )
 
 
 def _text(content: Mapping[str, Any], key: str, where: str) -> str:

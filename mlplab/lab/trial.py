@@ -11,12 +11,12 @@ from typing import Any
 
 from mlplab.training.settings import DEFAULTS, layer_widths
 
-#: To be raised whenever the same settings and seed would give other numbers than before.
+#: To be raised whenever the same settings and seed would give other numbers than before, or a default changes.
 NUMERICS = 1
 #: Where the lab's defaults differ from the estimator's: a trial makes all its epochs, so that trials can be compared.
 LAB_DEFAULTS: dict[str, Any] = {"tol": None}
 #: Settings that change nothing of a result, or are given otherwise.
-_NO_PART = ("random_state", "verbose", "callbacks", "input_scale")
+_NO_PART = ("random_state", "verbose", "callbacks")
 #: What settings are called where there is little room, and in labels, as the notebook's.
 SHORT = {"learning_rate_init": "lr", "weight_decay": "reg", "max_iter": "iter"}
 
@@ -63,14 +63,17 @@ class Trial:
         return _hash({**identity, "settings": {**identity["settings"], "max_iter": None}})
 
     def _identity(self) -> dict[str, Any]:
-        settings = {name: self[name] for name in DEFAULTS if name not in _NO_PART}
-        settings["hidden_layer_sizes"] = layer_widths(settings["hidden_layer_sizes"])
-        if "input_scale" in self.settings:
-            settings["input_scale"] = self.settings["input_scale"]
+        settings = {name: value for name, value in self.settings.items() if name not in _NO_PART}
+        settings["hidden_layer_sizes"] = layer_widths(self["hidden_layer_sizes"])
         return {
             "numerics": NUMERICS,
-            # 0 and 0.0, 1 and 1.0 are the same setting
-            "settings": {name: _number(value) for name, value in settings.items()},
+            # a setting at its default is no part, so that a new setting leaves the old trials what they were; 0 and
+            # 0.0 are the same, and an `input_scale` of 1 is not the data set's own
+            "settings": {
+                name: _number(value)
+                for name, value in settings.items()
+                if value != DEFAULTS[name] or name == "input_scale"
+            },
             "seed": self.seed,
             "data": self.data,
             "split": self.split,

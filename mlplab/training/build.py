@@ -40,9 +40,7 @@ def class_targets(classes: int) -> Array:
     return np.eye(classes) if classes > 2 else np.array([[0.0], [1.0]])
 
 
-def build_network(
-    settings: Settings, inputs: int, classes: int, engine: NumpyEngine, seeds: Sequence[int]
-) -> Network:
+def build_network(settings: Settings, inputs: int, classes: int, engine: NumpyEngine, seeds: Sequence[int]) -> Network:
     """Return a network with a member for each seed, its weights drawn."""
     activation: Activation = settings.activation
     if isinstance(activation, str):

@@ -54,9 +54,7 @@ def _number(low: float, high: float = inf, *, above: bool = False, below: bool =
         words += f" and {'below' if below else 'at most'} {high:g}"
     return Check(
         words,
-        lambda v: (
-            is_number(v) and (v > low or (v == low and not above)) and (v < high or (v == high and not below))
-        ),
+        lambda v: is_number(v) and (v > low or (v == low and not above)) and (v < high or (v == high and not below)),
     )
 
 
@@ -74,9 +72,7 @@ def _exactly(word: str, value: object) -> Check:
 
 
 def _own(what: str, *attributes: str) -> Check:
-    return Check(
-        f"your own {what}", lambda v: not isinstance(v, str | type) and all(hasattr(v, a) for a in attributes)
-    )
+    return Check(f"your own {what}", lambda v: not isinstance(v, str | type) and all(hasattr(v, a) for a in attributes))
 
 
 def _is_widths(value: Any) -> bool:
@@ -113,7 +109,9 @@ class Settings:
         None,
         _NONE
         | _integer(0)
-        | Check("a numpy RandomState or Generator", lambda v: isinstance(v, np.random.RandomState | np.random.Generator)),
+        | Check(
+            "a numpy RandomState or Generator", lambda v: isinstance(v, np.random.RandomState | np.random.Generator)
+        ),
     )
     tol: float | None = _setting(0.0001, _NONE | _number(0))
     verbose: Any = _setting(False, _BOOLEAN | _integer(0))

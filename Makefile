@@ -1,0 +1,32 @@
+# Each target sets up what it needs, from nothing but Python, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: study test check clean
+
+# The whole exercise on the real MNIST: figures, results.csv and the conclusion in runs/exercise6.
+study: $(VENV)/installed
+	$(BIN)/mlplab run exercise6
+
+test: check
+	$(BIN)/python -m pytest -n 2
+
+# Formatting, lint, types, floors.
+check: $(VENV)/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache

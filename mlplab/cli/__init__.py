@@ -1,0 +1,62 @@
+"""The command `mlplab`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from mlplab import __version__
+from mlplab.cli import lab_commands, model_commands
+from mlplab.errors import MlplabError, nearest
+
+
+class _Group(click.Group):
+    """A group that names the nearest command for a misspelt one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command and its arguments."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            ctx.fail(f"no command {args[0]!r}{nearest(args[0], self.commands)}; `mlplab --help` lists them")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mlplab")
+def mlplab() -> None:
+    """Find out which fully-connected network to use on your data, and how sure that is.
+
+    Start with `mlplab run exercise6 --samples 2000 --set max_iter=3`, or with your own table:
+    `mlplab train table.csv --target COLUMN`.
+    """
+
+
+for command in (*lab_commands.COMMANDS, *model_commands.COMMANDS):
+    mlplab.add_command(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; return the exit code: 0 done, 1 some trials failed, 2 wrong input, 130 interrupted."""
+    try:
+        return mlplab.main(list(arguments), prog_name="mlplab", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        return 0
+    except (click.ClickException, MlplabError) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"mlplab: {message}", err=True)
+        return 2
+    except OSError as error:  # a full disk, a folder that may not be written: the system's own words
+        click.echo(f"mlplab: {error}", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("mlplab: interrupted; what was finished is kept", err=True)
+        return 130
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))

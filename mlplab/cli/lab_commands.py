@@ -1,0 +1,213 @@
+"""Commands around suites: run, status, report, suites, data."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+# What takes long to import stands inside the commands that need it: `mlplab --help` answers at once.
+if TYPE_CHECKING:
+    from mlplab.lab.runner import Run
+    from mlplab.lab.store import ResultRow, RunFolder
+    from mlplab.lab.suite import Suite
+
+_folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+@click.command()
+@click.argument("suite")
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME]")
+@click.option("--jobs", type=int, help="Worker processes.  [default: as many as cores]")
+@click.option("--samples", type=int, help="Rows that training and validation share.  [default: all]")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Fix a setting for every trial.")
+@click.option("--seeds", type=int, help="Train every configuration with this many seeds.")
+@click.option("--dry-run", is_flag=True, help="Only tell how much there is to do and how long it will take.")
+@_json_option
+def run(
+    suite: str,
+    out: Path | None,
+    jobs: int | None,
+    samples: int | None,
+    assignments: tuple[str, ...],
+    seeds: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Run SUITE, a built-in name or a TOML file: train what is missing, draw, conclude.
+
+    Stop it at any moment, even with kill -9, and run it again: it trains only what is missing.
+    """
+    from mlplab.lab.runner import run_suite, usable_cores
+    from mlplab.lab.store import RunFolder
+    from mlplab.lab.suite import check_count
+
+    jobs = usable_cores() if jobs is None else check_count("--jobs", jobs)
+    resolved = _resolve(suite, samples, seeds, assignments)
+    out = out or Path("runs") / resolved.name
+    if dry_run:
+        return _dry_run(resolved, RunFolder(out), jobs, as_json)
+    signal.signal(signal.SIGTERM, _interrupt)
+    outcome = run_suite(resolved, out, jobs=jobs, display=_make_display())
+    if outcome.trained or not _has_figures(outcome):
+        _draw(outcome.folder, resolved, outcome.rows)
+    _print_run(outcome, as_json)
+    return 1 if outcome.failed else 0
+
+
+def _resolve(name: str, samples: int | None, seeds: int | None, assignments: tuple[str, ...]) -> Suite:
+    from mlplab.lab.suite import check_count, load_suite, parse_assignment
+
+    suite = load_suite(name)
+    if samples is not None:
+        suite = replace(suite, samples=check_count("--samples", samples))
+    if seeds is not None:
+        suite = replace(suite, seeds=check_count("--seeds", seeds))
+    for assignment in assignments:
+        suite = suite.with_setting(*parse_assignment(assignment))
+    return suite
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+class _LateDisplay:
+    """Makes the real display when the first trial is about to be trained: a finished suite does not import it."""
+
+    def __getattr__(self, name: str) -> Any:
+        from mlplab.lab.progress import SuiteDisplay
+
+        display = SuiteDisplay()
+        for method in ("begin", "epoch", "trial", "end"):
+            setattr(self, method, getattr(display, method))
+        return getattr(display, name)
+
+
+def _make_display() -> Any:
+    return _LateDisplay()
+
+
+def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
+    from mlplab.lab.estimate import estimate
+    from mlplab.text import describe_seconds
+
+    found = estimate(suite, folder, jobs)
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+    else:
+        click.echo(
+            f"{found.suite}: {found.trials} trials, {found.done} of them done; {found.networks} networks to train, "
+            f"{found.epochs:,} epochs, about {describe_seconds(found.seconds)} on {found.jobs} processes"
+        )
+    return 0
+
+
+def _has_figures(outcome: Run) -> bool:
+    return any(outcome.folder.figures.glob("all-trials.*")) or not any(r.status == "done" for r in outcome.rows)
+
+
+def _draw(folder: RunFolder, suite: Suite, rows: Any) -> list[Path]:
+    from mlplab.report import draw_figures
+
+    return draw_figures(folder, suite, rows, suite.source.load())
+
+
+def _print_run(outcome: Run, as_json: bool) -> None:
+    folder = outcome.folder
+    if as_json:
+        click.echo(folder.conclusion_json.read_text(encoding="utf-8"), nl=False)
+        return
+    click.echo(folder.conclusion_md.read_text(encoding="utf-8"))
+    if not outcome.trained:
+        click.echo("Nothing was left to train.")
+    for row in {row.trial.id: row for row in outcome.failed}.values():
+        click.echo(f"failed: {row.label} (its traceback is in {folder.trial(row.trial.id) / 'trial.json'})", err=True)
+    click.echo(f"results: {folder.results_file}\nfigures: {folder.figures}\nconclusion: {folder.conclusion_md}")
+
+
+def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
+    from mlplab.lab.store import RunFolder
+
+    folder = RunFolder(path)
+    suite = folder.suite()
+    return folder, suite, folder.rows(suite, suite.source.fingerprint(), folder.read_labels())
+
+
+@click.command()
+@_folder_argument
+@_json_option
+def status(folder: Path, as_json: bool) -> None:
+    """Tell how far the run in DIR is."""
+    _, suite, rows = _open(folder)
+    states = Counter({row.trial.id: row.status for row in rows}.values())
+    if as_json:
+        click.echo(json.dumps({"suite": suite.name, "trials": states.total(), **states}))
+        return
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    click.echo(f"{suite.name}: {states.total()} trials: {counts}")
+    for experiment in suite.experiments:
+        mine = [row for row in rows if row.experiment == experiment]
+        ended = sum(row.status in ("done", "diverged") for row in mine)
+        click.echo(f"  {experiment.name:24} {ended:4} of {len(mine)}  {experiment.title}")
+
+
+@click.command()
+@_folder_argument
+def report(folder: Path) -> None:
+    """Draw the figures of the run in DIR anew, from its stored results."""
+    opened, suite, rows = _open(folder)
+    for path in _draw(opened, suite, rows):
+        click.echo(path)
+
+
+@click.command()
+@_json_option
+def suites(as_json: bool) -> None:
+    """List the built-in suites."""
+    from mlplab.lab.suite import built_in_suites, load_suite
+
+    found = [load_suite(name) for name in built_in_suites()]
+    if as_json:
+        click.echo(json.dumps([{"name": s.name, "title": s.title, "dataset": s.source.name} for s in found]))
+        return
+    for suite in found:
+        click.echo(f"{suite.name}: {suite.title}")
+        for experiment in suite.experiments:
+            trials = sum(e == experiment for e, _ in suite.cells(""))
+            click.echo(f"  {experiment.name:24} {trials:3} trials  {experiment.title}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--target", help="The target column of a table, or the labels' file.")
+@_json_option
+def data(name: str | None, target: str | None, as_json: bool) -> None:
+    """List the built-in data sets, or look at one, or at a file of your own."""
+    from mlplab.data.names import DATASETS
+
+    if name is None:
+        listed = [{"name": key, "description": text} for key, text in DATASETS.items()]
+        click.echo(json.dumps(listed) if as_json else "\n".join(f"{d['name']}: {d['description']}" for d in listed))
+        return
+    from mlplab.data import load_dataset
+
+    dataset = load_dataset(name, target=target)
+    counts = Counter(dataset.y.tolist())
+    if as_json:
+        facts = {"name": dataset.name, "rows": len(dataset.y), "features": dataset.X.shape[1]}
+        click.echo(json.dumps({**facts, "classes": {str(label): counts[label] for label in dataset.classes.tolist()}}))
+        return
+    rows, features = dataset.X.shape
+    click.echo(f"{dataset.name}: {rows:,} rows, {features:,} features ({dataset.X.dtype}), {len(counts)} classes")
+    for label in dataset.classes.tolist():
+        click.echo(f"  {label!s:16} {counts[label]:8,} rows  {counts[label] / rows:6.1%}")
+
+
+COMMANDS = (run, status, report, suites, data)

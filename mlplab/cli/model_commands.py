@@ -1,0 +1,203 @@
+"""Commands around one model: train, predict, evaluate."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+# What takes long to import stands inside the commands that need it: `mlplab --help` answers at once.
+if TYPE_CHECKING:
+    from mlplab.classifier import NeuralNetworkClassifier
+    from mlplab.data import Dataset
+    from mlplab.data.files import Table
+
+_target_option = click.option("--target", help="The target column of a table, or the labels' file.")
+_model_argument = click.argument("model", type=click.Path(path_type=Path))
+
+
+@click.command()
+@click.argument("data")
+@_target_option
+@click.option("--out", type=click.Path(path_type=Path), default=Path("model.safetensors"), show_default=True)
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of the classifier.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the weights and the order.")
+@click.option("--samples", type=int, help="Rows that training and validation share.  [default: all]")
+def train(
+    data: str, target: str | None, out: Path, assignments: tuple[str, ...], seed: int, samples: int | None
+) -> None:
+    """Train one network on DATA, a built-in data set or a file of your own, and save it.
+
+    A part of the rows is kept apart to validate on; official test rows are not touched.
+    """
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+
+    from mlplab.classifier import NeuralNetworkClassifier
+    from mlplab.data import load_dataset, split_rows
+    from mlplab.errors import SettingError
+    from mlplab.lab.suite import check_count, parse_assignment
+    from mlplab.modelfile import save_model
+    from mlplab.text import percent
+    from mlplab.training.settings import check_settings
+
+    settings = dict(parse_assignment(assignment) for assignment in assignments)
+    check_settings(settings, "--set: ")
+    if seed < 0:
+        raise SettingError(f"--seed must be a whole number of at least 0; got {seed}")
+    samples = None if samples is None else check_count("--samples", samples)
+    if not out.suffix:
+        raise SettingError(f"--out must name a file, such as {out / 'model.safetensors'}; got {out}")
+    dataset = load_dataset(data, target=target)
+    split = split_rows(dataset, "official" if dataset.test_rows else "random", seed, samples)
+    model = NeuralNetworkClassifier(**{"input_scale": dataset.scale, "verbose": True, "random_state": seed, **settings})
+    X = _features(dataset.X, dataset.feature_names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # said below, in our own words
+        model.fit(
+            _take(X, split.train),
+            dataset.y[split.train],
+            X_val=_take(X, split.validation),
+            y_val=dataset.y[split.validation],
+        )
+    save_model(model.set_params(verbose=False), out)
+    accuracy = model.score(_take(X, split.validation), dataset.y[split.validation])
+    click.echo(
+        f"{out}: {model.n_iter_} epochs on {len(split.train):,} rows; "
+        f"{percent(accuracy)} of {len(split.validation):,} validation rows right"
+    )
+    if model.tol is not None and model.n_iter_ == model.max_iter:
+        click.echo(f"It had not converged; try --set max_iter={2 * model.max_iter}.", err=True)
+
+
+@click.command()
+@_model_argument
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="A CSV file.  [default: standard output]")
+@click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
+def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> None:
+    """Predict the label of every row of DATA, a file of your own, with MODEL; write CSV."""
+    from mlplab.modelfile import load_model
+
+    loaded = load_model(model)
+    table = _read(loaded, data, None, needs_target=False)
+    X = _features(table.X, table.feature_names)
+    shares = loaded.predict_proba(X)
+    header = ["prediction", *(f"probability_{label}" for label in loaded.classes_ if probabilities)]
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    with nullcontext(sys.stdout) if out is None else out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        labels = loaded.predict(X).tolist()
+        for label, row in zip(labels, shares.tolist(), strict=True):
+            writer.writerow([label, *(f"{share:.6g}" for share in row if probabilities)])
+
+
+@click.command()
+@_model_argument
+@click.argument("data")
+@_target_option
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw the confusion matrix into this PNG or SVG file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def evaluate(model: Path, data: str, target: str | None, figure: Path | None, as_json: bool) -> None:
+    """Compare what MODEL predicts with the labels of DATA; of a built-in set, its official test rows."""
+    from mlplab.modelfile import load_model
+
+    loaded = load_model(model)
+    X, y, what = _labelled_rows(loaded, data, target)
+    predicted = loaded.predict(X)
+    _print_evaluation(loaded, y, predicted, what, as_json)
+    if figure is not None:
+        _draw_confusion(loaded, X, y, figure)
+
+
+def _labelled_rows(model: NeuralNetworkClassifier, data: str, target: str | None) -> tuple[Any, Any, str]:
+    from mlplab.data import load_dataset
+    from mlplab.data.names import DATASETS
+
+    source: Dataset | Table
+    if data in DATASETS:
+        source = load_dataset(data, target=target)
+    else:
+        source = _read(model, Path(data), target, needs_target=True)
+    X, y = source.X, source.y
+    assert y is not None
+    if source.test_rows:
+        return X[-source.test_rows :], y[-source.test_rows :], f"{source.test_rows:,} official test rows of {data}"
+    return _features(X, source.feature_names), y, f"{len(y):,} rows of {data}"
+
+
+def _read(model: NeuralNetworkClassifier, path: Path, target: str | None, *, needs_target: bool) -> Table:
+    from mlplab.data.files import read_table
+    from mlplab.errors import DataError
+
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
+    names = getattr(model, "feature_names_in_", None)
+    table = read_table(path, target, needs_target=needs_target, features=None if names is None else list(names))
+    if table.X.shape[1] != model.n_features_in_:
+        raise DataError(
+            f"{path}: rows have {table.X.shape[1]} features; the model was trained on {model.n_features_in_}"
+        )
+    return table
+
+
+def _features(X: Any, names: tuple[str, ...] | None) -> Any:
+    """Return the rows as a data frame where their columns have names, so that the model knows them."""
+    if names is None:
+        return X
+    import pandas
+
+    return pandas.DataFrame(X, columns=list(names))
+
+
+def _take(X: Any, rows: Any) -> Any:
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def _print_evaluation(model: NeuralNetworkClassifier, y: Any, predicted: Any, what: str, as_json: bool) -> None:
+    from sklearn.metrics import classification_report, confusion_matrix
+
+    from mlplab.errors import DataError
+    from mlplab.text import percent
+
+    unknown = sorted(set(y.tolist()) - set(model.classes_.tolist()), key=str)
+    if unknown:
+        raise DataError(f"the data holds the label {unknown[0]!r}, which the model was not trained on")
+    labels = list(model.classes_)
+    matrix = confusion_matrix(y, predicted, labels=labels)
+    accuracy = float((y == predicted).mean())
+    if as_json:
+        facts = {"accuracy": accuracy, "rows": len(y), "classes": [str(label) for label in labels]}
+        click.echo(json.dumps({**facts, "confusion_matrix": matrix.tolist()}))
+        return
+    click.echo(f"{percent(accuracy)} of {what} right\n")
+    click.echo(classification_report(y, predicted, labels=labels, digits=4, zero_division=0))
+    click.echo("Confusion matrix (rows: truth, columns: prediction)\n")
+    width = max(len(str(value)) for value in [*labels, matrix.max()]) + 1
+    click.echo(" " * width + "".join(f"{label!s:>{width}}" for label in labels))
+    for label, row in zip(labels, matrix.tolist(), strict=True):
+        click.echo(f"{label!s:>{width}}" + "".join(f"{count or '·':>{width}}" for count in row))
+
+
+def _draw_confusion(model: NeuralNetworkClassifier, X: Any, y: Any, path: Path) -> None:
+    from mlplab.atomic import write_whole
+    from mlplab.errors import SettingError
+    from mlplab.report import plot_confusion_matrix
+
+    kind = path.suffix.lstrip(".")
+    if kind not in ("png", "svg", "pdf"):
+        raise SettingError(f"--figure must end with .png, .svg or .pdf; got {path}")
+    figure = plot_confusion_matrix(model, X, y).get_figure()
+    write_whole(path, lambda temporary: figure.savefig(temporary, format=kind, dpi=120))
+    click.echo(f"\nfigure: {path}")
+
+
+COMMANDS = (train, predict, evaluate)

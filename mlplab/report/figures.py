@@ -1,0 +1,186 @@
+"""The drawings. Each takes plain tables or fitted estimators and returns a matplotlib figure or axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from mlplab.engine.numpy_engine import Array
+from mlplab.report.tables import CURVES, CurveSet, Dot, confusion
+from mlplab.text import percent
+from mlplab.training.settings import layer_widths
+
+if TYPE_CHECKING:
+    from mlplab.classifier import NeuralNetworkClassifier
+
+#: Okabe and Ito 2008: eight colours that people with any kind of colour vision tell apart; yellow, too pale for a line
+#: on white, is darkened. Line styles tell them apart in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00", "#B8A800")
+STYLES = ("-", "--", ":", "-.")
+
+
+def plot_learning_curves(estimators: Sequence[NeuralNetworkClassifier], labels: Sequence[str] | None = None) -> Figure:
+    """Draw the four learning curves of fitted classifiers: loss and accuracy of training and validation.
+
+    Args:
+        estimators: fitted ones. labels: for the legend; None names their layers and learning rates.
+
+    Returns:
+        A figure; ``figure.savefig("curves.png")`` keeps it.
+    """
+    names = labels or [f"{_shape(e)}, lr {e.learning_rate_init:g}" for e in estimators]
+    return draw_curves([CurveSet(name, (e.history_,)) for name, e in zip(names, estimators, strict=True)])
+
+
+def _shape(estimator: NeuralNetworkClassifier) -> str:
+    return "-".join(map(str, layer_widths(estimator.hidden_layer_sizes))) or "no hidden layer"
+
+
+def plot_confusion_matrix(
+    estimator: NeuralNetworkClassifier, X: npt.ArrayLike, y: npt.ArrayLike, *, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw the confusion matrix of a fitted classifier on the rows X (rows, features) with labels y (rows,).
+
+    Returns:
+        The axes drawn into: `ax`, or those of a new figure.
+    """
+    classes = estimator.classes_
+    true, predicted = (np.searchsorted(classes, labels) for labels in (np.asarray(y), estimator.predict(X)))
+    axes = ax if ax is not None else Figure(figsize=_matrix_size(len(classes)), layout="constrained").subplots()
+    accuracy = float((true == predicted).mean())
+    draw_confusion(axes, confusion(true, predicted, len(classes)), classes, f"{title} {percent(accuracy)}".strip())
+    return axes
+
+
+def draw_curves(curves: Sequence[CurveSet], title: str = "") -> Figure:
+    """Draw loss and accuracy of training and validation: a line for each configuration, with a band over its seeds."""
+    height = 8.2 + 0.26 * ceil(len(curves) / 2)
+    figure = Figure(figsize=(11, height), layout="constrained")
+    figure.suptitle(title, fontsize=14)
+    for axes, (column, name, is_share) in zip(figure.subplots(2, 2).flat, CURVES, strict=True):
+        for k, curve_set in enumerate(curves):
+            _draw_curve(axes, curve_set.curve(column), curve_set, k)
+        axes.set(title=name, xlabel="Epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if is_share:
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(alpha=0.3)
+    handles = [Line2D([], [], label=_legend(c), **_look(c, k)) for k, c in enumerate(curves)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, handlelength=4, frameon=False)
+    return figure
+
+
+def _draw_curve(axes: Axes, values: Array, curve_set: CurveSet, k: int) -> None:
+    epochs = np.arange(1, values.shape[1] + 1)
+    if not len(epochs) or np.isnan(values).all():
+        return
+    mean = np.nanmean(values, axis=0)
+    axes.plot(epochs, mean, **_look(curve_set, k))
+    if len(values) > 1:
+        axes.fill_between(
+            epochs, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=COLOURS[k % 8], alpha=0.15
+        )
+    if curve_set.best:
+        axes.plot(epochs[-1], mean[-1], marker="*", markersize=15, color=COLOURS[k % 8], markeredgecolor="black")
+    if curve_set.diverged:
+        axes.plot(epochs[-1], mean[-1], marker="X", markersize=10, color=COLOURS[k % 8], markeredgecolor="black")
+
+
+def _look(curve_set: CurveSet, k: int) -> dict[str, Any]:
+    """Return colour and style of the k-th line: pairs that differ in both for as long as possible."""
+    return {
+        "color": COLOURS[k % len(COLOURS)],
+        "linestyle": STYLES[(k + k // len(COLOURS)) % len(STYLES)],
+        "linewidth": 3 if curve_set.best else 1.7,
+    }
+
+
+def _legend(curve_set: CurveSet) -> str:
+    note = " (★ best validation accuracy)" if curve_set.best else ""
+    return curve_set.name + note + (" (✖ diverged)" if curve_set.diverged else "")
+
+
+def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = None) -> Figure:
+    """Draw the validation accuracy of every configuration of every experiment, a dot for each seed."""
+    groups: dict[str, list[Dot]] = {}
+    for dot in dots:
+        groups.setdefault(dot.experiment, []).append(dot)
+    heights = [len(group) for group in groups.values()]
+    figure = Figure(figsize=(10, 1.6 + 0.55 * len(groups) + 0.27 * sum(heights)), layout="constrained")
+    figure.suptitle(title, fontsize=14)
+    panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=[h + 0.6 for h in heights])
+    for k, (axes, (name, group)) in enumerate(zip(panels[:, 0], groups.items(), strict=True)):
+        for y, dot in enumerate(group):
+            axes.plot(dot.accuracies, [y] * len(dot.accuracies), "o", color=COLOURS[k % 8], markersize=7, alpha=0.8)
+            if dot.accuracies:
+                text = percent(float(np.mean(dot.accuracies)))
+                axes.annotate(
+                    text, (max(dot.accuracies), y), (8, 0), textcoords="offset points", va="center", fontsize=8
+                )
+            if dot.diverged:
+                axes.annotate("✖ diverged", (0.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+        axes.set_yticks(range(len(group)), [dot.name for dot in group], fontsize=9)
+        axes.set_ylim(len(group) - 0.4, -0.6)
+        axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
+        axes.grid(axis="x", alpha=0.3)
+        axes.margins(x=0.12)
+        if best is not None:
+            axes.axvline(best, color="grey", linewidth=1, linestyle="--")
+    panels[-1, 0].xaxis.set_major_formatter(PercentFormatter(1))
+    panels[-1, 0].set_xlabel("Validation accuracy" + (" (dashed: the best)" if best is not None else ""))
+    return figure
+
+
+def _matrix_size(classes: int) -> tuple[float, float]:
+    side = min(14.0, max(4.5, 1.5 + 0.5 * classes))
+    return side, side
+
+
+def draw_confusion(axes: Axes, matrix: Array, classes: Sequence[Any] | Array, title: str = "") -> None:
+    """Draw a confusion matrix (rows: truth): shades are shares of a class's rows, numbers are counts."""
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    # the few errors are what is looked for: the square root makes them visible beside the many right answers
+    axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
+    if len(classes) <= 20:
+        for (row, column), count in np.ndenumerate(matrix):
+            if count:
+                colour = "white" if shares[row, column] > 0.4 else "black"
+                axes.text(column, row, f"{count}", ha="center", va="center", fontsize=7.5, color=colour)
+    names = [str(name) for name in classes]
+    positions = range(0, len(names), max(1, len(names) // 30))
+    rotation = 90 if max(map(len, names)) > 3 else 0
+    axes.set_xticks(positions, [names[k] for k in positions], rotation=rotation)
+    axes.set_yticks(positions, [names[k] for k in positions])
+    axes.set(xlabel="Predicted", ylabel="Truth", title=title)
+
+
+def draw_confusions(panels: Sequence[tuple[str, Array]], classes: Array, title: str = "") -> Figure:
+    """Draw several confusion matrices side by side, each with its title."""
+    width, height = _matrix_size(len(classes))
+    figure = Figure(figsize=(width * len(panels), height + 0.6), layout="constrained")
+    figure.suptitle(title, fontsize=14)
+    for axes, (name, matrix) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        draw_confusion(axes, matrix, classes, name)
+    return figure
+
+
+def draw_images(images: Array, captions: Sequence[str], title: str = "", columns: int = 5) -> Figure:
+    """Draw images (count, height, width) in a grid, each under its caption."""
+    rows = max(1, ceil(len(images) / columns))
+    figure = Figure(figsize=(columns * 1.9, rows * 2.2 + 0.6), layout="constrained")
+    figure.suptitle(title, fontsize=14)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels:
+        axes.axis("off")
+    for axes, image, caption in zip(panels, images, captions, strict=False):
+        axes.imshow(image, cmap="gray_r")
+        axes.set_title(caption, fontsize=10)
+    return figure
