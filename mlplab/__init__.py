@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from mlplab.version import __version__
 
 #: Where each public name lives. They are imported when they are first used: `mlplab --help` needs none of them.
 _HOMES = {

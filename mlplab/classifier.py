@@ -55,7 +55,7 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
         beta_1, beta_2, epsilon: of solver "adam".
         n_iter_no_change: see `tol`.
         initializer: "glorot_normal" ("xavier_normal"), "glorot_uniform" ("xavier_uniform"), "he_normal", "he_uniform",
-            a function of your own (`mlplab.nn.initializers.Initializer`), or "auto": He for "relu", else Glorot, normal.
+            a function of your own (`mlplab.nn.initializers.Initializer`), or "auto": He for "relu", else Glorot.
         fit_intercept: whether layers have biases.
         weight_decay: adds ½·weight_decay·‖W‖² to the mean loss of a batch: alpha = weight_decay·B.
         loss: "cross_entropy" or an object of your own (`mlplab.nn.losses.Loss`).
@@ -106,13 +106,13 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
             DivergenceError: when the loss stops being finite; `history_` keeps the epochs before.
         """
         check_settings({name: getattr(self, name) for name in SETTINGS})
-        X, y = validate_data(self, X, y, dtype="numeric")
+        checked: tuple[Array, Array] = validate_data(self, X, y, dtype="numeric")
+        X, y = checked
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(f"y must hold at least two classes; it holds one class only, {self.classes_[0]!r}")
         dtype = np.dtype(self.dtype or (np.float64 if X.dtype == np.float64 else np.float32))
-        X = _computable(X, dtype)
         weights = (
             None
             if sample_weight is None
@@ -120,7 +120,7 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
         )
         seed = _seed(self.random_state)
 
-        training = Rows(X, codes, self.input_scale, weights)
+        training = Rows(_computable(X, dtype), codes, self.input_scale, weights)
         validation = self._validation_rows(X_val, y_val, dtype)
         if self.early_stopping and validation is None:
             training, validation = _split(training, self.validation_fraction, seed)
@@ -238,7 +238,8 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
 
     def _check(self, X: npt.ArrayLike) -> Array:
         check_is_fitted(self)
-        return _computable(validate_data(self, X, reset=False, dtype="numeric"), self._network.engine.dtype)
+        checked: Array = validate_data(self, X, reset=False, dtype="numeric")
+        return _computable(checked, self._network.engine.dtype)
 
     def _logits(self, X: Array) -> Array:
         engine = self._network.engine

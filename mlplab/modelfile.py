@@ -15,13 +15,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-import mlplab
 from mlplab.atomic import write_whole
 from mlplab.classifier import NeuralNetworkClassifier
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, ModelFileError, SettingError
 from mlplab.training.history import Epoch, History
 from mlplab.training.settings import SETTINGS, check_settings
+from mlplab.version import __version__
 
 #: The version of the layout of the metadata; a reader refuses one that it does not know.
 FORMAT = "mlplab-1"
@@ -48,7 +48,7 @@ def save_model(model: NeuralNetworkClassifier, path: str | os.PathLike[str]) -> 
     names = getattr(model, "feature_names_in_", None)
     metadata = {
         "format": FORMAT,
-        "mlplab": mlplab.__version__,
+        "mlplab": __version__,
         "settings": json.dumps(settings, default=_plain),
         "classes": json.dumps(_labels(model.classes_)),
         "classes_dtype": model.classes_.dtype.str if model.classes_.dtype.kind != "O" else "object",

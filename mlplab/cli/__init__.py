@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import click
 
-from mlplab import __version__
 from mlplab.cli import lab_commands, model_commands
 from mlplab.errors import MlplabError, nearest
+from mlplab.version import __version__
 
 
 class _Group(click.Group):

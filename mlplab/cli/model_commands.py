@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,8 +196,9 @@ def _draw_confusion(model: NeuralNetworkClassifier, X: Any, y: Any, path: Path) 
     kind = path.suffix.lstrip(".")
     if kind not in ("png", "svg", "pdf"):
         raise SettingError(f"--figure must end with .png, .svg or .pdf; got {path}")
-    figure = plot_confusion_matrix(model, X, y).get_figure()
-    write_whole(path, lambda temporary: figure.savefig(temporary, format=kind, dpi=120))
+    figure = plot_confusion_matrix(model, X, y).get_figure(root=True)
+    assert figure is not None
+    write_whole(path, partial(figure.savefig, format=kind, dpi=120))
     click.echo(f"\nfigure: {path}")
 
 

@@ -1,4 +1,7 @@
-"""Data sets by name or from a user's files. To add a built-in one: a line in `names.DATASETS` and one in `_BUILT_IN`."""
+"""Data sets by name or from a user's files.
+
+To add a built-in one: a line in `names.DATASETS` and one in `_BUILT_IN`.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         rows, features = self.X.shape
-        return f"<Dataset {self.name}: {rows:,} rows × {features:,} features ({self.X.dtype}), {len(self.classes)} classes>"
+        shape = f"{rows:,} rows × {features:,} features ({self.X.dtype})"
+        return f"<Dataset {self.name}: {shape}, {len(self.classes)} classes>"
 
 
 def _load_mnist() -> Dataset:

@@ -119,7 +119,8 @@ def read_table(path: Path, target: str | None, *, needs_target: bool, features: 
     train, test = tables
     if train.X.shape[1:] != test.X.shape[1:]:
         raise DataError(f"{path}: training and test rows have {train.X.shape[1]} and {test.X.shape[1]} features")
-    assert train.y is not None and test.y is not None
+    assert train.y is not None
+    assert test.y is not None
     X, y = np.concatenate([train.X, test.X]), np.concatenate([train.y, test.y])
     return Table(X, y, train.image_shape, test_rows=len(test.X))
 
@@ -205,7 +206,7 @@ def _read_npz(path: Path, needs_target: bool) -> Table:
             missing = [name for name in ("X", "y") if name not in archive and (name == "X" or needs_target)]
             if missing:
                 raise DataError(f"{path}: no array {missing[0]!r}; it holds {_some(archive.files) or 'nothing'}")
-            return _checked(path, archive["X"], archive["y"] if "y" in archive else None)
+            return _checked(path, archive["X"], archive.get("y"))
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path, error) from error
 

@@ -95,7 +95,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Test:
-    """The chosen network on the test rows: right answers of all, a 95 % interval (Wilson 1927), and when they were opened."""
+    """The chosen network on the test rows.
+
+    Attributes:
+        right: right answers of `rows`. interval: of the accuracy, 95 % (Wilson 1927). opened: when they were opened.
+    """
 
     right: int
     rows: int

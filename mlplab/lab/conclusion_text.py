@@ -89,8 +89,8 @@ def _effect(effect: Effect) -> str:
     sizes = "the total number of their units" if effect.setting == "hidden_layer_sizes" else "it"
     if not effect.difference.clear:
         return (
-            f"For the {what}, the best value ({best}, {percent(high)}) and the worst ({worst}, {percent(low)}) differ by "
-            f"{size}: these rows cannot tell them apart."
+            f"For the {what}, the best value ({best}, {percent(high)}) and the worst ({worst}, {percent(low)}) "
+            f"differ by {size}: these rows cannot tell them apart."
         )
     trend = {
         "rises": f" The accuracy rises with {sizes} throughout.",

@@ -23,8 +23,9 @@ class Display(Protocol):
     """What looks on while a suite runs; see `mlplab.lab.progress`."""
 
     def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
-        """Take the jobs to come, how many of the `total` trials are `done`, the training rows of an epoch, and what
-        an epoch of each job costs, in any unit: the time left is reckoned with it.
+        """Take the jobs to come, and how many of the `total` trials are `done`.
+
+        rows: the training rows of an epoch. costs: of an epoch of each job, in any unit, to reckon the time left.
         """
 
     def epoch(self, job: Job, epoch: Epoch) -> None:

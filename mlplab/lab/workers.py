@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
 from typing import IO, Any
 
 from mlplab.lab.job import Job
@@ -33,25 +34,63 @@ class Event:
     died: str | None = None
 
 
-@dataclass(eq=False)
 class _Worker:
-    process: subprocess.Popen[str]
-    errors: IO[str]
-    job: Job | None = None
-    messages: list[str] = field(default_factory=list)
+    """A process, what it is at (`job`), and a thread that puts what it says into `news`; None means that it ended."""
 
-    def send(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(message) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it died: the end of its output, which is read elsewhere, tells
+    def __init__(self, folder: RunFolder, data: dict[str, Any], news: News) -> None:
+        self.job: Job | None = None
+        # closed in `end`
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        # One BLAS thread a worker: as many workers as cores keep them all busy without waiting for one another. The
+        # variables are set for the child alone, which reads them when it loads the library.
+        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mlplab.lab.worker", str(folder.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env={**os.environ, **threads, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            text=True,
+            encoding="utf-8",
+        )
+        self._send(data)
+        self._listener = threading.Thread(target=self._listen, args=(news,), daemon=True)
+        self._listener.start()
 
-    def last_words(self) -> str:
-        self.errors.seek(0)
-        lines = self.errors.read().strip().splitlines()
-        return f"worker ended with exit status {self.process.wait()}" + (f": {lines[-1]}" if lines else "")
+    def assign(self, job: Job | None) -> None:
+        self.job = job
+        if job:
+            self._send(encode_job(job))
+
+    def end(self) -> str:
+        """End the process, if it has not ended, and return its last words. All that it has written is whole."""
+        self._process.kill()
+        status = self._process.wait()
+        self._listener.join()
+        with self._errors, self._pipe(self._process.stdout), suppress(BrokenPipeError), self._pipe(self._process.stdin):
+            self._errors.seek(0)
+            lines = self._errors.read().strip().splitlines()
+        return f"worker ended with exit status {status}" + (f": {lines[-1]}" if lines else "")
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with suppress(BrokenPipeError):  # it died: the end of its output tells
+            pipe = self._pipe(self._process.stdin)
+            pipe.write(json.dumps(message) + "\n")
+            pipe.flush()
+
+    def _listen(self, news: News) -> None:
+        for line in self._pipe(self._process.stdout):
+            news.put((self, json.loads(line)))
+        news.put((self, None))
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        assert pipe is not None
+        return pipe
+
+
+#: Which worker said what; None when its process ended.
+News = queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]
 
 
 def run_jobs(jobs: Sequence[Job], count: int, data: dict[str, Any], folder: RunFolder) -> Iterator[Event]:
@@ -60,72 +99,36 @@ def run_jobs(jobs: Sequence[Job], count: int, data: dict[str, Any], folder: RunF
     A worker that dies is replaced; its job is reported with `died` and not tried again. Closing the iterator, or an
     exception such as Ctrl-C, ends the workers.
     """
-    waiting, news = deque(jobs), queue.Queue[tuple[_Worker, dict[str, Any] | None]]()
-    workers: list[_Worker] = []
-
-    def start() -> None:
-        worker = _start(folder, data)
-        workers.append(worker)
-        threading.Thread(target=_listen, args=(worker, news), daemon=True).start()
-        assign(worker)
-
-    def assign(worker: _Worker) -> None:
-        worker.job = waiting.popleft() if waiting else None
-        if worker.job:
-            worker.send(encode_job(worker.job))
-
+    news: News = queue.SimpleQueue()
+    workers: set[_Worker] = set()
+    waiting = iter(jobs)
+    free = min(count, len(jobs))  # how many more workers there may be
     try:
-        for _ in range(min(count, len(jobs))):
-            start()
-        while any(worker.job for worker in workers):
+        while True:
+            for job in islice(waiting, free):
+                worker = _Worker(folder, data, news)
+                workers.add(worker)
+                worker.assign(job)
+            free = 0
+            if not any(worker.job for worker in workers):
+                return
             worker, message = news.get()
-            job = worker.job
+            job_done = worker.job
             if message is None:
                 workers.remove(worker)
-                if job:
-                    yield Event(job, None, died=worker.last_words())
-                    if waiting:
-                        start()
-            elif job:
-                yield Event(job, _decode(message))
+                died, free = worker.end(), 1
+                if job_done:
+                    yield Event(job_done, None, died)
+            elif job_done:
+                yield Event(job_done, _decode(message))
                 if message["kind"] == "idle":
-                    assign(worker)
+                    worker.assign(next(waiting, None))
     finally:
         for worker in workers:
-            worker.process.kill()  # it has written whole files only
-        for worker in workers:
-            worker.process.wait()
-
-
-def _start(folder: RunFolder, data: dict[str, Any]) -> _Worker:
-    errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
-    # One BLAS thread a worker: as many workers as cores keep them all busy without waiting for one another. The
-    # variables are set for the child alone and read when it loads the library.
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlplab.lab.worker", str(folder.path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        env={**os.environ, **threads, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        text=True,
-        encoding="utf-8",
-    )
-    worker = _Worker(process, errors)
-    worker.send(data)
-    return worker
-
-
-def _listen(worker: _Worker, news: queue.Queue[tuple[_Worker, dict[str, Any] | None]]) -> None:
-    assert worker.process.stdout is not None
-    for line in worker.process.stdout:
-        news.put((worker, json.loads(line)))
-    news.put((worker, None))
+            worker.end()
 
 
 def _decode(message: dict[str, Any]) -> Epoch | TrialResult | None:
-    kind = message.pop("kind")
-    message_kind = {"epoch": Epoch, "trial": TrialResult, "idle": None}[kind]
-    news = message_kind(**message) if message_kind else None
-    message["kind"] = kind
-    return news
+    kinds = {"epoch": Epoch, "trial": TrialResult}
+    fields = {name: value for name, value in message.items() if name != "kind"}
+    return kinds[message["kind"]](**fields) if fields else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -11,6 +13,7 @@ from matplotlib.figure import Figure
 
 from mlplab.atomic import write_whole
 from mlplab.data import Dataset
+from mlplab.engine.numpy_engine import Array
 from mlplab.lab.chosen import PARTS
 from mlplab.lab.conclusion import read_conclusion
 from mlplab.lab.store import ResultRow, RunFolder
@@ -19,20 +22,19 @@ from mlplab.report import figures, tables
 from mlplab.text import percent
 
 _FORMATS = ("png", "svg")
+# A fixed salt, and no date in the files: the same results give the same files.
+_STYLE: Any = {"svg.hashsalt": "mlplab", "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False}
 _SAMPLES = 15
 _PART_NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
 def draw_figures(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dataset: Dataset) -> list[Path]:
-    """Draw every figure of the suite into the run folder, as PNG and SVG; return the files, those of older runs removed.
+    """Draw every figure of the suite into the run folder, as PNG and SVG; remove those of older runs; return the files.
 
     Sample images and the most confident errors are drawn for images only.
     """
-    written = []
-    # a fixed salt and no date: the same results give the same files
-    with rc_context(
-        {"svg.hashsalt": "mlplab", "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False}
-    ):
+    written: list[Path] = []
+    with rc_context(_STYLE):
         for name, figure in _figures(folder, suite, rows, dataset):
             written += _save(figure, folder.figures / name)
     for path in folder.figures.glob("*"):
@@ -41,17 +43,12 @@ def draw_figures(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dat
     return written
 
 
-def _save(figure: Figure, path: Path) -> list[Path]:
-    files = [path.with_name(f"{path.name}.{kind}") for kind in _FORMATS]
-    for file, kind in zip(files, _FORMATS, strict=True):
-        metadata = {"Date": None} if kind == "svg" else {}
-        write_whole(
-            file,
-            lambda temporary, kind=kind, metadata=metadata: figure.savefig(
-                temporary, format=kind, dpi=120, metadata=metadata
-            ),  # type: ignore[misc]
-        )
-    return files
+def _save(figure: Figure, path: Path) -> Iterator[Path]:
+    for kind in _FORMATS:
+        file = path.with_name(f"{path.name}.{kind}")
+        draw = partial(figure.savefig, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else {})
+        write_whole(file, draw)
+        yield file
 
 
 def _figures(
@@ -77,9 +74,10 @@ def _samples(dataset: Dataset) -> Figure:
     return figures.draw_images(_images(dataset, chosen), captions, f"Samples of {dataset.name}")
 
 
-def _images(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
+def _images(dataset: Dataset, rows: Array) -> Array:
     assert dataset.image_shape is not None
-    return dataset.X[rows].reshape(-1, *dataset.image_shape)
+    images: Array = dataset.X[rows].reshape(-1, *dataset.image_shape)
+    return images
 
 
 def _chosen(folder: RunFolder, name: str, dataset: Dataset) -> Iterator[tuple[str, Figure]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,19 +20,24 @@ from mlplab.training.batches import BatchReader, Rows
 from mlplab.training.settings import Settings, layer_widths
 from mlplab.training.trainer import EVALUATION_BATCH, Rates, Trainer
 
+T = TypeVar("T")
+
 
 def layer_sizes(hidden_layer_sizes: Any, inputs: int, classes: int) -> tuple[int, ...]:
     """Return the sizes of all layers: inputs, hidden layers, outputs. Two classes need one output only."""
     return (inputs, *layer_widths(hidden_layer_sizes), classes if classes > 2 else 1)
 
 
+def _named(table: Mapping[str, T], part: str | T) -> T:
+    """Return the part of that name, or the user's own as it is."""
+    return table[part] if isinstance(part, str) else part
+
+
 def build_loss(settings: Settings, classes: int) -> Loss:
     """Return the loss for that many classes."""
-    if not isinstance(settings.loss, str):
-        own: Loss = settings.loss
-        return own
-    binary, multiclass = LOSSES[settings.loss]
-    return multiclass if classes > 2 else binary
+    table = {name: multiclass if classes > 2 else binary for name, (binary, multiclass) in LOSSES.items()}
+    loss: Loss = _named(table, settings.loss)
+    return loss
 
 
 def class_targets(classes: int) -> Array:
@@ -42,13 +47,9 @@ def class_targets(classes: int) -> Array:
 
 def build_network(settings: Settings, inputs: int, classes: int, engine: NumpyEngine, seeds: Sequence[int]) -> Network:
     """Return a network with a member for each seed, its weights drawn."""
-    activation: Activation = settings.activation
-    if isinstance(activation, str):
-        activation = ACTIVATIONS[activation]
-    initializer: Initializer = settings.initializer
-    if isinstance(initializer, str):
-        automatic = "he_normal" if settings.activation == "relu" else "glorot_normal"
-        initializer = INITIALIZERS[automatic if initializer == "auto" else initializer]
+    activation: Activation = _named(ACTIVATIONS, settings.activation)
+    automatic = "he_normal" if settings.activation == "relu" else "glorot_normal"
+    initializer: Initializer = _named(INITIALIZERS | {"auto": INITIALIZERS[automatic]}, settings.initializer)
     sizes = layer_sizes(settings.hidden_layer_sizes, inputs, classes)
     network = Network(engine, sizes, activation, settings.fit_intercept, len(seeds))
     network.initialize(initializer, [generator(seed, WEIGHTS) for seed in seeds])

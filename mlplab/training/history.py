@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas
@@ -65,5 +65,4 @@ class History:
         """Return a pandas data frame with a row for each epoch."""
         import pandas
 
-        frame: Any = pandas.DataFrame(self.to_dict())
-        return frame
+        return pandas.DataFrame(self.to_dict())

@@ -39,12 +39,12 @@ class Check:
 
 def is_integer(value: Any) -> bool:
     """Return whether `value` is a whole number, of Python or NumPy; a bool is none."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, Integral) and value is not True and value is not False
 
 
 def is_number(value: Any) -> bool:
     """Return whether `value` is a finite real number, of Python or NumPy; a bool is none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, Real) and value is not True and value is not False and isfinite(value)
 
 
 def _number(low: float, high: float = inf, *, above: bool = False, below: bool = False) -> Check:

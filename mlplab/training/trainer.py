@@ -72,7 +72,7 @@ class Trainer:
             for epoch in range(1, epochs + 1):
                 started = perf_counter()
                 losses, accuracies, penalties = self._train_epoch()
-                finite = np.isfinite(losses) & self._finite_parameters()
+                finite = np.logical_and(np.isfinite(losses), self._finite_parameters())
                 for history in (h for h, ok in zip(self.histories, finite, strict=True) if not ok):
                     history.diverged_in = history.diverged_in or epoch
                 if all(h.diverged_in for h in self.histories):
@@ -141,8 +141,8 @@ class Trainer:
         return engine.to_numpy(losses).sum(axis=1, dtype=np.float64) / total, hits, penalty
 
     def _finite_parameters(self) -> Array:
-        finite: Array = np.isfinite(self.network.engine.to_numpy(self.network.theta.flat)).all(axis=1)
-        return finite
+        finite: Array = np.isfinite(self.network.engine.to_numpy(self.network.theta.flat))
+        return np.logical_and.reduce(finite, axis=1)
 
 
 def evaluate(network: Network, loss: Loss, reader: BatchReader) -> tuple[Array, Array]:
