@@ -202,7 +202,7 @@ def _is_short(features: pandas.DataFrame) -> bool:
 
 def _read_npz(path: Path, needs_target: bool) -> Table:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             missing = [name for name in ("X", "y") if name not in archive and (name == "X" or needs_target)]
             if missing:
                 raise DataError(f"{path}: no array {missing[0]!r}; it holds {_some(archive.files) or 'nothing'}")

@@ -146,7 +146,7 @@ class RunFolder:
             RunFolderError: for a file that is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return dict(archive)
         except Exception as error:  # a damaged archive raises one of many types, by where the damage lies
             raise RunFolderError(f"{path} cannot be read: {error}; delete it and run the suite again") from error

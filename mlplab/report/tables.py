@@ -41,7 +41,9 @@ class CurveSet:
     def curve(self, column: str) -> Array:
         """Return a column as (seeds, epochs); a history that ended early is filled up with NaN."""
         longest = max((len(history) for history in self.histories), default=0)
-        return np.array([h[column] + [np.nan] * (longest - len(h)) for h in self.histories]).reshape(-1, longest)
+        return np.array([h[column] + [np.nan] * (longest - len(h)) for h in self.histories]).reshape(
+            len(self.histories), longest
+        )
 
 
 def experiment_curves(folder: RunFolder, experiment: Experiment, rows: Sequence[ResultRow]) -> list[CurveSet]:

@@ -142,7 +142,8 @@ class Trainer:
 
     def _finite_parameters(self) -> Array:
         finite: Array = np.isfinite(self.network.engine.to_numpy(self.network.theta.flat))
-        return np.logical_and.reduce(finite, axis=1)
+        members: Array = finite.all(axis=1)
+        return members
 
 
 def evaluate(network: Network, loss: Loss, reader: BatchReader) -> tuple[Array, Array]:
