@@ -72,6 +72,7 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
         validation_loss_curve_: mean nats per validation row after every epoch, or None.
         validation_scores_, best_validation_score_: the validation accuracies with `early_stopping`, else None.
         history_: a `History`: loss and accuracy of training and validation, and seconds, of every epoch.
+        interrupted_: whether Ctrl-C ended the training; what had been learnt is kept.
         n_iter_: epochs made. t_: rows learnt from.
         n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_: as in scikit-learn.
         n_training_rows_: rows learnt from in each epoch.
@@ -190,11 +191,13 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
             stops = [callback.on_epoch_end(self, epoch) for callback in callbacks]
             return patience.exhausted or any(stops)
 
+        self.interrupted_ = False
         for callback in callbacks:
             callback.on_fit_begin(self)
         try:
             trainer.run(self.max_iter, on_epoch_end)
         except KeyboardInterrupt:
+            self.interrupted_ = True
             warnings.warn("Training interrupted by user.", stacklevel=3)
         finally:
             for callback in callbacks:
@@ -249,9 +252,10 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
             return self._network.forward(batch, Workspace(self._network, len(X)))
 
     def _probabilities(self, X: Array) -> Array:
-        z = self._logits(X)
+        z: Array = self._logits(X)
         self._loss.probabilities(self._network.engine.xp, z)
-        return z[0]
+        probabilities: Array = z[0]
+        return probabilities
 
     @property
     def n_iter_(self) -> int:

@@ -14,6 +14,7 @@ import click
 # What takes long to import stands inside the commands that need it: `mlplab --help` answers at once.
 if TYPE_CHECKING:
     from mlplab.lab.runner import Run
+    from mlplab.lab.scheduler import Display
     from mlplab.lab.store import ResultRow, RunFolder
     from mlplab.lab.suite import Suite
 
@@ -54,7 +55,7 @@ def run(
     if dry_run:
         return _dry_run(resolved, RunFolder(out), jobs, as_json)
     signal.signal(signal.SIGTERM, _interrupt)
-    outcome = run_suite(resolved, out, jobs=jobs, display=_make_display())
+    outcome = run_suite(resolved, out, jobs=jobs, display=_display)
     if outcome.trained or not _has_figures(outcome):
         _draw(outcome.folder, resolved, outcome.rows)
     _print_run(outcome, as_json)
@@ -78,20 +79,10 @@ def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-class _LateDisplay:
-    """Makes the real display when the first trial is about to be trained: a finished suite does not import it."""
+def _display() -> Display:
+    from mlplab.lab.progress import SuiteDisplay
 
-    def __getattr__(self, name: str) -> Any:
-        from mlplab.lab.progress import SuiteDisplay
-
-        display = SuiteDisplay()
-        for method in ("begin", "epoch", "trial", "end"):
-            setattr(self, method, getattr(display, method))
-        return getattr(display, name)
-
-
-def _make_display() -> Any:
-    return _LateDisplay()
+    return SuiteDisplay()
 
 
 def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:

@@ -31,7 +31,7 @@ _model_argument = click.argument("model", type=click.Path(path_type=Path))
 @click.option("--samples", type=int, help="Rows that training and validation share.  [default: all]")
 def train(
     data: str, target: str | None, out: Path, assignments: tuple[str, ...], seed: int, samples: int | None
-) -> None:
+) -> int:
     """Train one network on DATA, a built-in data set or a file of your own, and save it.
 
     A part of the rows is kept apart to validate on; official test rows are not touched.
@@ -59,8 +59,8 @@ def train(
     split = split_rows(dataset, "official" if dataset.test_rows else "random", seed, samples)
     model = NeuralNetworkClassifier(**{"input_scale": dataset.scale, "verbose": True, "random_state": seed, **settings})
     X = _features(dataset.X, dataset.feature_names)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said below, in our own words
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         model.fit(
             _take(X, split.train),
             dataset.y[split.train],
@@ -73,8 +73,12 @@ def train(
         f"{out}: {model.n_iter_} epochs on {len(split.train):,} rows; "
         f"{percent(accuracy)} of {len(split.validation):,} validation rows right"
     )
-    if model.tol is not None and model.n_iter_ == model.max_iter:
-        click.echo(f"It had not converged; try --set max_iter={2 * model.max_iter}.", err=True)
+    for warning in caught:
+        if issubclass(warning.category, ConvergenceWarning):
+            click.echo(f"It had not converged; try --set max_iter={2 * model.max_iter}.", err=True)
+        else:
+            click.echo(f"mlplab: {warning.message}", err=True)
+    return 130 if model.interrupted_ else 0
 
 
 @click.command()

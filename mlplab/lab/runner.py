@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ def run_suite(
     out: str | Path | None = None,
     *,
     jobs: int | None = None,
-    display: Display | None = None,
+    display: Callable[[], Display] | None = None,
 ) -> Run:
     """Train every trial of a suite that the run folder does not hold yet, and write the conclusion.
 
@@ -50,7 +51,7 @@ def run_suite(
         suite: a suite, the name of a built-in one, or a TOML file.
         out: the run folder; None is ``runs/`` and the suite's name.
         jobs: worker processes; None is as many as cores.
-        display: what shows the progress; None shows nothing.
+        display: makes what shows the progress, such as `mlplab.lab.progress.SuiteDisplay`; None shows nothing.
 
     Raises:
         SettingError, DataError: for a suite or data that cannot be used.
@@ -67,7 +68,7 @@ def run_suite(
         rows = folder.rows(suite, fingerprint, folder.read_labels())
         missing = {row.trial.id for row in rows if row.status in ("waiting", "failed")}
         if missing or not is_concluded(folder, rows):
-            rows = _finish(suite, fingerprint, folder, count, display)
+            rows = _finish(suite, fingerprint, folder, count, display() if display else None)
         folder.write_results(rows, suite.varying())
     return Run(folder, suite, tuple(rows), len(missing))
 

@@ -141,9 +141,8 @@ class Trainer:
         return engine.to_numpy(losses).sum(axis=1, dtype=np.float64) / total, hits, penalty
 
     def _finite_parameters(self) -> Array:
-        finite: Array = np.isfinite(self.network.engine.to_numpy(self.network.theta.flat))
-        members: Array = finite.all(axis=1)
-        return members
+        theta = self.network.engine.to_numpy(self.network.theta.flat)
+        return np.array([np.isfinite(member).all() for member in theta])
 
 
 def evaluate(network: Network, loss: Loss, reader: BatchReader) -> tuple[Array, Array]:
