@@ -9,7 +9,7 @@ from mlplab.version import __version__
 _HOMES = {
     "Callback": "mlplab.training.callbacks",
     "NeuralNetworkClassifier": "mlplab.classifier",
-    "gradient_check": "mlplab.classifier",
+    "gradient_check": "mlplab.gradientcheck",
     "load_dataset": "mlplab.data",
     "load_model": "mlplab.modelfile",
     "load_suite": "mlplab.lab",
@@ -21,8 +21,9 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604
 
 if TYPE_CHECKING:
-    from mlplab.classifier import NeuralNetworkClassifier, gradient_check
+    from mlplab.classifier import NeuralNetworkClassifier
     from mlplab.data import load_dataset
+    from mlplab.gradientcheck import gradient_check
     from mlplab.lab import load_suite, run_suite
     from mlplab.modelfile import load_model, save_model
     from mlplab.report import plot_confusion_matrix, plot_learning_curves

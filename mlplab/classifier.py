@@ -10,18 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mlplab.engine import NumpyEngine
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, DivergenceError
-from mlplab.nn.gradcheck import GradientCheck, check_gradients
 from mlplab.nn.network import Network, Workspace
-from mlplab.randomness import SPLIT, generator
-from mlplab.training.batches import Rows
-from mlplab.training.build import build_loss, build_network, build_trainer, class_targets
+from mlplab.randomness import seed_from
+from mlplab.training.batches import Rows, set_apart
+from mlplab.training.build import build_loss, build_network, build_trainer, set_start
 from mlplab.training.history import History
 from mlplab.training.progress import FitDisplay
 from mlplab.training.settings import SETTINGS, Settings, check_settings
@@ -119,12 +117,12 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
             if sample_weight is None
             else _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
         )
-        seed = _seed(self.random_state)
+        seed = seed_from(self.random_state)
 
         training = Rows(_computable(X, dtype), codes, self.input_scale, weights)
         validation = self._validation_rows(X_val, y_val, dtype)
         if self.early_stopping and validation is None:
-            training, validation = _split(training, self.validation_fraction, seed)
+            training, validation = set_apart(training, self.validation_fraction, seed)
         self.n_training_rows_ = len(training)
 
         self._build(NumpyEngine(dtype), seed, coef_init, intercept_init)
@@ -159,8 +157,8 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
         """Make the network, its weights the given ones or drawn with the seed."""
         self._loss = build_loss(self, len(self.classes_))
         self._network = build_network(self, self.n_features_in_, len(self.classes_), engine, [seed])
-        _set_start("coef_init", coef_init, self.coefs_)
-        _set_start("intercept_init", intercept_init, self.intercepts_ if self.fit_intercept else [])
+        set_start("coef_init", coef_init, self.coefs_)
+        set_start("intercept_init", intercept_init, self.intercepts_ if self.fit_intercept else [])
         self.n_layers_, self.n_outputs_ = len(self._network.sizes), self._network.sizes[-1]
         self.out_activation_ = self._loss.out_activation
 
@@ -300,12 +298,12 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
 
     @property
     def coefs_(self) -> list[Array]:
-        """W (I, O) of every layer: views of the parameters."""
+        """The weights W (I, O) of every layer: views of the parameters."""
         return [W[0] for W in self._fitted_network().theta.weights]
 
     @property
     def intercepts_(self) -> list[Array]:
-        """B (O,) of every layer: views of the parameters; zeros where there are none."""
+        """The biases b (O,) of every layer: views of the parameters; zeros where there are none."""
         network = self._fitted_network()
         if network.theta.biases:
             return [b[0, 0] for b in network.theta.biases]
@@ -324,74 +322,3 @@ def _computable(X: Array, dtype: np.dtype[Any]) -> Array:
 
 def _chunks(X: Array) -> list[Array]:
     return [X[start : start + EVALUATION_BATCH] for start in range(0, len(X), EVALUATION_BATCH)]
-
-
-def _seed(random_state: Any) -> int:
-    """Return a seed: the given one, one drawn from a generator, or a fresh one."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31 - 1))
-    return int(random_state)
-
-
-def _split(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
-    """Set a stratified part of the rows aside, with scikit-learn's own function."""
-    aside = int(generator(seed, SPLIT).integers(2**31 - 1))
-    train, val = train_test_split(np.arange(len(rows)), test_size=fraction, stratify=rows.codes, random_state=aside)
-    if len(val) < 2:
-        raise DataError(f"validation_fraction={fraction:g} of {len(rows)} rows is less than 2 rows to validate on")
-    weights = None if rows.weights is None else rows.weights[train]
-    return Rows(rows.X[train], rows.codes[train], rows.scale, weights), Rows(rows.X[val], rows.codes[val], rows.scale)
-
-
-def _set_start(name: str, given: Sequence[Array] | None, views: list[Array]) -> None:
-    """Copy start weights into the network's views, in place."""
-    if given is None:
-        return
-    expected, got = [view.shape for view in views], [np.shape(start) for start in given]
-    if got != expected:
-        raise DataError(f"{name} must hold an array for each layer, of shapes {expected}; got {got}")
-    for view, start in zip(views, given, strict=True):
-        view[...] = start
-
-
-def gradient_check(
-    estimator: NeuralNetworkClassifier,
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
-    *,
-    sample: int | None = 200,
-    tolerance: float = 1e-6,
-) -> GradientCheck:
-    """Compare back-propagation with finite differences for an estimator's settings, on at most 100 of the rows.
-
-    It prints both numbers of the worst parameter and returns them. The estimator need not be fitted and is not
-    changed; everything is computed in float64, at the start weights.
-
-    Args:
-        X: (rows, features). y: (rows,).
-        sample: how many parameters to compare; None compares all.
-        tolerance: the largest relative error that passes.
-    """
-    check_settings({name: getattr(estimator, name) for name in SETTINGS})
-    X, y = np.asarray(X)[:100] * estimator.input_scale, np.asarray(y)[:100]
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise DataError(f"the first {len(y)} rows hold one class only, {classes[0]!r}: shuffle them")
-    network = build_network(
-        estimator, X.shape[1], len(classes), NumpyEngine(np.float64), [_seed(estimator.random_state)]
-    )
-    outcome = check_gradients(
-        network,
-        build_loss(estimator, len(classes)),
-        X,
-        class_targets(len(classes))[codes],
-        weight_decay=estimator.weight_decay + estimator.alpha / len(X),
-        sample=sample,
-        tolerance=tolerance,
-    )
-    print(outcome)
-    return outcome

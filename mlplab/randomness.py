@@ -7,6 +7,7 @@ else differs between them: their difference is a paired one.
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -20,3 +21,14 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     """
     key = zlib.crc32(purpose.encode())
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(key,)))
+
+
+def seed_from(random_state: Any) -> int:
+    """Return a seed: the given one, one drawn from a generator, or a fresh one."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    return int(random_state)

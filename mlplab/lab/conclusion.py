@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from math import sqrt
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from mlplab.atomic import write_text_whole
 from mlplab.engine.numpy_engine import Array
 from mlplab.lab.conclusion_text import to_markdown
+from mlplab.lab.findings import Answer, Conclusion, Configuration, Difference, Effect, Test
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Experiment, Suite
 from mlplab.lab.trial import Trial, describe_setting, describe_value
@@ -24,114 +25,6 @@ from mlplab.lab.trial import Trial, describe_setting, describe_value
 _Z = 1.959964
 #: Returns a trial's validation rows, by number, and whether its network was right in each.
 Correct = Callable[[str], tuple[Array, Array]]
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """A configuration's measures, means over its seeds.
-
-    Attributes:
-        name: what varies, in words. label: of its first trial. trial: that trial's id.
-        seeds: how many. val_accuracy, val_loss, seconds: means. spread: the standard deviation of val_accuracy over
-            the seeds, None for one seed.
-    """
-
-    name: str
-    label: str
-    trial: str
-    seeds: int
-    val_accuracy: float
-    val_loss: float
-    spread: float | None
-    parameters: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference of two accuracies on the same validation rows.
-
-    Attributes:
-        points: in percentage points.
-        margin: half the width of its 95 % interval, in points, from the rows alone: what another seed would change is
-            not in it.
-    """
-
-    points: float
-    margin: float
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval excludes 0."""
-        return abs(self.points) > self.margin
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What one setting did in one experiment.
-
-    Attributes:
-        setting: its name.
-        values: each value in words with the mean validation accuracy over all it was combined with; best first.
-        difference: of the best and the worst value.
-        trend: "rises", "falls" or "mixed", in the order of size; None for values without one.
-    """
-
-    setting: str
-    values: tuple[tuple[str, float], ...]
-    difference: Difference
-    trend: str | None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an experiment showed: its configurations, best first, and the effect of each setting it varied."""
-
-    name: str
-    title: str
-    configurations: tuple[Configuration, ...]
-    effects: tuple[Effect, ...]
-
-
-@dataclass(frozen=True)
-class Test:
-    """The chosen network on the test rows.
-
-    Attributes:
-        right: right answers of `rows`. interval: of the accuracy, 95 % (Wilson 1927). opened: when they were opened.
-    """
-
-    right: int
-    rows: int
-    accuracy: float
-    interval: tuple[float, float]
-    opened: str
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """Everything that `conclusion.md` says.
-
-    Attributes:
-        digest: of the results that it was drawn from.
-        best: the configuration with the highest mean validation accuracy; None where no trial was done.
-        rivals: the next ones, each with how far the best is ahead of it.
-        answers: of the experiments, in their order.
-        test: of the best configuration's network with the lowest seed.
-        not_done: label, status and reason of every trial that did not end well.
-    """
-
-    suite: str
-    title: str
-    digest: str
-    validation_rows: int
-    seeds: int
-    best: Configuration | None
-    rivals: tuple[tuple[Configuration, Difference], ...]
-    answers: tuple[Answer, ...]
-    test: Test | None
-    not_done: tuple[tuple[str, str, str], ...]
-    seconds: float
 
 
 def digest_of(rows: Iterable[ResultRow]) -> str:

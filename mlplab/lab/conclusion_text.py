@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from mlplab.lab.findings import Answer, Conclusion, Configuration, Difference, Effect
 from mlplab.text import describe_seconds, percent
-
-if TYPE_CHECKING:
-    from mlplab.lab.conclusion import Answer, Conclusion, Configuration, Difference, Effect
 
 #: What a setting is called in a sentence.
 _SPOKEN = {"hidden_layer_sizes": "hidden layers", "learning_rate_init": "learning rate", "weight_decay": "weight decay"}

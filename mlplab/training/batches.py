@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlplab.engine.numpy_engine import Array, NumpyEngine
+from mlplab.errors import DataError
+from mlplab.randomness import SPLIT, generator
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,15 @@ class BatchReader:
         self._engine.gather(self._targets, codes, T)
         weights = None if self.rows.weights is None else self._engine.asarray(self.rows.weights[index])
         return Batch(X, T, codes, weights)
+
+
+def set_apart(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
+    """Return the rows without a stratified part, and that part, divided by scikit-learn's own function."""
+    from sklearn.model_selection import train_test_split  # a second to import: not before it is needed
+
+    aside = int(generator(seed, SPLIT).integers(2**31 - 1))
+    train, val = train_test_split(np.arange(len(rows)), test_size=fraction, stratify=rows.codes, random_state=aside)
+    if len(val) < 2:
+        raise DataError(f"validation_fraction={fraction:g} of {len(rows)} rows is less than 2 rows to validate on")
+    weights = None if rows.weights is None else rows.weights[train]
+    return Rows(rows.X[train], rows.codes[train], rows.scale, weights), Rows(rows.X[val], rows.codes[val], rows.scale)

@@ -10,6 +10,7 @@ import numpy as np
 
 from mlplab.engine import NumpyEngine
 from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DataError
 from mlplab.nn.activations import ACTIVATIONS, Activation
 from mlplab.nn.initializers import INITIALIZERS, Initializer
 from mlplab.nn.losses import LOSSES, Loss
@@ -83,3 +84,14 @@ def build_trainer(
         BatchReader(engine, validation, targets, EVALUATION_BATCH, len(members)) if validation else None,
         [generator(seed, ORDER) for seed in seeds] if settings.shuffle else None,
     )
+
+
+def set_start(name: str, given: Sequence[Array] | None, views: list[Array]) -> None:
+    """Copy start weights into the network's views, in place."""
+    if given is None:
+        return
+    expected, got = [view.shape for view in views], [np.shape(start) for start in given]
+    if got != expected:
+        raise DataError(f"{name} must hold an array for each layer, of shapes {expected}; got {got}")
+    for view, start in zip(views, given, strict=True):
+        view[...] = start
