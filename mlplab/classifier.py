@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from mlplab.errors import DataError, DivergenceError
 from mlplab.nn.network import Network, Workspace
 from mlplab.randomness import seed_from
 from mlplab.training.batches import Rows, set_apart
-from mlplab.training.build import build_loss, build_network, build_trainer, set_start
+from mlplab.training.build import build_loss, build_network, build_trainer, layer_sizes, set_start
 from mlplab.training.history import History
 from mlplab.training.progress import FitDisplay
 from mlplab.training.settings import SETTINGS, Settings, check_settings
@@ -30,7 +31,8 @@ from mlplab.training.trainer import EVALUATION_BATCH, Trainer
 class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
     """Classify with a fully-connected network, written from scratch.
 
-    It takes scikit-learn's `MLPClassifier` parameters with their names, defaults and meanings, and more.
+    Its parameters have the names, defaults and meanings of those of scikit-learn's `MLPClassifier`, and there are more.
+    Of scikit-learn's, solver "lbfgs", `learning_rate`, `power_t`, `warm_start` and `max_fun` are still missing.
 
     Parameters:
         hidden_layer_sizes: units of each hidden layer; ``()`` is a linear softmax.
@@ -143,8 +145,15 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
         """Put this estimator into the state that a fit had left: what `load_model` read from a file.
 
         Raises:
-            DataError: for weights that do not fit the settings.
+            DataError: for weights or names that do not fit one another.
         """
+        sizes = layer_sizes(self.hidden_layer_sizes, len(coefs[0]), len(classes))
+        shapes = [*pairwise(sizes), *((o,) for o in sizes[1:] if intercepts is not None)]
+        parts = [*coefs, *(intercepts or ())]
+        if [part.shape for part in parts] != shapes or len({part.dtype for part in parts}) > 1:
+            raise DataError("the weights do not fit the settings")
+        if feature_names is not None and len(feature_names) != len(coefs[0]):
+            raise DataError("the feature names do not fit the weights")
         self.classes_, self.history_, self.n_training_rows_ = classes, history, n_training_rows
         self.n_features_in_ = len(coefs[0])
         if feature_names is not None:
@@ -273,12 +282,12 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
     @property
     def loss_(self) -> float:
         """The objective of the last epoch."""
-        return self.loss_curve_[-1]
+        return self._finished_epochs()["objective"][-1]
 
     @property
     def best_loss_(self) -> float | None:
         """The lowest objective; None with `early_stopping`."""
-        return None if self.early_stopping else min(self.loss_curve_)
+        return None if self.early_stopping else min(self._finished_epochs()["objective"])
 
     @property
     def validation_loss_curve_(self) -> list[float] | None:
@@ -294,7 +303,7 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
     @property
     def best_validation_score_(self) -> float | None:
         """The best of `validation_scores_`, or None."""
-        return max(self.history_["val_accuracy"]) if self.early_stopping else None
+        return max(self._finished_epochs()["val_accuracy"]) if self.early_stopping else None
 
     @property
     def coefs_(self) -> list[Array]:
@@ -309,6 +318,11 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
             return [b[0, 0] for b in network.theta.biases]
         return [network.engine.zeros(o) for o in network.sizes[1:]]
 
+    def _finished_epochs(self) -> History:
+        if not self.history_.epochs:  # an AttributeError, so that hasattr(estimator, "loss_") is False
+            raise AttributeError("the training was interrupted in its first epoch")
+        return self.history_
+
     def _fitted_network(self) -> Network:
         if not hasattr(self, "_network"):  # an AttributeError, so that hasattr(estimator, "coefs_") is False
             raise AttributeError("coefs_ and intercepts_ are there after fit")
@@ -317,6 +331,9 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
 
 def _computable(X: Array, dtype: np.dtype[Any]) -> Array:
     """Return `X` in a type that batches are gathered from: uint8, float32 and float64 stay, others are converted."""
+    largest = np.finfo(dtype).max
+    if X.dtype == np.float64 and dtype == np.float32 and (X.max() > largest or X.min() < -largest):
+        raise DataError(f"X holds values beyond {largest:.2g}, the largest that {dtype} holds: scale the features")
     return X if X.dtype in (np.uint8, np.float32, np.float64) else X.astype(dtype)
 
 

@@ -49,6 +49,12 @@ def one_of(names: Iterable[str]) -> str:
     return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" or {quoted[-1]}"
 
 
+def shorten(value: object) -> str:
+    """Return the `repr` of a value in one line and not too long, for use in a message."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def nearest(name: object, names: Iterable[str]) -> str:
     """Return ``" (did you mean 'relu'?)"`` where a known name is close to `name`, else nothing."""
     found = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.6)

@@ -5,8 +5,10 @@ Nothing is ever unpickled: a model file from a stranger can be wrong, but it can
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,9 @@ from safetensors.numpy import save_file
 from mlplab.atomic import write_whole
 from mlplab.classifier import NeuralNetworkClassifier
 from mlplab.engine.numpy_engine import Array
-from mlplab.errors import DataError, ModelFileError, SettingError
+from mlplab.errors import DataError, ModelFileError, SettingError, shorten
 from mlplab.training.history import Epoch, History
-from mlplab.training.settings import SETTINGS, check_settings
+from mlplab.training.settings import SETTINGS, check_settings, is_integer
 from mlplab.version import __version__
 
 #: The version of the layout of the metadata; a reader refuses one that it does not know.
@@ -56,9 +58,10 @@ def save_model(model: NeuralNetworkClassifier, path: str | os.PathLike[str]) -> 
         "feature_names": json.dumps(None if names is None else list(names)),
         "history": json.dumps([asdict(epoch) for epoch in model.history_]),
     }
-    tensors = {f"coefs.{k}": np.ascontiguousarray(W) for k, W in enumerate(coefs)}
+    tensors: dict[str, Array] = {f"coefs.{k}": np.ascontiguousarray(W) for k, W in enumerate(coefs)}
     if model.fit_intercept:
         tensors |= {f"intercepts.{k}": np.ascontiguousarray(b) for k, b in enumerate(model.intercepts_)}
+    metadata["sha256"] = _digest(metadata, tensors)
     write_whole(Path(path), lambda temporary: save_file(tensors, temporary, metadata))
 
 
@@ -75,21 +78,25 @@ def load_model(path: str | os.PathLike[str]) -> NeuralNetworkClassifier:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise ModelFileError(f"{path} is damaged, truncated or no .safetensors file: {error}") from error
     if metadata.get("format") != FORMAT:
         found = metadata.get("format", "none of mlplab's")
         raise ModelFileError(f"{path} is a .safetensors file, but no model of mlplab (format {FORMAT}; found {found})")
+    if metadata.pop("sha256", None) != _digest(metadata, tensors):
+        raise ModelFileError(f"{path} is damaged: its content does not have the SHA-256 that is written in it")
     try:
         return _restore(metadata, tensors)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"{path} is damaged: {error!r}") from error
+    except Exception as error:  # written by somebody else's hand: whatever is wrong in it, it is no model of ours
+        raise ModelFileError(f"{path} is no model that mlplab wrote: {shorten(error)}") from error
 
 
 def _restore(metadata: dict[str, str], tensors: dict[str, Array]) -> NeuralNetworkClassifier:
     read = {name: json.loads(metadata[name]) for name in metadata if name not in ("format", "mlplab", "classes_dtype")}
     check_settings(read["settings"])
     dtype = metadata["classes_dtype"]
+    if (dtype != "object" and np.dtype(dtype).kind not in "biufU") or not is_integer(read["n_training_rows"]):
+        raise ModelFileError("classes_dtype or n_training_rows is wrong")
     classes = np.array(read["classes"], dtype=object if dtype == "object" else np.dtype(dtype))
     coefs = [tensors[f"coefs.{k}"] for k in range(sum(name.startswith("coefs.") for name in tensors))]
     history = History([Epoch(**epoch) for epoch in read["history"]])
@@ -103,6 +110,15 @@ def _restore(metadata: dict[str, str], tensors: dict[str, Array]) -> NeuralNetwo
         feature_names=read["feature_names"],
     )
     return model
+
+
+def _digest(metadata: Mapping[str, str], tensors: Mapping[str, Array]) -> str:
+    """Return the SHA-256 of everything in the file."""
+    digest = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
 
 
 def _labels(classes: Array) -> list[Any]:

@@ -114,14 +114,14 @@ def load_dataset(name: str | Path, *, target: str | Path | None = None) -> Datas
         hint = nearest(name, DATASETS) if path.suffix == "" else ""
         raise DataError(f"{name}: no such file, folder or built-in data set{hint}")
     table = read_table(path, None if target is None else str(target), needs_target=True)
-    return _from_table(path.name, table)
+    return _from_table(path, table)
 
 
-def _from_table(name: str, table: Table) -> Dataset:
+def _from_table(path: Path, table: Table) -> Dataset:
     X, y = table.X, table.y
     assert y is not None  # asked for above
     if len(np.unique(y)) < 2:
-        raise DataError(f"{name}: the target must hold at least two classes; it holds one class only, {y[0]!r}")
+        raise DataError(f"{path}: the target must hold at least two classes; it holds one class only, {y.item(0)!r}")
     is_image = table.image_shape is not None and X.dtype == np.uint8
     scale = 1 / 255 if is_image else 1.0
-    return Dataset(name, X, y, scale, table.image_shape, table.feature_names, table.test_rows)
+    return Dataset(path.name, X, y, scale, table.image_shape, table.feature_names, table.test_rows)

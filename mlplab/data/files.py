@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +54,7 @@ def find_parts(path: Path, target: str | None) -> list[Path]:
         raise DataError(f"{path}: no such file")
     if _is_frame(path) or path.suffix == ".npz":
         return [path]
+    _check_kind(path)
     if target is not None:
         if not Path(target).is_file():
             raise DataError(f"{target}: no such file; target must be the file with the labels of {path.name}")
@@ -100,6 +100,8 @@ def read_table(path: Path, target: str | None, *, needs_target: bool, features: 
         DataError: for anything that cannot be used, in one line that names the file.
         MissingExtraError: for Parquet without pyarrow.
     """
+    if target is not None and (path.is_dir() or path.suffix == ".npz"):
+        raise DataError(f"{path}: brings its own labels, so that there is no target to name; got target={target!r}")
     if path.is_file() and _is_frame(path):
         return _read_frame(path, target, needs_target, features)
     if path.is_file() and path.suffix == ".npz":
@@ -166,12 +168,17 @@ def _load_frame(path: Path) -> pandas.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pandas.read_parquet(path)
-        return pandas.read_csv(path)
+        with warnings.catch_warnings():
+            # a row longer than the header: pandas would shift the columns or drop the rest with no more than a warning
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            return pandas.read_csv(path, index_col=False)
     except ImportError as error:
         raise MissingExtraError(
             f"{path}: reading Parquet needs pyarrow, which is not installed: pip install 'mlplab[parquet]'"
         ) from error
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except pandas.errors.ParserWarning as warning:
+        raise DataError(f"{path}: a row has more values than the header has columns") from warning
+    except Exception as error:  # a damaged file raises one of many types, by where the damage lies
         raise DataError(f"{path} cannot be read: {_one_line(error)}") from error
 
 
@@ -203,33 +210,35 @@ def _is_short(features: pandas.DataFrame) -> bool:
 def _read_npz(path: Path, needs_target: bool) -> Table:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            missing = [name for name in ("X", "y") if name not in archive and (name == "X" or needs_target)]
-            if missing:
-                raise DataError(f"{path}: no array {missing[0]!r}; it holds {_some(archive.files) or 'nothing'}")
-            return _checked(path, archive["X"], archive.get("y"))
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            names = list(archive)
+            arrays = {name: archive[name] for name in ("X", "y") if name in names}
+    except Exception as error:  # a damaged archive raises one of many types, by where the damage lies
         raise _unreadable(path, error) from error
+    for name in ("X", "y") if needs_target else ("X",):
+        if name not in arrays:
+            raise DataError(f"{path}: no array {name!r}; it holds {_some(names) or 'nothing'}")
+    return _checked(path, arrays["X"], arrays.get("y"))
+
+
+def _check_kind(path: Path) -> None:
+    if path.suffix != ".npy" and "idx" not in path.name and "ubyte" not in path.name:
+        raise DataError(f"{path}: unknown kind of file; use {_FORMATS}")
 
 
 def _read_array(path: Path) -> Array:
     if path.suffix != ".npy":
-        if "idx" not in path.name and "ubyte" not in path.name:
-            raise DataError(f"{path}: unknown kind of file; use {_FORMATS}")
+        _check_kind(path)
         return read_idx(path)
     try:
         array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
+    except Exception as error:  # a damaged header raises one of many types, by where the damage lies
         raise _unreadable(path, error) from error
     return array
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    if isinstance(error, DataError):
-        return error
-    if "Object arrays" in str(error) or "allow_pickle" in str(error):
-        return DataError(
-            f"{path}: holds Python objects or is no array file; mlplab never unpickles, save numbers instead"
-        )
+    if any(word in str(error) for word in ("Object arrays", "allow_pickle", "Python objects")):
+        return DataError(f"{path}: holds Python objects or is no array file; mlplab never unpickles: save numbers")
     return DataError(f"{path} cannot be read: {_one_line(error)}")
 
 

@@ -15,6 +15,8 @@ from mlplab.errors import DataError
 #: The third byte of a file: the type of its values, big-endian.
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
+_MOST_AXES = 32  # what every version of NumPy can hold
+
 
 def read_idx(path: Path) -> Array:
     """Return the array in an IDX file, gzip-compressed or not, in native byte order.
@@ -37,6 +39,6 @@ def read_idx(path: Path) -> Array:
     start = 4 + 4 * axes
     shape = tuple(int.from_bytes(content[k : k + 4]) for k in range(4, start, 4))
     expected = start + prod(shape) * dtype.itemsize
-    if len(content) != expected:
+    if axes > _MOST_AXES or len(content) != expected:
         raise DataError(f"{path} is truncated or damaged: its header announces {expected} bytes, it has {len(content)}")
     return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

@@ -59,6 +59,8 @@ def split_rows(dataset: Dataset, name: str, seed: int = 0, samples: int | None =
 
 
 def _first(pool: Array, samples: int | None) -> Array:
+    if samples is not None and samples < 3:
+        raise SettingError(f"samples must be at least 3 rows, to share between training and validation; got {samples}")
     if samples is not None and samples > len(pool):
         raise SettingError(f"samples must be at most the {len(pool):,} rows outside the test set; got {samples:,}")
     return pool[:samples]

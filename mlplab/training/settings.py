@@ -6,7 +6,7 @@ setting: add its line here and use it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from math import inf, isfinite
 from numbers import Integral, Real
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.errors import SettingError, nearest, one_of
+from mlplab.errors import SettingError, nearest, one_of, shorten
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.initializers import INITIALIZERS
 from mlplab.nn.losses import LOSSES
@@ -78,7 +78,7 @@ def _own(what: str, *attributes: str) -> Check:
 def _is_widths(value: Any) -> bool:
     if is_integer(value):
         return bool(value >= 1)
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
         return False
     return all(is_integer(width) and width >= 1 for width in value)
 
@@ -160,7 +160,9 @@ def check_settings(values: Mapping[str, Any], where: str = "") -> None:
         except (TypeError, ValueError):  # a value too odd to be looked at
             accepted = False
         if not accepted:
-            raise SettingError(f"{where}{name} must be {check.allowed}; got {value!r}{nearest(value, check.names)}")
+            raise SettingError(
+                f"{where}{name} must be {check.allowed}; got {shorten(value)}{nearest(value, check.names)}"
+            )
 
 
 def layer_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:

@@ -72,7 +72,7 @@ class Trainer:
             for epoch in range(1, epochs + 1):
                 started = perf_counter()
                 losses, accuracies, penalties = self._train_epoch()
-                finite = np.logical_and(np.isfinite(losses), self._finite_parameters())
+                finite = np.logical_and(np.isfinite(losses + penalties), self._finite_parameters())
                 for history in (h for h, ok in zip(self.histories, finite, strict=True) if not ok):
                     history.diverged_in = history.diverged_in or epoch
                 if all(h.diverged_in for h in self.histories):

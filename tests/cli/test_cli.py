@@ -1,0 +1,183 @@
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas
+import pytest
+
+from mlplab import load_dataset, load_model
+from mlplab.cli import run as mlplab
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A CSV file of 300 digits with text labels."""
+    dataset = load_dataset("digits")
+    frame = pandas.DataFrame(dataset.X[:300], columns=[f"pixel{k}" for k in range(64)])
+    frame["digit"] = [f"d{label}" for label in dataset.y[:300]]
+    path = tmp_path / "table.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_a_suite_from_start_to_report(suite_file, tmp_path, capsys):
+    out = str(tmp_path / "out")
+    command = ["run", str(suite_file), "--out", out, "--jobs", "2", "--set", "max_iter=1", "--samples", "300"]
+    assert mlplab([*command, "--dry-run"]) == 0
+    assert re.search(r"small: 4 trials, 0 of them done; 4 networks to train, 4 epochs, about", capsys.readouterr().out)
+    assert not (tmp_path / "out").exists()
+    assert mlplab(command) == 0
+    said = capsys.readouterr()
+    assert "The best configuration is" in said.out
+    assert "[4/4]" in said.err
+    assert (tmp_path / "out" / "figures" / "all-trials.png").stat().st_size > 10_000
+    assert mlplab(command) == 0
+    said = capsys.readouterr()
+    assert "Nothing was left to train." in said.out
+    assert not said.err
+    assert mlplab(["status", out]) == 0
+    assert "small: 4 trials: 4 done" in capsys.readouterr().out
+    assert mlplab(["status", out, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"suite": "small", "trials": 4, "done": 4}
+    (tmp_path / "out" / "figures" / "all-trials.png").unlink()
+    assert mlplab(["report", out]) == 0
+    assert (tmp_path / "out" / "figures" / "all-trials.png").exists()
+    capsys.readouterr()
+    assert mlplab([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["suite"] == "small"
+
+
+def test_seeds_from_the_command_line(suite_file, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["run", str(suite_file), "--out", str(out), "--set", "max_iter=1", "--samples", "300", "--seeds", "2"]
+    assert mlplab(command) == 0
+    assert "mean of 2 seeds" in capsys.readouterr().out
+    with (out / "results.csv").open(newline="") as file:
+        assert [row["seed"] for row in csv.DictReader(file)] == ["0", "1"] * 6
+
+
+def test_train_predict_and_evaluate_a_users_own_table(table, tmp_path, capsys):
+    model = str(tmp_path / "m.safetensors")
+    assert mlplab(["train", str(table), "--target", "digit", "--out", model, "--set", "max_iter=30"]) == 0
+    said = capsys.readouterr()
+    assert "validation rows right" in said.out
+    assert "epoch 30/30" in said.err
+    loaded = load_model(model)
+    assert loaded.classes_.tolist() == [f"d{k}" for k in range(10)]
+
+    assert mlplab(["predict", model, str(table), "--probabilities"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    frame = pandas.read_csv(table)
+    features = frame.drop(columns="digit")
+    assert [row["prediction"] for row in rows] == loaded.predict(features).tolist()
+    shares = np.array([[float(row[f"probability_{label}"]) for label in loaded.classes_] for row in rows])
+    np.testing.assert_allclose(shares, loaded.predict_proba(features), atol=1e-5)
+
+    # rows to predict may lack the target, and their columns may stand in any order
+    shuffled = tmp_path / "shuffled.csv"
+    features[features.columns[::-1]].to_csv(shuffled, index=False)
+    assert mlplab(["predict", model, str(shuffled), "--out", str(tmp_path / "p.csv")]) == 0
+    assert pandas.read_csv(tmp_path / "p.csv")["prediction"].tolist() == loaded.predict(features).tolist()
+
+    picture = tmp_path / "confusion.png"
+    assert mlplab(["evaluate", model, str(table), "--target", "digit", "--figure", str(picture)]) == 0
+    text = capsys.readouterr().out
+    accuracy = (loaded.predict(features) == frame["digit"]).mean()
+    assert f"{100 * accuracy:.2f} % of 300 rows" in text
+    assert "Confusion matrix" in text
+    assert picture.stat().st_size > 5000
+    assert mlplab(["evaluate", model, str(table), "--target", "digit", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert np.trace(facts["confusion_matrix"]) == round(accuracy * 300)
+
+
+def test_a_model_of_mnist_is_evaluated_on_the_official_test_rows(tmp_path, capsys):
+    model = str(tmp_path / "m.safetensors")
+    command = ["train", "mnist", "--samples", "1200", "--set", "max_iter=3", "--out", model]
+    assert mlplab(command) == 0
+    assert mlplab(["evaluate", model, "mnist"]) == 0
+    assert "of 10,000 official test rows of mnist right" in capsys.readouterr().out
+
+
+def test_lists(capsys):
+    assert mlplab(["suites"]) == 0
+    assert re.search(r"exercise6: .*\n  width +4 trials", capsys.readouterr().out)
+    assert mlplab(["suites", "--json"]) == 0
+    assert {s["name"] for s in json.loads(capsys.readouterr().out)} == {"exercise6", "exercise6-raw"}
+    assert mlplab(["data"]) == 0
+    assert "mnist: 70,000" in capsys.readouterr().out
+    assert mlplab(["data", "digits"]) == 0
+    assert "digits: 1,797 rows, 64 features" in capsys.readouterr().out
+    assert mlplab(["data", "digits", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["classes"]["0"] == 178
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rum"], "no command 'rum' (did you mean 'run'?)"),
+        (["run", "exercise7"], "did you mean 'exercise6'?"),
+        (["run", "exercise6", "--set", "max_itr=3"], "unknown setting 'max_itr' (did you mean 'max_iter'?)"),
+        (["run", "exercise6", "--set", "max_iter=0"], "max_iter must be a whole number of at least 1; got 0"),
+        (["run", "exercise6", "--set", "max_iter"], "write KEY=VALUE"),
+        (["run", "exercise6", "--jobs", "0"], "--jobs must be a whole number of at least 1; got 0"),
+        (["run", "exercise6", "--samples", "-5"], "--samples must be a whole number of at least 1; got -5"),
+        (["run", "exercise6", "--samples", "99999999", "--dry-run"], "at most the 60,000 rows outside the test set"),
+        (["run", "exercise6", "--seeds", "0"], "--seeds must be a whole number of at least 1"),
+        (["run", "exercise6", "--smaples", "5"], "--smaples"),
+        (["status", "nowhere"], "nowhere is no run folder"),
+        (["report", "nowhere"], "nowhere is no run folder"),
+        (["data", "minst"], "did you mean 'mnist'?"),
+        (["data", "nowhere.csv"], "nowhere.csv: no such file"),
+        (["train", "TABLE"], "name the target column; the columns are pixel0"),
+        (["train", "TABLE", "--target", "digits"], "no column 'digits' (did you mean 'digit'?)"),
+        (["train", "TABLE", "--target", "digit", "--seed", "-1"], "--seed must be a whole number of at least 0"),
+        (["train", "TABLE", "--target", "digit", "--set", "solver=adan"], "(did you mean 'adam'?)"),
+        (["train", "digits", "--set", "learning_rate_init=1e30", "--set", "solver=sgd"], "stopped being finite"),
+        (["predict", "TABLE", "TABLE"], "is damaged, truncated or no .safetensors file"),
+        (["evaluate", "nowhere.safetensors", "digits"], "nowhere.safetensors: no such file"),
+    ],
+)
+def test_wrong_input_is_one_line_on_standard_error_and_exit_code_2(
+    arguments, message, table, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    assert mlplab([str(table) if a == "TABLE" else a for a in arguments]) == 2
+    said = capsys.readouterr()
+    line = [text for text in said.err.splitlines() if not text.startswith("epoch")]
+    assert len(line) == 1
+    assert line[0].startswith("mlplab: ")
+    assert message in line[0]
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_model_refuses_rows_of_another_width(table, tmp_path, capsys):
+    model = str(tmp_path / "m.safetensors")
+    assert mlplab(["train", "digits", "--set", "max_iter=1", "--out", model]) == 0
+    np.savez(tmp_path / "narrow.npz", X=np.zeros((5, 3)), y=np.arange(5))
+    capsys.readouterr()
+    assert mlplab(["evaluate", model, str(tmp_path / "narrow.npz")]) == 2
+    assert "rows have 3 features; the model was trained on 64" in capsys.readouterr().err
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from mlplab.cli import run; run(['--help']); "
+        "print([name for name in ('numpy', 'sklearn') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    for command in ("run", "status", "report", "suites", "data", "train", "predict", "evaluate"):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "mlplab", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("mlplab, version ")

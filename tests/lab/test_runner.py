@@ -1,0 +1,226 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from mlplab import NeuralNetworkClassifier, load_dataset, load_model, load_suite, run_suite
+from mlplab.data import split_rows
+from mlplab.errors import RunFolderError
+from mlplab.lab import runner
+from tests.small_suite import read_results
+
+LINUX = Path("/proc/self/task").exists()
+
+
+def test_a_finished_run_holds_every_file(finished):
+    path = finished.folder.path
+    assert len(read_results(path)) == 6
+    assert {row.status for row in finished.rows} == {"done"}
+    for row in finished.rows:
+        names = {file.name for file in finished.folder.trial(row.trial.id).iterdir()}
+        assert names == {"trial.json", "history.csv", "model.safetensors", "validation_predictions.npz"}
+    assert {file.name for file in path.iterdir()} == {
+        "suite.toml", "results.csv", "conclusion.json", "conclusion.md", "chosen_predictions.npz", "trials", ".lock"
+    }  # fmt: skip
+
+
+def test_results_are_what_the_classifier_gives_on_its_own(finished):
+    dataset = load_dataset("digits")
+    row = finished.rows[0]
+    split = split_rows(dataset, "random", seed=0)
+    model = NeuralNetworkClassifier(
+        (16,), solver="sgd", learning_rate_init=0.05, max_iter=2, tol=None, random_state=0, input_scale=dataset.scale
+    ).fit(
+        dataset.X[split.train],
+        dataset.y[split.train],
+        X_val=dataset.X[split.validation],
+        y_val=dataset.y[split.validation],
+    )
+    # the worker computes with one BLAS thread, this process with as many as it likes: the same up to rounding
+    assert row.result.val_loss == pytest.approx(model.history_["val_loss"][-1], rel=1e-5)
+    assert row.result.train_loss == pytest.approx(model.history_["train_loss"][-1], rel=1e-5)
+    kept = load_model(finished.folder.trial(row.trial.id) / "model.safetensors")
+    assert kept.max_iter == 2
+    np.testing.assert_allclose(kept.coefs_[0], model.coefs_[0], rtol=1e-4, atol=1e-6)
+    correct = finished.folder.read_correct(row.trial.id)[1]
+    assert correct.mean() == pytest.approx(row.result.val_accuracy)
+
+
+def test_a_shared_training_gives_the_short_trial_what_training_it_alone_gives(finished, suite, tmp_path):
+    alone = replace(suite, experiments=suite.experiments[:1])
+    run = run_suite(alone, tmp_path / "alone", jobs=1)
+    for mine, shared in zip(run.rows, finished.rows[:2], strict=True):
+        assert mine.trial.id == shared.trial.id
+        assert replace(mine.result, seconds=0) == replace(shared.result, seconds=0)
+        files = [run.folder.trial(mine.trial.id), finished.folder.trial(mine.trial.id)]
+        models = [load_model(folder / "model.safetensors") for folder in files]
+        for a, b in zip(models[0].coefs_, models[1].coefs_, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_the_number_of_processes_changes_nothing(finished, suite, tmp_path):
+    run_suite(suite, tmp_path / "one", jobs=1)
+    assert read_results(tmp_path / "one") == read_results(finished.folder.path)
+
+
+def test_a_finished_suite_trains_nothing_again_and_opens_no_test_rows_again(suite, finished, tmp_path, monkeypatch):
+    before = finished.folder.conclusion_json.read_text()
+    monkeypatch.setattr(runner, "_finish", lambda *_: pytest.fail("trained again"))
+    assert run_suite(suite, finished.folder.path).trained == 0
+    assert finished.folder.conclusion_json.read_text() == before
+
+
+def test_only_new_cells_of_a_grid_are_trained(suite, tmp_path):
+    first = run_suite(replace(suite, experiments=suite.experiments[:1]), tmp_path / "grow", jobs=1)
+    assert first.trained == 2
+    assert run_suite(suite, tmp_path / "grow", jobs=2).trained == 4
+
+
+def test_another_suite_in_the_folder_is_refused(suite, finished):
+    with pytest.raises(RunFolderError, match="holds the suite 'small', not 'other'"):
+        run_suite(replace(suite, name="other"), finished.folder.path)
+
+
+def test_a_folder_in_use_is_refused(suite, tmp_path):
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / ".lock"), pytest.raises(RunFolderError, match="at work in this folder"):
+        run_suite(suite, tmp_path / "out")
+
+
+def test_a_diverging_trial_is_recorded_and_the_others_go_on(suite, tmp_path):
+    wild = suite.with_setting("learning_rate_init", 1e30)
+    tame = replace(suite.experiments[0], name="tame")
+    mixed = replace(suite, experiments=(replace(wild.experiments[0], settings={"learning_rate_init": 1e30}), tame))
+    run = run_suite(mixed, tmp_path / "wild", jobs=1)
+    assert [row.status for row in run.rows] == ["diverged"] * 2 + ["done"] * 2
+    assert "stopped being finite in epoch" in run.rows[0].result.error
+    assert not run.failed
+    text = run.folder.conclusion_md.read_text()
+    assert "diverged" in text
+    assert run_suite(mixed, tmp_path / "wild").trained == 0
+
+
+def _environment():
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+
+
+def _start(suite_file, out, *more):
+    command = [sys.executable, "-m", "mlplab", "run", str(suite_file), "--out", str(out), "--jobs", "2", *more]
+    return subprocess.Popen(
+        command,
+        env=_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _wait_for(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def slow_suite_file(tmp_path_factory):
+    """Trials that take long enough to be interrupted."""
+    path = tmp_path_factory.mktemp("slow") / "slow.toml"
+    path.write_text(
+        'name = "slow"\ndataset = "digits"\nsettings.max_iter = 60\n'
+        '[[experiment]]\nname = "width"\ngrid.hidden_layer_sizes = [[256], [128], [64], [32], [16], [8]]\n'
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(slow_suite_file, tmp_path_factory):
+    return run_suite(load_suite(slow_suite_file), tmp_path_factory.mktemp("undisturbed") / "out", jobs=2)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_results(slow_suite_file, undisturbed, tmp_path, how):
+    out = tmp_path / "out"
+    process = _start(slow_suite_file, out)
+    _wait_for(lambda: any(out.glob("trials/*/trial.json")))
+    children = _children(process.pid)
+    os.kill(process.pid, how)
+    _, errors = process.communicate(timeout=60)
+    if how == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 130
+        assert "interrupted" in errors
+    _wait_for(lambda: not any(_is_alive(child) for child in children))
+    held = len(list(out.glob("trials/*/trial.json")))
+    again = run_suite(load_suite(slow_suite_file), out, jobs=2)
+    assert held + again.trained >= 6
+    assert again.trained < 6
+    assert read_results(out) == read_results(undisturbed.folder.path)
+    for row in again.rows:
+        name = f"trials/{row.trial.id}/model.safetensors"
+        mine, theirs = load_model(out / name), load_model(undisturbed.folder.path / name)
+        np.testing.assert_array_equal(mine.coefs_[0], theirs.coefs_[0])
+    assert not list(out.rglob("*.unfinished"))
+
+
+def _children(pid):
+    if not LINUX:
+        return []
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not LINUX, reason="finds the worker through /proc")
+def test_a_worker_that_dies_fails_its_trial_alone_and_the_next_run_mends_it(slow_suite_file, undisturbed, tmp_path):
+    out = tmp_path / "out"
+    process = _start(slow_suite_file, out)
+    _wait_for(lambda: any(out.glob("trials/*/trial.json")))
+    os.kill(_children(process.pid)[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    statuses = [row["status"] for row in read_results(out)]
+    assert statuses.count("failed") == 1
+    assert statuses.count("done") == 5
+    assert "worker ended with exit status -9" in errors
+    assert run_suite(load_suite(slow_suite_file), out, jobs=1).trained == 1
+    assert read_results(out) == read_results(undisturbed.folder.path)
+
+
+def test_a_trial_whose_code_fails_keeps_its_traceback(suite, tmp_path):
+    # a batch larger than the data warns; with warnings as errors in the worker, that is a failure of the trial
+    broken = suite.with_setting("batch_size", 10**6)
+    os.environ["PYTHONWARNINGS"] = "error:batch_size"
+    try:
+        run = run_suite(broken, tmp_path / "out", jobs=1)
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+    assert {row.status for row in run.failed} == {"failed"}
+    held = json.loads((run.folder.trial(run.rows[0].trial.id) / "trial.json").read_text())
+    assert "Traceback" in held["error"]
+    assert "No trial was trained to its end" in run.folder.conclusion_md.read_text()
+
+
+def test_half_written_or_missing_files_of_a_trial_are_trained_again(suite, tmp_path):
+    run = run_suite(suite, tmp_path / "out", jobs=2)
+    expected = read_results(tmp_path / "out")
+    folder = run.folder.trial(run.rows[0].trial.id)
+    (folder / "trial.json").write_text('{"id": "trunc')
+    (run.folder.trial(run.rows[5].trial.id) / "model.safetensors").unlink()
+    assert run_suite(suite, tmp_path / "out", jobs=2).trained == 2
+    assert read_results(tmp_path / "out") == expected

@@ -1,0 +1,190 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.special import expit, log_expit, log_softmax
+
+import mlplab
+from mlplab.errors import DataError, SettingError
+from mlplab.nn.activations import ACTIVATIONS
+from mlplab.nn.gradcheck import check_gradients
+from mlplab.nn.losses import LOSSES
+from mlplab.nn.network import GradientWriter, Workspace
+from mlplab.nn.penalties import l2_add_gradient
+
+ROWS = 7
+CASES = list(product(ACTIVATIONS, LOSSES, (2, 3), (True, False), (0.0, 0.3), ((4, 3), ())))
+every_case = pytest.mark.parametrize(("activation", "loss", "classes", "fit_intercept", "decay", "hidden"), CASES)
+
+
+def problem(classes, hidden, seed=0):
+    """Return layer sizes, rows and targets."""
+    rng, outputs = np.random.default_rng(seed), classes if classes > 2 else 1
+    codes = np.arange(ROWS) % classes
+    T = np.eye(classes)[codes] if classes > 2 else codes[:, None].astype(float)
+    return (5, *hidden, outputs), rng.normal(size=(ROWS, 5)), T
+
+
+@every_case
+def test_back_propagation_agrees_with_the_checkers_finite_differences(
+    network, activation, loss, classes, fit_intercept, decay, hidden
+):
+    sizes, X, T = problem(classes, hidden)
+    net = network(sizes, activation, fit_intercept)
+    outcome = check_gradients(net, LOSSES[loss][classes > 2], X, T, weight_decay=decay, sample=None)
+    assert outcome.passed, str(outcome)
+    assert outcome.error < 1e-6
+    assert outcome.checked == net.theta.flat.size
+
+
+@every_case
+def test_back_propagation_agrees_with_finite_differences_of_an_objective_written_here(
+    network, activation, loss, classes, fit_intercept, decay, hidden
+):
+    sizes, X, T = problem(classes, hidden)
+    net, rule = network(sizes, activation, fit_intercept), LOSSES[loss][classes > 2]
+    work, writer = Workspace(net, ROWS), GradientWriter(net)
+    dz = net.forward(X[None], work)
+    rule.value_and_delta(np, dz, T[None])
+    writer.rows = ROWS
+    net.backward(dz, work, writer.receive)
+    weights = net.theta.weight_count
+    l2_add_gradient(np, net.theta.flat[:, :weights], np.array([decay]), writer.gradient.flat[:, :weights])
+
+    def objective():
+        a = X
+        for layer, W in enumerate(net.theta.weights):
+            a = a @ W[0] + (net.theta.biases[layer][0] if fit_intercept else 0)
+            if layer < len(sizes) - 2:
+                z, a = a, np.empty_like(a)
+                ACTIVATIONS[activation].forward(np, z, a)
+        penalty = decay / 2 * sum((W**2).sum() for W in net.theta.weights)
+        return rule.value_and_delta(np, a.copy(), T).mean() + penalty
+
+    theta, step, numeric = net.theta.flat[0], 1e-5, []
+    for p in range(theta.size):
+        kept = theta[p]
+        theta[p] = kept + step
+        above = objective()
+        theta[p] = kept - step
+        numeric.append((above - objective()) / (2 * step))
+        theta[p] = kept
+    np.testing.assert_allclose(writer.gradient.flat[0], numeric, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(("classes", "log_p"), [(2, None), (3, log_softmax)])
+def test_the_gradient_of_a_linear_model_is_the_textbooks(network, classes, log_p):
+    # ∂loss/∂W = Xᵀ(p - T)/B, ∂loss/∂b = Σ(p - T)/B
+    sizes, X, T = problem(classes, ())
+    net = network(sizes)
+    work, writer = Workspace(net, ROWS), GradientWriter(net)
+    z = net.forward(X[None], work)
+    p = np.exp(log_p(z[0], axis=-1)) if log_p else expit(z[0])
+    value = LOSSES["cross_entropy"][classes > 2].value_and_delta
+    expected_loss = -(T * np.log(p)).sum(axis=1) if log_p else -(log_expit(np.where(T, 1, -1) * z[0]))[:, 0]
+    np.testing.assert_allclose(value(np, z, T[None])[0], expected_loss)
+    writer.rows = ROWS
+    net.backward(z, work, writer.receive)
+    np.testing.assert_allclose(writer.gradient.weights[0][0], X.T @ (p - T) / ROWS, atol=1e-14)
+    np.testing.assert_allclose(writer.gradient.biases[0][0, 0], (p - T).mean(axis=0), atol=1e-14)
+
+
+class WronglyScaled:
+    """An activation whose derivative is off by a factor, for all units or for one."""
+
+    def __init__(self, right, factor, unit=slice(None)):
+        self.right, self.factor, self.unit, self.needs_z = right, factor, unit, right.needs_z
+        self.forward = right.forward
+
+    def backward(self, xp, z, a, da):
+        self.right.backward(xp, z, a, da)
+        da[..., self.unit] *= self.factor
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("factor", [1.0001, 0.0, -1.0])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_wrong_derivative_of_an_activation_is_caught(network, activation, factor, classes):
+    sizes, X, T = problem(classes, (4,))
+    net = network(sizes, WronglyScaled(ACTIVATIONS[activation], factor))
+    outcome = check_gradients(net, LOSSES["cross_entropy"][classes > 2], X, T)
+    assert not outcome.passed
+    assert "GRADIENTS DIFFER" in str(outcome)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_wrong_derivative_of_a_loss_is_caught(network, name, classes):
+    right = LOSSES[name][classes > 2]
+
+    class Wrong:
+        def value_and_delta(self, xp, z, T):
+            value = right.value_and_delta(xp, z, T)
+            z *= 1.0001
+            return value
+
+    sizes, X, T = problem(classes, (4,))
+    assert not check_gradients(network(sizes), Wrong(), X, T).passed
+
+
+@pytest.mark.parametrize("unit", [0, 3])
+def test_the_wrong_parameter_is_named(network, unit):
+    sizes, X, T = problem(3, (4,))
+    net = network(sizes, WronglyScaled(ACTIVATIONS["tanh"], 0.5, unit))
+    outcome = check_gradients(net, LOSSES["cross_entropy"][1], X, T, sample=None)
+    # only what leads into that unit is wrong: a column of the first layer's weights, or its bias
+    assert outcome.parameter.startswith("W[0][") or outcome.parameter == f"b[0][{unit}]"
+    assert outcome.parameter.endswith(f"{unit}]")
+    assert abs(outcome.numeric) == pytest.approx(2 * abs(outcome.analytic), rel=1e-6)
+
+
+def test_both_numbers_are_shown(network):
+    sizes, X, T = problem(3, (4,))
+    outcome = check_gradients(network(sizes), LOSSES["cross_entropy"][1], X, T)
+    assert f"{outcome.analytic:+.10e}" in str(outcome)
+    assert f"{outcome.numeric:+.10e}" in str(outcome)
+    assert "gradients agree" in str(outcome)
+
+
+def test_the_parameters_are_put_back_bit_for_bit(network):
+    sizes, X, T = problem(3, (4,))
+    net = network(sizes)
+    before = net.theta.flat.copy()
+    check_gradients(net, LOSSES["cross_entropy"][1], X, T, sample=None)
+    np.testing.assert_array_equal(net.theta.flat, before)
+
+
+@pytest.mark.parametrize(("sample", "expected"), [(5, 5), (None, 39), (1000, 39)])
+def test_as_many_parameters_are_compared_as_asked_for(network, sample, expected):
+    sizes, X, T = problem(3, (4,))
+    assert check_gradients(network(sizes), LOSSES["cross_entropy"][1], X, T, sample=sample).checked == expected
+
+
+@pytest.mark.parametrize("made", [{"dtype": "float32"}, {"members": 2}])
+def test_only_one_member_in_float64_can_be_checked(network, refuses, made):
+    sizes, X, T = problem(3, ())
+    with refuses(SettingError, "one member in float64"):
+        check_gradients(network(sizes, **made), LOSSES["cross_entropy"][1], X, T)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("fixture", ["two_classes", "three_classes"])
+def test_gradient_check_prints_what_it_returns_and_leaves_the_estimator_alone(
+    request, classifier, capsys, activation, fixture
+):
+    estimator = classifier(activation=activation, alpha=0.1)
+    outcome = mlplab.gradient_check(estimator, *request.getfixturevalue(fixture))
+    assert outcome.passed
+    assert capsys.readouterr().out == f"{outcome}\n"
+    assert not hasattr(estimator, "coefs_")
+
+
+def test_gradient_check_catches_a_wrong_activation_of_ones_own(classifier, three_classes):
+    wrong = WronglyScaled(ACTIVATIONS["tanh"], 1.001)
+    assert not mlplab.gradient_check(classifier(activation=wrong), *three_classes).passed
+
+
+def test_gradient_check_needs_two_classes_among_the_rows(classifier, refuses):
+    X, y = np.ones((200, 3)), np.repeat([0, 1], 100)
+    with refuses(DataError, "one class only", "shuffle"):
+        mlplab.gradient_check(classifier(), X, y)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix
+
+from mlplab.report import tables
+from mlplab.training.history import Epoch, History
+
+
+def test_curves_of_seeds_that_ended_early_are_filled_up():
+    short, long = (History([Epoch(k, 0.5, 0.5) for k in range(1, n + 1)]) for n in (1, 3))
+    curve = tables.CurveSet("x", (short, long)).curve("train_loss")
+    np.testing.assert_array_equal(curve, [[0.5, np.nan, np.nan], [0.5, 0.5, 0.5]])
+
+
+def test_a_network_that_diverged_at_once_has_an_empty_curve():
+    assert tables.CurveSet("x", (History(),), diverged=True).curve("val_loss").shape == (1, 0)
+
+
+def test_an_experiments_curves_are_its_configurations_with_the_best_marked(finished):
+    curves = tables.experiment_curves(finished.folder, finished.suite.experiments[1], finished.rows)
+    assert [c.name for c in curves] == ["lr 0.05, 16", "lr 0.05, 4", "lr 0.01, 16", "lr 0.01, 4"]
+    last = [c.curve("val_accuracy")[0, -1] for c in curves]
+    assert [c.best for c in curves] == [accuracy == max(last) for accuracy in last]
+
+
+def test_the_overview_has_a_dot_for_every_row(finished):
+    dots = tables.overview(finished.rows)
+    assert [dot.accuracies[0] for dot in dots] == [row.result.val_accuracy for row in finished.rows]
+
+
+def test_the_confusion_matrix_is_scikit_learns():
+    true, predicted = np.random.default_rng(0).integers(0, 4, (2, 100)).astype(np.uint8)
+    np.testing.assert_array_equal(
+        tables.confusion(true, predicted, 5), confusion_matrix(true, predicted, labels=range(5))
+    )
+
+
+def test_the_most_confident_errors_are_wrong_and_come_surest_first():
+    true, predicted = np.array([0, 1, 1, 0]), np.array([1, 1, 0, 1])
+    said = tables.Predictions(np.arange(4), true, predicted, np.array([0.6, 0.99, 0.9, 0.7]))
+    assert said.most_confident_errors(2).tolist() == [2, 3]
+    assert said.accuracy == pytest.approx(0.25)
+
+
+def test_the_chosen_network_has_predictions_for_all_rows(finished):
+    parts = [tables.chosen_predictions(finished.folder, part) for part in ("train", "validation", "test")]
+    assert sorted(np.concatenate([p.rows for p in parts])) == list(range(1797))

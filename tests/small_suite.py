@@ -1,0 +1,57 @@
+"""A small suite on scikit-learn's digits, and runs of it."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+SUITE = """
+name = "small"
+title = "A small suite"
+dataset = "digits"
+
+[settings]
+solver = "sgd"
+learning_rate_init = 0.05
+max_iter = 2
+
+[[experiment]]
+name = "width"
+title = "Width"
+grid.hidden_layer_sizes = [[16], [4]]
+
+[[experiment]]
+name = "rate"
+title = "Learning rate"
+settings.max_iter = 4
+grid.learning_rate_init = [0.05, 0.01]
+grid.hidden_layer_sizes = [[16], [4]]
+"""
+
+
+@pytest.fixture(scope="session")
+def suite_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("suite") / "small.toml"
+    path.write_text(SUITE)
+    return path
+
+
+@pytest.fixture
+def suite(suite_file):
+    from mlplab import load_suite
+
+    return load_suite(suite_file)
+
+
+@pytest.fixture(scope="session")
+def finished(suite_file, tmp_path_factory):
+    """A finished run of the small suite; not to be written to."""
+    from mlplab import load_suite, run_suite
+
+    return run_suite(load_suite(suite_file), tmp_path_factory.mktemp("run") / "out", jobs=2)
+
+
+def read_results(folder: Path) -> list[dict[str, str]]:
+    """The rows of results.csv without the seconds."""
+    with (folder / "results.csv").open(newline="") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlplab.engine import NumpyEngine
+from mlplab.training.batches import Rows
+from mlplab.training.build import build_loss, build_network, build_trainer
+from mlplab.training.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def trainer():
+    """Make the trainer of members that differ in settings and seeds: a list of each, of the same length."""
+
+    def make(settings, seeds, X, y, validation=None, dtype=np.float64, scale=1.0, weights=None):
+        members = [Settings(**{"hidden_layer_sizes": (5,), "batch_size": 16, **own}) for own in settings]
+        classes = int(y.max()) + 1
+        network = build_network(members[0], X.shape[1], classes, NumpyEngine(dtype), seeds)
+        val = Rows(*validation, scale) if validation else None
+        rows = Rows(X, y, scale, weights)
+        return build_trainer(members, network, build_loss(members[0], classes), classes, rows, val, seeds)
+
+    return make
