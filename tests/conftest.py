@@ -69,3 +69,7 @@ def classifier():
 
     small = {"hidden_layer_sizes": (6,), "max_iter": 4, "batch_size": 30, "tol": None, "random_state": 0}
     return lambda **settings: NeuralNetworkClassifier(**{**small, **settings})
+
+
+# fixtures of the lab, the reports and the commands
+from tests.small_suite import finished, suite, suite_file  # noqa: E402, F401

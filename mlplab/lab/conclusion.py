@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from math import sqrt
@@ -16,10 +16,11 @@ import numpy as np
 from mlplab.atomic import write_text_whole
 from mlplab.engine.numpy_engine import Array
 from mlplab.lab.conclusion_text import to_markdown
-from mlplab.lab.findings import Answer, Conclusion, Configuration, Difference, Effect, Test
+from mlplab.lab.findings import Answer, Conclusion, Configuration, DepthComparison, Difference, Effect, Test
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Experiment, Suite
 from mlplab.lab.trial import Trial, describe_setting, describe_value
+from mlplab.training.settings import layer_widths
 
 #: Two-sided 95 % of the normal distribution.
 _Z = 1.959964
@@ -80,6 +81,7 @@ def write_conclusion(
         best=ranked[0] if ranked else None,
         rivals=tuple((other, ahead(other)) for other in ranked[1:6]),
         answers=tuple(_answer(experiment, rows, varying, correct) for experiment in suite.experiments),
+        depths=tuple(_depths(done, [name for name in varying if name != "hidden_layer_sizes"])),
         test=_test(folder, trials[ranked[0].trial], open_test) if ranked else None,
         not_done=tuple(_not_done(rows)),
         seconds=_training_seconds(done),
@@ -182,6 +184,22 @@ def _trend(setting: str, means: Mapping[Any, float]) -> str | None:
     ordered = [means[v] for v in sorted(means, key=lambda v: sizes[v])]
     steps = np.diff(ordered)
     return "rises" if (steps > 0).all() else "falls" if (steps < 0).all() else "mixed"
+
+
+def _depths(done: Sequence[ResultRow], others: Sequence[str]) -> Iterator[DepthComparison]:
+    """Compare depths among trials of all experiments that differ in `hidden_layer_sizes` alone."""
+    groups: dict[str, dict[int, dict[str, list[ResultRow]]]] = {}
+    for row in {row.trial.id: row for row in done}.values():
+        depths = groups.setdefault(name_of(row.trial, others), {})
+        widths = layer_widths(row.trial["hidden_layer_sizes"])
+        depths.setdefault(len(widths), {}).setdefault(row.trial.configuration, []).append(row)
+    for name, depths in groups.items():
+        if len(depths) > 1:
+            means = [
+                (depth, float(np.mean([_accuracy(row) for rows in depths[depth].values() for row in rows])))
+                for depth in sorted(depths)
+            ]
+            yield DepthComparison(name, tuple((depth, mean, len(depths[depth])) for depth, mean in means))
 
 
 def _difference(pairs: Sequence[tuple[str, str]], correct: Correct) -> Difference:

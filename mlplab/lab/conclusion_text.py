@@ -16,6 +16,8 @@ def to_markdown(conclusion: Conclusion) -> str:
     parts = [f"# {conclusion.title}", *_best(conclusion), "## The experiments"]
     for answer in conclusion.answers:
         parts += _answer(answer, conclusion)
+    if conclusion.depths:
+        parts += ["### Depth, across the experiments", *_depths(conclusion)]
     if conclusion.not_done:
         parts += ["## What did not end well", _list(f"`{a}`: {b}: {c}" for a, b, c in conclusion.not_done)]
     parts += ["## How far this can be trusted", *_caveats(conclusion)]
@@ -96,6 +98,21 @@ def _effect(effect: Effect) -> str:
         None: "",
     }[effect.trend if len(effect.values) > 2 else None]
     return f"The best {what}: {best}, {percent(high)}; the worst: {worst}, {percent(low)}, {size} behind.{trend}"
+
+
+def _depths(conclusion: Conclusion) -> Iterator[str]:
+    yield (
+        "Where trials differ in their hidden layers alone, the mean validation accuracy by depth, with the number of "
+        "configurations behind it. Their widths differ too, so this is a description, not a test."
+    )
+    yield _list(
+        f"{comparison.others}: "
+        + ", ".join(
+            f"{depth} hidden layer{'' if depth == 1 else 's'} {percent(mean)} ({count})"
+            for depth, mean, count in comparison.means
+        )
+        for comparison in conclusion.depths
+    )
 
 
 def _costs(answer: Answer) -> str:

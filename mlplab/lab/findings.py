@@ -73,6 +73,19 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class DepthComparison:
+    """What depth did where everything else was the same, over all experiments.
+
+    Attributes:
+        others: the other settings that vary, in words.
+        means: for each depth its mean validation accuracy and how many configurations it is the mean of.
+    """
+
+    others: str
+    means: tuple[tuple[int, float, int], ...]
+
+
+@dataclass(frozen=True)
 class Test:
     """The chosen network on the test rows.
 
@@ -96,6 +109,7 @@ class Conclusion:
         best: the configuration with the highest mean validation accuracy; None where no trial was done.
         rivals: the next ones, each with how far the best is ahead of it.
         answers: of the experiments, in their order.
+        depths: comparisons of depths across the experiments.
         test: of the best configuration's network with the lowest seed.
         not_done: label, status and reason of every trial that did not end well.
     """
@@ -108,6 +122,7 @@ class Conclusion:
     best: Configuration | None
     rivals: tuple[tuple[Configuration, Difference], ...]
     answers: tuple[Answer, ...]
+    depths: tuple[DepthComparison, ...]
     test: Test | None
     not_done: tuple[tuple[str, str, str], ...]
     seconds: float

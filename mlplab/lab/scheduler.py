@@ -73,6 +73,8 @@ def train_missing(
     folder.write_results(rows, varying)
     results = {row.trial.id: row.result for row in rows}
     jobs = plan(rows, dataset.X.shape[1], len(dataset.classes))
+    if not jobs:
+        return
     training_rows = len(split_rows(dataset, suite.split, 0, suite.samples).train)
     if display:
         done = sum(result is not None and result.status != "failed" for result in results.values())

@@ -4,9 +4,9 @@ import math
 import numpy as np
 import pytest
 
-from mlplab import load_dataset, load_model
+from mlplab import load_dataset, load_model, run_suite
 from mlplab.data import split_rows
-from mlplab.lab.conclusion import Correct, _difference, _trend  # noqa: F401
+from mlplab.lab.conclusion import _difference, _trend
 from mlplab.text import percent
 
 
@@ -83,6 +83,22 @@ def test_an_effect_is_the_mean_over_everything_the_value_was_combined_with(finis
 )
 def test_trends(setting, means, expected):
     assert _trend(setting, means) == expected
+
+
+def test_depths_are_compared_where_all_else_is_the_same(tmp_path):
+    path = tmp_path / "depth.toml"
+    path.write_text(
+        'name = "depth"\ndataset = "digits"\nsamples = 300\nsettings.max_iter = 2\n'
+        '[[experiment]]\nname = "one"\ngrid.hidden_layer_sizes = [[8], [4]]\ngrid.alpha = [0.1, 0.2]\n'
+        '[[experiment]]\nname = "two"\ngrid.hidden_layer_sizes = [[8, 4], []]\nsettings.alpha = 0.1\n'
+    )
+    run = run_suite(path, tmp_path / "out", jobs=1)
+    (comparison,) = json.loads(run.folder.conclusion_json.read_text())["depths"]
+    accuracy = {(r.trial["hidden_layer_sizes"], r.trial["alpha"]): r.result.val_accuracy for r in run.rows}
+    one = (accuracy[(8,), 0.1] + accuracy[(4,), 0.1]) / 2
+    assert comparison["others"] == "alpha 0.1"
+    assert comparison["means"] == [[0, accuracy[(), 0.1], 1], [1, pytest.approx(one), 2], [2, accuracy[(8, 4), 0.1], 1]]
+    assert f"1 hidden layer {percent(one)} (2)" in run.folder.conclusion_md.read_text()
 
 
 def test_the_text_says_what_the_facts_say_and_that_one_seed_cannot_carry_much(finished, facts):
