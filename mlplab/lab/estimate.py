@@ -40,11 +40,11 @@ def estimate(suite: Suite, folder: RunFolder, jobs: int) -> Estimate:
     rows = folder.rows(suite, fingerprint, make_labels(suite, fingerprint, dataset))
     todo = plan(rows, dataset.X.shape[1], len(dataset.classes))
     seconds = _seconds_per_epoch(todo, dataset, split_rows(dataset, suite.split, 0, suite.samples))
-    trials = {row.trial.id: row.status for row in rows}
+    trials = {row.trial.id: row for row in rows}
     return Estimate(
         suite=suite.name,
         trials=len(trials),
-        done=sum(status not in ("waiting", "failed") for status in trials.values()),
+        done=sum(not row.unfinished for row in trials.values()),
         networks=len(todo),
         epochs=sum(job.epochs for job in todo),
         jobs=jobs,

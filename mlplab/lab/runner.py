@@ -66,7 +66,7 @@ def run_suite(
         folder.write_suite(suite)
         folder.remove_unfinished()
         rows = folder.rows(suite, fingerprint, folder.read_labels())
-        missing = {row.trial.id for row in rows if row.status in ("waiting", "failed")}
+        missing = {row.trial.id for row in rows if row.unfinished}
         if missing or not is_concluded(folder, rows):
             rows = _finish(suite, fingerprint, folder, count, display() if display else None)
         folder.write_results(rows, suite.varying())
@@ -80,8 +80,10 @@ def _finish(suite: Suite, fingerprint: str, folder: RunFolder, count: int, displ
 
     dataset = suite.source.load()
     labels = make_labels(suite, fingerprint, dataset)
+    rows = folder.rows(suite, fingerprint, labels)
     try:
-        train_missing(suite, folder.rows(suite, fingerprint, labels), dataset, folder, count, display)
+        if any(row.unfinished for row in rows):
+            train_missing(suite, rows, dataset, folder, count, display)
     finally:
         shutil.rmtree(folder.data, ignore_errors=True)
         rows = folder.rows(suite, fingerprint, labels)

@@ -46,7 +46,7 @@ def make_labels(suite: Suite, fingerprint: str, dataset: Dataset) -> dict[str, s
 
 def plan(rows: Sequence[ResultRow], inputs: int, classes: int) -> list[Job]:
     """Return the jobs for the rows that wait or failed, the longest first: a long one at the end would run alone."""
-    missing = [row for row in rows if row.status in ("waiting", "failed")]
+    missing = [row for row in rows if row.unfinished]
     jobs = group_into_jobs([row.trial for row in missing], [row.label for row in missing])
     return sorted(jobs, key=lambda job: -job.epochs * cost_of_epoch(job, inputs, classes))
 
@@ -73,8 +73,6 @@ def train_missing(
     folder.write_results(rows, varying)
     results = {row.trial.id: row.result for row in rows}
     jobs = plan(rows, dataset.X.shape[1], len(dataset.classes))
-    if not jobs:
-        return
     training_rows = len(split_rows(dataset, suite.split, 0, suite.samples).train)
     if display:
         done = sum(result is not None and result.status != "failed" for result in results.values())

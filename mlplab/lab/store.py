@@ -41,6 +41,11 @@ class ResultRow:
         """The result's status, or "waiting"."""
         return self.result.status if self.result else "waiting"
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a run has to train it: it waits, or failed before."""
+        return self.status in ("waiting", "failed")
+
 
 class RunFolder:
     """A run folder at `path`; nothing is created before something is written."""
