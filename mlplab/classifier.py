@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from mlplab.data.labels import encode
 from mlplab.engine import NumpyEngine
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, DivergenceError
@@ -107,12 +108,13 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
             DivergenceError: when the loss stops being finite; `history_` keeps the epochs before.
         """
         check_settings({name: getattr(self, name) for name in SETTINGS})
+        self.__dict__.pop("_network", None)  # a fit that fails leaves no old network behind the new settings
         checked: tuple[Array, Array] = validate_data(self, X, y, dtype="numeric")
         X, y = checked
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise DataError(f"y must hold at least two classes; it holds one class only, {self.classes_[0]!r}")
+            raise DataError(f"y must hold at least two classes; it holds one class only, {self.classes_.item(0)!r}")
         dtype = np.dtype(self.dtype or (np.float64 if X.dtype == np.float64 else np.float32))
         weights = (
             None
@@ -167,7 +169,9 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
         self._loss = build_loss(self, len(self.classes_))
         self._network = build_network(self, self.n_features_in_, len(self.classes_), engine, [seed])
         set_start("coef_init", coef_init, self.coefs_)
-        set_start("intercept_init", intercept_init, self.intercepts_ if self.fit_intercept else [])
+        set_start("intercept_init", intercept_init, self.intercepts_)
+        if not self.fit_intercept and any(np.any(start) for start in intercept_init or ()):
+            raise DataError("intercept_init must be zeros, for fit_intercept=False has no intercepts")
         self.n_layers_, self.n_outputs_ = len(self._network.sizes), self._network.sizes[-1]
         self.out_activation_ = self._loss.out_activation
 
@@ -177,10 +181,7 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
         if X_val is None or y_val is None:
             raise DataError("X_val and y_val belong together; only one of them was given")
         X_val, y_val = validate_data(self, X_val, y_val, reset=False, dtype="numeric")
-        codes = np.searchsorted(self.classes_, y_val).clip(max=len(self.classes_) - 1)
-        unknown = y_val[self.classes_[codes] != y_val]
-        if len(unknown):
-            raise DataError(f"y_val holds the label {unknown[0]!r}, which is not in y")
+        codes = encode(y_val, self.classes_, "y_val")
         return Rows(_computable(X_val, dtype), codes, self.input_scale)
 
     def _train(self, trainer: Trainer) -> None:
@@ -213,6 +214,7 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
 
     def _after_training(self, patience: Patience, best_theta: Array | None) -> None:
         if self.history_.diverged_in:
+            del self._network
             raise DivergenceError(
                 f"the loss stopped being finite in epoch {self.history_.diverged_in}: "
                 f"lower learning_rate_init={self.learning_rate_init:g} or scale the features"
@@ -226,6 +228,9 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
             )
         if best_theta is not None:
             self._network.theta.flat[...] = best_theta
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_network")
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Return the probability of each class, (rows, classes) in the order of `classes_`."""

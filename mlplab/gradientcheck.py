@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils.validation import check_X_y
 
 from mlplab.classifier import NeuralNetworkClassifier
 from mlplab.engine import NumpyEngine
-from mlplab.errors import DataError
+from mlplab.errors import DataError, SettingError
 from mlplab.nn.gradcheck import GradientCheck, check_gradients
 from mlplab.randomness import seed_from
 from mlplab.training.build import build_loss, build_network, class_targets
@@ -33,19 +36,21 @@ def gradient_check(
         tolerance: the largest relative error that passes.
     """
     check_settings({name: getattr(estimator, name) for name in SETTINGS})
-    X, y = np.asarray(X)[:100] * estimator.input_scale, np.asarray(y)[:100]
-    classes, codes = np.unique(y, return_inverse=True)
+    if sample is not None and sample < 1:
+        raise SettingError(f"sample must be None or at least 1; got {sample!r}")
+    rows, labels = check_X_y(X, y)
+    rows, labels = rows[:100] * estimator.input_scale, labels[:100]
+    classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise DataError(f"the first {len(y)} rows hold one class only, {classes[0]!r}: shuffle them")
-    network = build_network(
-        estimator, X.shape[1], len(classes), NumpyEngine(np.float64), [seed_from(estimator.random_state)]
-    )
+        raise DataError(f"the first {len(labels)} rows hold one class only, {classes.item(0)!r}: shuffle them")
+    seed = seed_from(deepcopy(estimator.random_state))  # drawing from the estimator's own generator would move it
+    network = build_network(estimator, rows.shape[1], len(classes), NumpyEngine(np.float64), [seed])
     outcome = check_gradients(
         network,
         build_loss(estimator, len(classes)),
-        X,
+        rows,
         class_targets(len(classes))[codes],
-        weight_decay=estimator.weight_decay + estimator.alpha / len(X),
+        weight_decay=estimator.weight_decay + estimator.alpha / len(rows),
         sample=sample,
         tolerance=tolerance,
     )

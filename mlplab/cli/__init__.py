@@ -29,7 +29,7 @@ class _Group(click.Group):
 def mlplab() -> None:
     """Find out which fully-connected network to use on your data, and how sure that is.
 
-    Start with `mlplab run exercise6 --samples 2000 --set max_iter=3`, or with your own table:
+    Start with `mlplab run exercise6 --samples 2000 --set max_iter=3 --out runs/quick`, or with your own table:
     `mlplab train table.csv --target COLUMN`.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ def run(
         return _dry_run(resolved, RunFolder(out), jobs, as_json)
     signal.signal(signal.SIGTERM, _interrupt)
     outcome = run_suite(resolved, out, jobs=jobs, display=_display)
-    if outcome.trained or not _has_figures(outcome):
+    if not _has_figures(outcome):
         _draw(outcome.folder, resolved, outcome.rows)
     _print_run(outcome, as_json)
     return 1 if outcome.failed else 0
@@ -101,25 +102,28 @@ def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
 
 
 def _has_figures(outcome: Run) -> bool:
-    return any(outcome.folder.figures.glob("all-trials.*")) or not any(r.status == "done" for r in outcome.rows)
+    from mlplab.lab.conclusion import digest_of
+
+    return outcome.folder.drawn_digest() == digest_of(outcome.rows)
 
 
-def _draw(folder: RunFolder, suite: Suite, rows: Any) -> list[Path]:
+def _draw(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow]) -> list[Path]:
     from mlplab.report import draw_figures
 
-    return draw_figures(folder, suite, rows, suite.source.load())
+    with folder.locked():
+        return draw_figures(folder, suite, rows, suite.source.load())
 
 
 def _print_run(outcome: Run, as_json: bool) -> None:
     folder = outcome.folder
+    for row in {row.trial.id: row for row in outcome.failed}.values():
+        click.echo(f"failed: {row.label} (its traceback is in {folder.trial(row.trial.id) / 'trial.json'})", err=True)
     if as_json:
         click.echo(folder.conclusion_json.read_text(encoding="utf-8"), nl=False)
         return
     click.echo(folder.conclusion_md.read_text(encoding="utf-8"))
-    if not outcome.trained:
+    if not outcome.trained and not outcome.failed:
         click.echo("Nothing was left to train.")
-    for row in {row.trial.id: row for row in outcome.failed}.values():
-        click.echo(f"failed: {row.label} (its traceback is in {folder.trial(row.trial.id) / 'trial.json'})", err=True)
     click.echo(f"results: {folder.results_file}\nfigures: {folder.figures}\nconclusion: {folder.conclusion_md}")
 
 

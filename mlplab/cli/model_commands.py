@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-import sys
-from contextlib import nullcontext
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,14 +34,14 @@ def train(
 ) -> int:
     """Train one network on DATA, a built-in data set or a file of your own, and save it.
 
-    A part of the rows is kept apart to validate on; official test rows are not touched.
+    A part of the rows (validation_fraction, a tenth) is kept apart to validate on; official test rows are not touched.
     """
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
 
     from mlplab.classifier import NeuralNetworkClassifier
-    from mlplab.data import load_dataset, split_rows
+    from mlplab.data import hold_out, load_dataset
     from mlplab.errors import SettingError
     from mlplab.lab.suite import check_count, parse_assignment
     from mlplab.modelfile import save_model
@@ -53,25 +53,19 @@ def train(
     if seed < 0:
         raise SettingError(f"--seed must be a whole number of at least 0; got {seed}")
     samples = None if samples is None else check_count("--samples", samples)
-    if not out.suffix:
-        raise SettingError(f"--out must name a file, such as {out / 'model.safetensors'}; got {out}")
+    _check_output(out, "--out", (".safetensors",))
     dataset = load_dataset(data, target=target)
-    split = split_rows(dataset, "official" if dataset.test_rows else "random", seed, samples)
     model = NeuralNetworkClassifier(**{"input_scale": dataset.scale, "verbose": True, "random_state": seed, **settings})
-    X = _features(dataset.X, dataset.feature_names)
+    training, validation = hold_out(dataset, model.validation_fraction, seed, samples)
+    X_val, y_val = dataset.features(validation), dataset.y[validation]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model.fit(
-            _take(X, split.train),
-            dataset.y[split.train],
-            X_val=_take(X, split.validation),
-            y_val=dataset.y[split.validation],
-        )
+        model.fit(dataset.features(training), dataset.y[training], X_val=X_val, y_val=y_val)
     save_model(model.set_params(verbose=False), out)
-    accuracy = model.score(_take(X, split.validation), dataset.y[split.validation])
+    accuracy = model.score(X_val, y_val)
     click.echo(
-        f"{out}: {model.n_iter_} epochs on {len(split.train):,} rows; "
-        f"{percent(accuracy)} of {len(split.validation):,} validation rows right"
+        f"{out}: {model.n_iter_} epochs on {len(training):,} rows; "
+        f"{percent(accuracy)} of {len(validation):,} validation rows right"
     )
     for warning in caught:
         if issubclass(warning.category, ConvergenceWarning):
@@ -88,21 +82,25 @@ def train(
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
 def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> None:
     """Predict the label of every row of DATA, a file of your own, with MODEL; write CSV."""
+    from mlplab.atomic import write_text_whole
     from mlplab.modelfile import load_model
 
+    if out is not None:
+        _check_output(out, "--out", (".csv",))
     loaded = load_model(model)
     table = _read(loaded, data, None, needs_target=False)
     X = _features(table.X, table.feature_names)
     shares = loaded.predict_proba(X)
     header = ["prediction", *(f"probability_{label}" for label in loaded.classes_ if probabilities)]
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    with nullcontext(sys.stdout) if out is None else out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        labels = loaded.predict(X).tolist()
-        for label, row in zip(labels, shares.tolist(), strict=True):
-            writer.writerow([label, *(f"{share:.6g}" for share in row if probabilities)])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for label, row in zip(loaded.predict(X).tolist(), shares.tolist(), strict=True):
+        writer.writerow([label, *(f"{share:.6g}" for share in row if probabilities)])
+    if out is None:
+        click.echo(text.getvalue(), nl=False)
+    else:
+        write_text_whole(out, text.getvalue())
 
 
 @click.command()
@@ -115,12 +113,27 @@ def evaluate(model: Path, data: str, target: str | None, figure: Path | None, as
     """Compare what MODEL predicts with the labels of DATA; of a built-in set, its official test rows."""
     from mlplab.modelfile import load_model
 
+    if figure is not None:
+        _check_output(figure, "--figure", (".png", ".svg", ".pdf"))
     loaded = load_model(model)
     X, y, what = _labelled_rows(loaded, data, target)
     predicted = loaded.predict(X)
     _print_evaluation(loaded, y, predicted, what, as_json)
     if figure is not None:
         _draw_confusion(loaded, X, y, figure)
+
+
+def _check_output(path: Path, option: str, suffixes: tuple[str, ...]) -> None:
+    """Raise SettingError, before anything is done, for a path that no file of this kind can be written to."""
+    from mlplab.errors import SettingError, one_of
+
+    if path.suffix not in suffixes:
+        raise SettingError(f"{option} must end with {one_of(suffixes)}; got {path}")
+    if path.is_dir():
+        raise SettingError(f"{option} must name a file; {path} is a folder")
+    existing = next(parent for parent in path.absolute().parents if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise SettingError(f"{option}: {path} cannot be written: {existing} is no folder that you may write to")
 
 
 def _labelled_rows(model: NeuralNetworkClassifier, data: str, target: str | None) -> tuple[Any, Any, str]:
@@ -130,10 +143,12 @@ def _labelled_rows(model: NeuralNetworkClassifier, data: str, target: str | None
     source: Dataset | Table
     if data in DATASETS:
         source = load_dataset(data, target=target)
+        _check_width(model, source.X, data)
     else:
         source = _read(model, Path(data), target, needs_target=True)
     X, y = source.X, source.y
     assert y is not None
+    click.echo("A model file does not tell which rows it was trained on; some of these may be among them.", err=True)
     if source.test_rows:
         return X[-source.test_rows :], y[-source.test_rows :], f"{source.test_rows:,} official test rows of {data}"
     return _features(X, source.feature_names), y, f"{len(y):,} rows of {data}"
@@ -147,11 +162,15 @@ def _read(model: NeuralNetworkClassifier, path: Path, target: str | None, *, nee
         raise DataError(f"{path}: no such file")
     names = getattr(model, "feature_names_in_", None)
     table = read_table(path, target, needs_target=needs_target, features=None if names is None else list(names))
-    if table.X.shape[1] != model.n_features_in_:
-        raise DataError(
-            f"{path}: rows have {table.X.shape[1]} features; the model was trained on {model.n_features_in_}"
-        )
+    _check_width(model, table.X, path)
     return table
+
+
+def _check_width(model: NeuralNetworkClassifier, X: Any, name: str | Path) -> None:
+    from mlplab.errors import DataError
+
+    if X.shape[1] != model.n_features_in_:
+        raise DataError(f"{name}: rows have {X.shape[1]} features; the model was trained on {model.n_features_in_}")
 
 
 def _features(X: Any, names: tuple[str, ...] | None) -> Any:
@@ -161,10 +180,6 @@ def _features(X: Any, names: tuple[str, ...] | None) -> Any:
     import pandas
 
     return pandas.DataFrame(X, columns=list(names))
-
-
-def _take(X: Any, rows: Any) -> Any:
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
 def _print_evaluation(model: NeuralNetworkClassifier, y: Any, predicted: Any, what: str, as_json: bool) -> None:
@@ -194,15 +209,11 @@ def _print_evaluation(model: NeuralNetworkClassifier, y: Any, predicted: Any, wh
 
 def _draw_confusion(model: NeuralNetworkClassifier, X: Any, y: Any, path: Path) -> None:
     from mlplab.atomic import write_whole
-    from mlplab.errors import SettingError
     from mlplab.report import plot_confusion_matrix
 
-    kind = path.suffix.lstrip(".")
-    if kind not in ("png", "svg", "pdf"):
-        raise SettingError(f"--figure must end with .png, .svg or .pdf; got {path}")
     figure = plot_confusion_matrix(model, X, y).get_figure(root=True)
     assert figure is not None
-    write_whole(path, partial(figure.savefig, format=kind, dpi=120))
+    write_whole(path, partial(figure.savefig, format=path.suffix.lstrip("."), dpi=120))
     click.echo(f"\nfigure: {path}")
 
 

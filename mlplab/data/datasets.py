@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,14 @@ class Dataset:
         """The labels, sorted."""
         return np.unique(self.y)
 
+    def features(self, rows: Array) -> Any:
+        """Return the features of some rows: a pandas data frame where the columns have names, else an array."""
+        if self.feature_names is None:
+            return self.X[rows]
+        import pandas
+
+        return pandas.DataFrame(self.X[rows], columns=list(self.feature_names))
+
     def __repr__(self) -> str:
         rows, features = self.X.shape
         shape = f"{rows:,} rows × {features:,} features ({self.X.dtype})"
@@ -82,8 +91,10 @@ class Source:
         """
         if self.name in _BUILT_IN:
             return f"mnist-{mnist.SHA256}" if self.name == "mnist" else self.name
-        digest = hashlib.sha256(repr(self.target).encode())
-        for path in find_parts(Path(self.name), self.target):
+        parts = find_parts(Path(self.name), self.target)
+        # a column's name is part of what the data are; the path of a labels' file is not, its content is
+        digest = hashlib.sha256(repr(self.target if len(parts) == 1 else None).encode())
+        for path in parts:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()

@@ -154,6 +154,8 @@ def _read_frame(path: Path, target: str | None, needs_target: bool, wanted: Sequ
     y = None
     if target is not None:
         labels = frame[target]
+        if labels.isna().any() and path.suffix != ".parquet":  # "NA" and "None" are labels; only nothing is nothing
+            labels = _load_frame(path, usecols=[target], keep_default_na=False, na_values=[""])[target]
         if labels.isna().any():
             raise DataError(f"{path}: the target column {target!r} is empty in row {int(labels.isna().argmax()) + 1}")
         y = labels.to_numpy()
@@ -162,7 +164,7 @@ def _read_frame(path: Path, target: str | None, needs_target: bool, wanted: Sequ
     return Table(X, y, feature_names=tuple(features))
 
 
-def _load_frame(path: Path) -> pandas.DataFrame:
+def _load_frame(path: Path, **options: Any) -> pandas.DataFrame:
     import pandas
 
     try:
@@ -171,7 +173,8 @@ def _load_frame(path: Path) -> pandas.DataFrame:
         with warnings.catch_warnings():
             # a row longer than the header: pandas would shift the columns or drop the rest with no more than a warning
             warnings.simplefilter("error", pandas.errors.ParserWarning)
-            return pandas.read_csv(path, index_col=False)
+            frame: pandas.DataFrame = pandas.read_csv(path, index_col=False, **options)
+            return frame
     except ImportError as error:
         raise MissingExtraError(
             f"{path}: reading Parquet needs pyarrow, which is not installed: pip install 'mlplab[parquet]'"
@@ -251,6 +254,7 @@ def _checked(path: Path, X: Array, y: Array | None) -> Table:
         raise DataError(f"{path}: the features must be rows × features (or images); their shape is {X.shape}")
     if y is not None:
         y = y.reshape(-1) if y.ndim == 2 and 1 in y.shape else y
+        y = np.char.decode(y, "utf-8", "replace") if y.dtype.kind == "S" else y
         if y.ndim != 1 or len(y) != len(X):
             raise DataError(f"{path}: {len(X)} rows of features, but labels of shape {y.shape}; the lengths must agree")
         if y.dtype.kind == "f" and not np.isfinite(y).all():

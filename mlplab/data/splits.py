@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -66,15 +67,35 @@ def _first(pool: Array, samples: int | None) -> Array:
     return pool[:samples]
 
 
+def hold_out(dataset: Dataset, fraction: float, seed: int = 0, samples: int | None = None) -> tuple[Array, Array]:
+    """Return rows to train one network on and rows to validate it on; official test rows are in neither.
+
+    Args:
+        fraction: the share to validate on. seed, samples: as in `split_rows`.
+    """
+    pool = np.arange(len(dataset.y) - (dataset.test_rows or 0))
+    return _divide(_first(pool, samples), dataset.y, fraction, seed)
+
+
 def _divide(rows: Array, y: Array, fraction: float, seed: int) -> tuple[Array, Array]:
-    """Shuffle the rows and set a part aside, stratified unless a class is too rare for that."""
+    """Shuffle the rows and set a part aside, stratified unless a class is too rare for that.
+
+    The only row of a class stays where it can be learnt from.
+    """
     from sklearn.model_selection import train_test_split
 
-    labels = y[rows]
-    aside = int(generator(seed, SPLIT).integers(2**31 - 1))
-    counts = np.unique(labels, return_counts=True)[1]
-    stratify = labels if counts.min() >= 2 and min(fraction, 1 - fraction) * len(rows) >= len(counts) else None
     if len(rows) < 3:
         raise DataError(f"{len(rows)} rows are too few to be divided into training, validation and test")
-    kept, set_aside = train_test_split(rows, test_size=fraction, stratify=stratify, random_state=aside)
-    return kept, set_aside
+    if y.dtype.kind == "f" and (fractional := y[y != np.floor(y)]).size:
+        raise DataError(f"the target holds measurements such as {fractional.item(0)!r}, not classes")
+    _, codes, counts = np.unique(y[rows], return_inverse=True, return_counts=True)
+    count = ceil(fraction * len(rows))
+    single = counts[codes] == 1
+    if (~single).sum() <= count:  # hardly any class has two rows: there is no better way than chance
+        single[:] = False
+    rest, codes = rows[~single], codes[~single]
+    counts = np.unique(codes, return_counts=True)[1]
+    enough = counts.min() >= 2 and min(count, len(rest) - count) >= len(counts)
+    aside = int(generator(seed, SPLIT).integers(2**31 - 1))
+    kept, set_aside = train_test_split(rest, test_size=count, stratify=codes if enough else None, random_state=aside)
+    return np.concatenate([kept, rows[single]]), set_aside

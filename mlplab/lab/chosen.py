@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlplab.data import Dataset, split_rows
-from mlplab.lab.job import class_codes
+from mlplab.data.labels import encode
 from mlplab.lab.store import RunFolder
 from mlplab.lab.trial import Trial
 from mlplab.modelfile import load_model
@@ -22,15 +22,17 @@ def open_test_rows(folder: RunFolder, trial: Trial, dataset: Dataset) -> tuple[i
     """
     model = load_model(folder.trial(trial.id) / "model.safetensors")
     split = split_rows(dataset, trial.split, trial.seed, trial.samples)
-    arrays = {"classes": model.classes_}
+    # the classes of the data, not of the model: with few training rows, it may never have seen some of them
+    classes = dataset.classes
+    arrays = {"classes": classes}
     for part in PARTS:
         rows = getattr(split, part)
-        probabilities = model.predict_proba(dataset.X[rows])
+        X = dataset.features(rows)
         arrays |= {
             f"{part}_rows": rows.astype("uint32"),
-            f"{part}_true": class_codes(model, dataset.y[rows]),
-            f"{part}_predicted": class_codes(model, model.classes_[probabilities.argmax(axis=1)]),
-            f"{part}_probability": probabilities.max(axis=1),
+            f"{part}_true": encode(dataset.y[rows], classes, "the rows"),
+            f"{part}_predicted": encode(model.predict(X), classes, "the predictions"),
+            f"{part}_probability": model.predict_proba(X).max(axis=1),
         }
     folder.write_arrays(folder.chosen_file, arrays)
     return int((arrays["test_true"] == arrays["test_predicted"]).sum()), len(split.test)

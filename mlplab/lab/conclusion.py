@@ -24,6 +24,8 @@ from mlplab.training.settings import layer_widths
 
 #: Two-sided 95 % of the normal distribution.
 _Z = 1.959964
+#: How many of the next best configurations are compared with the best.
+_RIVALS = 50
 #: Returns a trial's validation rows, by number, and whether its network was right in each.
 Correct = Callable[[str], tuple[Array, Array]]
 
@@ -47,7 +49,7 @@ def is_concluded(folder: RunFolder, rows: Sequence[ResultRow]) -> bool:
     """Return whether the folder's conclusion was drawn from these rows."""
     held = read_conclusion(folder)
     files = folder.conclusion_md.is_file() and (held.get("test") is None or folder.chosen_file.is_file())
-    return files and held.get("digest") == digest_of(rows)
+    return files and held.get("digest") == digest_of(rows) and not any(row.unfinished for row in rows)
 
 
 def write_conclusion(
@@ -60,18 +62,19 @@ def write_conclusion(
     correct = cache(folder.read_correct)
     done = [row for row in rows if row.status == "done"]
     varying = suite.varying()
-    ranked = sorted(_configurations(done, varying), key=lambda c: (-c.val_accuracy, c.parameters, c.val_loss))
+    ranked = rank_configurations(done, varying)
     trials = {row.trial.id: row.trial for row in done}
-    by_configuration: dict[str, list[str]] = {}
+    by_seed: dict[str, dict[int, str]] = {}
     for trial in trials.values():
-        by_configuration.setdefault(trial.configuration, []).append(trial.id)
-    members = {ids[0]: ids for ids in by_configuration.values()}
+        by_seed.setdefault(trial.configuration, {})[trial.seed] = trial.id
 
     def ahead(other: Configuration) -> Difference:
-        return _difference(
-            [(a, b) for a, b in zip(members[ranked[0].trial], members[other.trial], strict=False)], correct
-        )
+        mine, theirs = (by_seed[trials[c.trial].configuration] for c in (ranked[0], other))
+        return _difference([(mine[seed], theirs[seed]) for seed in sorted(mine.keys() & theirs.keys())], correct)
 
+    openings = _openings(folder)
+    if ranked and not any(row.unfinished for row in rows):
+        openings = _open_once(openings, trials[ranked[0].trial], folder, open_test)
     conclusion = Conclusion(
         suite=suite.name,
         title=suite.title,
@@ -79,20 +82,29 @@ def write_conclusion(
         validation_rows=len(correct(ranked[0].trial)[1]) if ranked else 0,
         seeds=suite.seeds,
         best=ranked[0] if ranked else None,
-        rivals=tuple((other, ahead(other)) for other in ranked[1:6]),
+        rivals=tuple((other, ahead(other)) for other in ranked[1 : 1 + _RIVALS]),
         answers=tuple(_answer(experiment, rows, varying, correct) for experiment in suite.experiments),
         depths=tuple(_depths(done, [name for name in varying if name != "hidden_layer_sizes"])),
-        test=_test(folder, trials[ranked[0].trial], open_test) if ranked else None,
+        test=next((test for test in openings if ranked and test.trial == ranked[0].trial), None),
+        openings=openings,
         not_done=tuple(_not_done(rows)),
         seconds=_training_seconds(done),
     )
-    write_text_whole(folder.conclusion_json, json.dumps(_as_json(conclusion), indent=1) + "\n")
+    # the JSON last: its digest is what makes the conclusion count
     write_text_whole(folder.conclusion_md, to_markdown(conclusion))
+    write_text_whole(folder.conclusion_json, json.dumps(asdict(conclusion), indent=1, allow_nan=False) + "\n")
     return conclusion
 
 
-def _as_json(conclusion: Conclusion) -> dict[str, Any]:
-    return asdict(conclusion) | {"chosen_trial": conclusion.best.trial if conclusion.best else None}
+def rank_configurations(done: Sequence[ResultRow], varying: Sequence[str] = ()) -> list[Configuration]:
+    """Return the configurations of trials that were done, the best first.
+
+    The best has the highest mean validation accuracy; of equals it is the smaller, then the one with the lower loss. A
+    configuration that lacks seeds which others have (one diverged, say) comes after them: its mean is of lucky ones.
+    """
+    found = _configurations(done, varying)
+    seeds = max((c.seeds for c in found), default=0)
+    return sorted(found, key=lambda c: (c.seeds < seeds, -c.val_accuracy, c.parameters, c.val_loss))
 
 
 def _training_seconds(done: Sequence[ResultRow]) -> float:
@@ -143,7 +155,7 @@ def _answer(experiment: Experiment, rows: Sequence[ResultRow], varying: Sequence
     mine = [row for row in rows if row.experiment == experiment]
     done = [row for row in mine if row.status == "done"]
     names = [name for name in varying if len(experiment.grid.get(name, ())) > 1]
-    configurations = sorted(_configurations(done, names), key=lambda c: (-c.val_accuracy, c.parameters))
+    configurations = rank_configurations(done, names)
     effects = [_effect(name, experiment, mine, correct) for name in names]
     return Answer(experiment.name, experiment.title, tuple(configurations), tuple(e for e in effects if e))
 
@@ -159,7 +171,8 @@ def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], cor
     if not complete:
         return None
     means = {v: float(np.mean([_accuracy(b[v]) for b in complete])) for v in values}
-    ranked = sorted(values, key=lambda v: -means[v])
+    parameters = {v: sum(r.parameters for b in complete if (r := b[v].result)) for v in values}
+    ranked = sorted(values, key=lambda v: (-means[v], parameters[v]))
     best, worst = ranked[0], ranked[-1]
     pairs = [(b[best].trial.id, b[worst].trial.id) for b in complete]
     return Effect(
@@ -211,20 +224,36 @@ def _difference(pairs: Sequence[tuple[str, str]], correct: Correct) -> Differenc
     """
     groups: dict[bytes, list[Array]] = {}
     for first, second in pairs:
-        (rows, a), (_, b) = correct(first), correct(second)
+        (rows, a), (rows_b, b) = correct(first), correct(second)
+        if not np.array_equal(rows, rows_b):
+            raise ValueError(f"trials {first} and {second} have other validation rows: they are no pair")
         groups.setdefault(rows.tobytes(), []).append(a.astype(np.float64) - b)
-    d = np.concatenate([np.mean(group, axis=0) for group in groups.values()])
+    d = np.concatenate([np.mean(group, axis=0) for group in groups.values()] or [np.zeros(0)])
+    if not len(d):  # no seed in common
+        return Difference(0.0, 100.0)
+    if len(d) < 2:  # one row tells nothing
+        return Difference(float(100 * d.mean()), 100.0)
     return Difference(float(100 * d.mean()), float(100 * _Z * d.std(ddof=1) / sqrt(len(d))))
 
 
-def _test(folder: RunFolder, trial: Trial, open_test: Callable[[Trial], tuple[int, int]]) -> Test:
-    held = read_conclusion(folder)
-    if held.get("chosen_trial") == trial.id and held.get("test") and folder.chosen_file.is_file():
-        test = held["test"]
-        return Test(**{**test, "interval": tuple(test["interval"])})
+def _openings(folder: RunFolder) -> tuple[Test, ...]:
+    """Return every opening of the test rows that the folder remembers."""
+    held = read_conclusion(folder).get("openings", [])
+    return tuple(Test(**{**test, "interval": tuple(test["interval"])}) for test in held)
+
+
+def _open_once(
+    openings: tuple[Test, ...], trial: Trial, folder: RunFolder, open_test: Callable[[Trial], tuple[int, int]]
+) -> tuple[Test, ...]:
+    """Open the test rows for a trial, unless they were before; an opening is never forgotten."""
+    if openings and openings[-1].trial == trial.id and folder.chosen_file.is_file():
+        return openings
     from scipy.stats import binomtest  # half a second to import, once in a suite
 
     right, rows = open_test(trial)
+    if any(test.trial == trial.id for test in openings):  # the same network again: the same answers, the first date
+        return openings
     interval = binomtest(right, rows).proportion_ci(0.95, method="wilson")
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-    return Test(right, rows, right / rows, (float(interval.low), float(interval.high)), now)
+    opened = Test(trial.id, right, rows, right / rows, (float(interval.low), float(interval.high)), now)
+    return (*openings, opened)

@@ -36,21 +36,29 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
     )
     if test:
         low, high = test.interval
+        count = len(conclusion.openings)
+        how = "opened once, for this network alone" if count == 1 else f"opened for {count} networks by now, this one"
         yield (
-            f"On the **test rows**, opened once, for this network alone ({test.opened[:10]}), it got {test.right:,} of "
-            f"{test.rows:,} right: **{percent(test.accuracy)}**, 95 % interval {percent(low)} to {percent(high)}."
+            f"On the **test rows**, {how} ({test.opened[:10]}), it got {test.right:,} of {test.rows:,} right: "
+            f"**{percent(test.accuracy)}**, 95 % interval {percent(low)} to {percent(high)}."
         )
+    else:
+        yield "The test rows stay closed until every trial has been trained: run the suite again."
     if conclusion.rivals:
         yield "The next ones, and how far the best is ahead of them on the validation rows:"
         yield _table(
             ["configuration", "validation accuracy", "behind the best (points)", "parameters", "seconds"],
-            [[*_cells(rival)[:2], _difference(d), *_cells(rival)[3:]] for rival, d in conclusion.rivals],
+            [
+                [*_cells(rival, conclusion)[:2], _difference(d), *_cells(rival, conclusion)[3:]]
+                for rival, d in conclusion.rivals[:5]
+            ],
         )
         tied = [rival.name for rival, d in conclusion.rivals if not d.clear]
         if tied:
+            more = f" and {len(tied) - 8} more" if len(tied) > 8 else ""
             yield (
-                f"Not to be told from the best by these rows (the interval of the difference holds 0): "
-                f"{'; '.join(tied)}."
+                "Not to be told from the best by these rows (the interval of the difference holds 0): "
+                f"{'; '.join(tied[:8])}{more}."
             )
     yield f"Training took {describe_seconds(conclusion.seconds)} of one core in all."
 
@@ -61,8 +69,9 @@ def _spread(configuration: Configuration) -> str:
     return f" (mean of {configuration.seeds} seeds, standard deviation {100 * configuration.spread:.2f} points)"
 
 
-def _cells(c: Configuration) -> list[str]:
-    return [c.name, percent(c.val_accuracy), f"{c.val_loss:.4f}", f"{c.parameters:,}", f"{c.seconds:.1f}"]
+def _cells(c: Configuration, conclusion: Conclusion) -> list[str]:
+    name = c.name if c.seeds == conclusion.seeds else f"{c.name} ({c.seeds} of {conclusion.seeds} seeds)"
+    return [name, percent(c.val_accuracy), f"{c.val_loss:.4f}", f"{c.parameters:,}", f"{c.seconds:.1f}"]
 
 
 def _difference(difference: Difference) -> str:
@@ -77,7 +86,7 @@ def _answer(answer: Answer, conclusion: Conclusion) -> Iterator[str]:
     yield " ".join(_effect(effect) for effect in answer.effects) + _costs(answer)
     yield _table(
         ["configuration", "validation accuracy", "validation loss", "parameters", "seconds"],
-        [_cells(configuration) for configuration in answer.configurations],
+        [_cells(configuration, conclusion) for configuration in answer.configurations],
     )
 
 
@@ -92,9 +101,9 @@ def _effect(effect: Effect) -> str:
             f"differ by {size}: these rows cannot tell them apart."
         )
     trend = {
-        "rises": f" The accuracy rises with {sizes} throughout.",
-        "falls": f" The accuracy falls with {sizes} throughout.",
-        "mixed": " In between, it neither rises nor falls throughout.",
+        "rises": f" The mean accuracy rises with {sizes} from value to value.",
+        "falls": f" The mean accuracy falls with {sizes} from value to value.",
+        "mixed": " From value to value, it neither always rises nor always falls.",
         None: "",
     }[effect.trend if len(effect.values) > 2 else None]
     return f"The best {what}: {best}, {percent(high)}; the worst: {worst}, {percent(low)}, {size} behind.{trend}"

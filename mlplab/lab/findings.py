@@ -87,12 +87,14 @@ class DepthComparison:
 
 @dataclass(frozen=True)
 class Test:
-    """The chosen network on the test rows.
+    """The test rows, opened for one network.
 
     Attributes:
+        trial: whose network.
         right: right answers of `rows`. interval: of the accuracy, 95 % (Wilson 1927). opened: when they were opened.
     """
 
+    trial: str
     right: int
     rows: int
     accuracy: float
@@ -110,7 +112,8 @@ class Conclusion:
         rivals: the next ones, each with how far the best is ahead of it.
         answers: of the experiments, in their order.
         depths: comparisons of depths across the experiments.
-        test: of the best configuration's network with the lowest seed.
+        test: of the best configuration's network with the lowest seed; None while a trial waits or has failed.
+        openings: every opening of the test rows there ever was in this run folder.
         not_done: label, status and reason of every trial that did not end well.
     """
 
@@ -124,5 +127,6 @@ class Conclusion:
     answers: tuple[Answer, ...]
     depths: tuple[DepthComparison, ...]
     test: Test | None
+    openings: tuple[Test, ...]
     not_done: tuple[tuple[str, str, str], ...]
     seconds: float

@@ -12,6 +12,7 @@ import numpy as np
 
 from mlplab.classifier import NeuralNetworkClassifier
 from mlplab.data import Dataset, Split
+from mlplab.data.labels import encode
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DivergenceError
 from mlplab.lab.store import RunFolder
@@ -77,7 +78,10 @@ def train_job(job: Job, dataset: Dataset, split: Split, folder: RunFolder, repor
         status, error = "diverged", str(divergence)
     except Exception:
         status, error = "failed", traceback.format_exc()
-    writer.write_rest(estimator, status, error)
+    try:
+        writer.write_rest(estimator, status, error)
+    except Exception:
+        writer.write_rest(estimator, "failed", traceback.format_exc())
 
 
 class _TrialWriter(Callback):
@@ -91,12 +95,18 @@ class _TrialWriter(Callback):
         self._report(epoch)
         # the last trial waits for the end of the fit: early stopping may put the best weights back
         if len(self._waiting) > 1 and self._waiting[0][0]["max_iter"] == epoch.epoch:
-            self._write(*self._waiting.pop(0), estimator, "done", None)
+            trial, label = self._waiting.pop(0)
+            try:
+                self._write(trial, label, estimator, "done", None)
+            except Exception:  # its own failure; the longer trials go on
+                self._write(trial, label, estimator, "failed", traceback.format_exc())
 
     def write_rest(self, estimator: NeuralNetworkClassifier, status: str, error: str | None) -> None:
         """Write the trials that the fit did not come to as it went, all with the status in which it ended."""
-        for trial, label in self._waiting:
+        while self._waiting:
+            trial, label = self._waiting[0]
             self._write(trial, label, estimator, status, error)
+            self._waiting.pop(0)
 
     def _write(
         self, trial: Trial, label: str, estimator: NeuralNetworkClassifier, status: str, error: str | None
@@ -107,10 +117,12 @@ class _TrialWriter(Callback):
             folder = self._folder.trial(trial.id)
             # the same weights under the settings of this trial, whose max_iter is its own
             model = copy(estimator).set_params(max_iter=trial["max_iter"], callbacks=())
+            if self._dataset.feature_names:
+                model.feature_names_in_ = np.array(self._dataset.feature_names, dtype=object)
             save_model(model, folder / "model.safetensors")
             arrays = self._predictions(estimator)
             self._folder.write_arrays(folder / "validation_predictions.npz", arrays)
-            if trial["early_stopping"]:  # the weights are not those of the last epoch
+            if trial["early_stopping"] and len(history):  # the weights are not those of the last epoch
                 best = max(history, key=lambda epoch: epoch.val_accuracy)
                 last |= {"val_loss": best.val_loss, "val_accuracy": best.val_accuracy}
         sizes = layer_sizes(trial["hidden_layer_sizes"], self._dataset.X.shape[1], len(self._dataset.classes))
@@ -133,17 +145,11 @@ class _TrialWriter(Callback):
         rows = self._split.validation
         return {
             "rows": rows.astype(np.uint32),
-            "true": class_codes(estimator, self._dataset.y[rows]),
-            "predicted": class_codes(estimator, estimator.predict(self._dataset.X[rows])),
+            "true": encode(self._dataset.y[rows], self._dataset.classes, "the validation rows"),
+            "predicted": encode(estimator.predict(self._dataset.X[rows]), self._dataset.classes, "the predictions"),
         }
 
 
 def _last_numbers(history: History) -> dict[str, Any]:
     names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
     return {name: history[name][-1] if len(history) else None for name in names}
-
-
-def class_codes(estimator: NeuralNetworkClassifier, labels: Array) -> Array:
-    """Return the labels as indices into `classes_`, in the smallest type that holds them."""
-    codes: Array = np.searchsorted(estimator.classes_, labels).astype(np.min_scalar_type(len(estimator.classes_) - 1))
-    return codes

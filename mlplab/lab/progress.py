@@ -26,6 +26,7 @@ class SuiteDisplay:
         self._console = console or Console(stderr=True)
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._epochs: dict[str, int] = {}
 
     def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
         self._rows, self._done, self._total = rows, done, total
@@ -48,6 +49,7 @@ class SuiteDisplay:
 
     def epoch(self, job: Job, epoch: Epoch) -> None:
         lineage = job.trials[0].lineage
+        self._epochs[lineage] = epoch.epoch
         self._made += self._cost[lineage]
         if self._progress is None:
             return
@@ -56,8 +58,6 @@ class SuiteDisplay:
         text = describe(epoch, self._rows)
         self._progress.update(self._tasks[lineage], completed=epoch.epoch, description=text)
         self._progress.update(self._suite, description=self._left())
-        if epoch.epoch == job.epochs:
-            self._progress.remove_task(self._tasks.pop(lineage))
 
     def trial(self, result: TrialResult) -> None:
         self._done += 1
@@ -70,6 +70,12 @@ class SuiteDisplay:
         self._line(f"[{self._done}/{self._total}] {result.label}  {outcome}  {result.seconds:.1f} s{left}")
         if self._progress:
             self._progress.update(self._suite, completed=self._done)
+
+    def job_done(self, job: Job) -> None:
+        lineage = job.trials[0].lineage
+        self._made += self._cost[lineage] * (job.epochs - self._epochs.get(lineage, 0))  # those it never made
+        if self._progress and lineage in self._tasks:
+            self._progress.remove_task(self._tasks.pop(lineage))
 
     def end(self) -> None:
         if self._progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Suite, check_count, load_suite
 
 if TYPE_CHECKING:
+    from mlplab.data import Dataset
     from mlplab.lab.scheduler import Display
 
 
@@ -24,7 +25,7 @@ class Run:
     Attributes:
         folder: the run folder. suite: what was run.
         rows: a row for each trial of each experiment.
-        trained: how many trials this run trained.
+        trained: how many trials this run trained to their end.
     """
 
     folder: RunFolder
@@ -34,8 +35,8 @@ class Run:
 
     @property
     def failed(self) -> list[ResultRow]:
-        """The rows whose trial failed."""
-        return [row for row in self.rows if row.status == "failed"]
+        """The rows whose trial failed, or could not even be written."""
+        return [row for row in self.rows if row.unfinished]
 
 
 def run_suite(
@@ -62,31 +63,43 @@ def run_suite(
     count = check_count("jobs", jobs) if jobs is not None else usable_cores()
     fingerprint = suite.source.fingerprint()
     folder = RunFolder(Path(out) if out is not None else Path("runs") / suite.name)
-    with folder.locked():
-        folder.write_suite(suite)
-        folder.remove_unfinished()
-        rows = folder.rows(suite, fingerprint, folder.read_labels())
-        missing = {row.trial.id for row in rows if row.unfinished}
-        if missing or not is_concluded(folder, rows):
-            rows = _finish(suite, fingerprint, folder, count, display() if display else None)
-        folder.write_results(rows, suite.varying())
-    return Run(folder, suite, tuple(rows), len(missing))
+    rows = folder.rows(suite, fingerprint, folder.read_labels())
+    if is_concluded(folder, rows):
+        with folder.locked():
+            folder.check_suite(suite)
+            folder.write_suite(suite)
+            folder.write_results(rows, suite.varying())
+        return Run(folder, suite, tuple(rows), 0)
 
-
-def _finish(suite: Suite, fingerprint: str, folder: RunFolder, count: int, display: Display | None) -> list[ResultRow]:
     # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
-    from mlplab.lab.chosen import open_test_rows
-    from mlplab.lab.scheduler import make_labels, train_missing
+    from mlplab.data import split_rows
+    from mlplab.lab.scheduler import Silent, make_labels
 
     dataset = suite.source.load()
-    labels = make_labels(suite, fingerprint, dataset)
-    rows = folder.rows(suite, fingerprint, labels)
+    split_rows(dataset, suite.split, 0, suite.samples)  # what is wrong is noticed before anything is written
+    with folder.locked():
+        folder.check_suite(suite)
+        folder.write_suite(suite)
+        folder.remove_unfinished()
+        before = folder.rows(suite, fingerprint, make_labels(suite, fingerprint, dataset))
+        after = _finish(suite, before, dataset, folder, count, display or Silent)
+    trained = {row.trial.id for row in before if row.unfinished} - {row.trial.id for row in after if row.unfinished}
+    return Run(folder, suite, tuple(after), len(trained))
+
+
+def _finish(
+    suite: Suite, rows: list[ResultRow], dataset: Dataset, folder: RunFolder, count: int, display: Callable[[], Display]
+) -> list[ResultRow]:
+    """Train what the rows lack, write the results and the conclusion; return the rows as they are then."""
+    from mlplab.lab.chosen import open_test_rows
+    from mlplab.lab.scheduler import train_missing
+
     try:
         if any(row.unfinished for row in rows):
-            train_missing(suite, rows, dataset, folder, count, display)
+            train_missing(suite, rows, dataset, folder, count, display())
     finally:
         shutil.rmtree(folder.data, ignore_errors=True)
-        rows = folder.rows(suite, fingerprint, labels)
+        rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
         folder.write_results(rows, suite.varying())
     write_conclusion(folder, suite, rows, lambda trial: open_test_rows(folder, trial, dataset))
     return rows

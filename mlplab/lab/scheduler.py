@@ -34,8 +34,30 @@ class Display(Protocol):
     def trial(self, result: TrialResult) -> None:
         """Take a trial that was finished."""
 
+    def job_done(self, job: Job) -> None:
+        """Take a job that ended, with all its epochs or before."""
+
     def end(self) -> None:
         """Clear up, whatever happened."""
+
+
+class Silent:
+    """The display that shows nothing."""
+
+    def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
+        pass
+
+    def epoch(self, job: Job, epoch: Epoch) -> None:
+        pass
+
+    def trial(self, result: TrialResult) -> None:
+        pass
+
+    def job_done(self, job: Job) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
 
 
 def make_labels(suite: Suite, fingerprint: str, dataset: Dataset) -> dict[str, str]:
@@ -63,7 +85,7 @@ def train_missing(
     dataset: Dataset,
     folder: RunFolder,
     count: int,
-    display: Display | None,
+    display: Display,
 ) -> None:
     """Train the trials of the rows that wait or failed on `count` processes, each trial once.
 
@@ -72,33 +94,28 @@ def train_missing(
     varying = suite.varying()
     folder.write_results(rows, varying)
     results = {row.trial.id: row.result for row in rows}
-    jobs = plan(rows, dataset.X.shape[1], len(dataset.classes))
+    done = len({row.trial.id for row in rows if not row.unfinished})
+    inputs, classes = dataset.X.shape[1], len(dataset.classes)
+    jobs = plan(rows, inputs, classes)
+    costs = [cost_of_epoch(job, inputs, classes) for job in jobs]
     training_rows = len(split_rows(dataset, suite.split, 0, suite.samples).train)
-    if display:
-        done = sum(result is not None and result.status != "failed" for result in results.values())
-        costs = [cost_of_epoch(job, dataset.X.shape[1], len(dataset.classes)) for job in jobs]
-        display.begin(jobs, done, len(results), training_rows, costs)
-
-    def finish(result: TrialResult) -> None:
-        results[result.id] = result
-        if display:
-            display.trial(result)
-
+    display.begin(jobs, done, len(results), training_rows, costs)
     written = monotonic()
     try:
         for event in run_jobs(jobs, count, save_data(dataset, folder.data), folder):
-            if isinstance(event.news, Epoch) and display:
-                display.epoch(event.job, event.news)
-            elif isinstance(event.news, TrialResult):
-                finish(event.news)
-            for result in _write_deaths(folder, event):
-                finish(result)
+            for news in (event.news, *_write_deaths(folder, event)):
+                if isinstance(news, TrialResult):
+                    results[news.id] = news
+                    display.trial(news)
+                elif isinstance(news, Epoch):
+                    display.epoch(event.job, news)
+                else:
+                    display.job_done(event.job)
             if monotonic() - written > 1:  # not for every one of a thousand small trials
                 folder.write_results([replace(row, result=results[row.trial.id]) for row in rows], varying)
                 written = monotonic()
     finally:
-        if display:
-            display.end()
+        display.end()
 
 
 def _write_deaths(folder: RunFolder, event: Event) -> Iterator[TrialResult]:
@@ -107,19 +124,19 @@ def _write_deaths(folder: RunFolder, event: Event) -> Iterator[TrialResult]:
         held = folder.read_result(trial.id)
         if held is None or held.status == "failed":
             result = TrialResult(
-                trial.id,
-                label,
-                trial.seed,
-                dict(trial.settings),
-                "failed",
-                0,
-                None,
-                None,
-                None,
-                None,
-                0.0,
-                0,
-                event.died,
+                id=trial.id,
+                label=label,
+                seed=trial.seed,
+                settings={name: list(v) if isinstance(v, tuple) else v for name, v in trial.settings.items()},
+                status="failed",
+                epochs=0,
+                train_loss=None,
+                train_accuracy=None,
+                val_loss=None,
+                val_accuracy=None,
+                seconds=0.0,
+                parameters=0,
+                error=event.died,
             )
             folder.write_result(result, History())
             yield result

@@ -55,6 +55,7 @@ class RunFolder:
         self.suite_file = path / "suite.toml"
         self.results_file = path / "results.csv"
         self.figures = path / "figures"
+        self.drawn_file = self.figures / "drawn.txt"  # written last: the digest of what the figures show
         self.chosen_file = path / "chosen_predictions.npz"
         self.conclusion_json = path / "conclusion.json"
         self.conclusion_md = path / "conclusion.md"
@@ -67,14 +68,18 @@ class RunFolder:
         Raises:
             RunFolderError: when another process holds it, or it cannot be written.
         """
+        lock = FileLock(self.path / ".lock", timeout=0)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path / ".lock", timeout=0):
-                yield
+            lock.acquire()
         except Timeout as error:
-            raise RunFolderError(f"{self.path}: another `mlplab run` is at work in this folder") from error
+            raise RunFolderError(f"{self.path}: another `mlplab` is at work in this folder") from error
         except (FileExistsError, NotADirectoryError, PermissionError) as error:
             raise RunFolderError(f"{self.path} cannot be used as a run folder: {error.strerror}") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def suite(self) -> Suite:
         """Read the suite that the folder was made for.
@@ -89,14 +94,26 @@ class RunFolder:
         except SettingError as error:
             raise RunFolderError(f"{self.path}: {error}") from error
 
-    def write_suite(self, suite: Suite) -> None:
-        """Write `suite.toml`.
+    def check_suite(self, suite: Suite) -> None:
+        """Raise RunFolderError unless the folder is empty or holds results of this suite on the same rows."""
+        if not self.suite_file.is_file():
+            found = [path.name for path in self.path.iterdir() if path.name not in (".lock", ".data")]
+            if found:
+                raise RunFolderError(
+                    f"{self.path} is no run folder and not empty (it holds {found[0]!r}); choose another --out"
+                )
+            return
+        held = self.suite()
+        for what in ("name", "source", "split", "samples"):
+            old, new = getattr(held, what), getattr(suite, what)
+            if old != new:
+                raise RunFolderError(
+                    f"{self.path} holds the suite {held.name!r} with {what} {_plain(old)}, not {_plain(new)}; "
+                    "choose another --out"
+                )
 
-        Raises:
-            RunFolderError: when the folder holds another suite.
-        """
-        if self.suite_file.is_file() and (held := self.suite().name) != suite.name:
-            raise RunFolderError(f"{self.path} holds the suite {held!r}, not {suite.name!r}; choose another --out")
+    def write_suite(self, suite: Suite) -> None:
+        """Write `suite.toml`."""
         write_text_whole(self.suite_file, suite.to_toml())
 
     def remove_unfinished(self) -> None:
@@ -124,15 +141,18 @@ class RunFolder:
         """Write a trial's history and, last, its `trial.json`, which makes it count."""
         folder = self.trial(result.id)
         write_text_whole(folder / "history.csv", _csv(COLUMNS, [[getattr(e, c) for c in COLUMNS] for e in history]))
-        write_text_whole(folder / "trial.json", json.dumps(asdict(result), indent=1) + "\n")
+        write_text_whole(folder / "trial.json", json.dumps(asdict(result), indent=1, allow_nan=False) + "\n")
 
     def read_history(self, trial_id: str) -> History:
         """Return the epochs of a trial; none where the file is missing."""
         path = self.trial(trial_id) / "history.csv"
         if not path.is_file():
             return History()
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [{c: float(row[c] or "nan") for c in COLUMNS} for row in csv.DictReader(file)]
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = [{c: float(row[c] or "nan") for c in COLUMNS} for row in csv.DictReader(file)]
+        except (ValueError, KeyError, TypeError, csv.Error) as error:
+            raise RunFolderError(f"{path} is damaged: delete its folder and run the suite again") from error
         return History([Epoch(**{**row, "epoch": int(row["epoch"])}) for row in rows])  # type: ignore[arg-type]
 
     def write_arrays(self, path: Path, arrays: Mapping[str, Array]) -> None:
@@ -178,20 +198,29 @@ class RunFolder:
         ]
         write_text_whole(self.results_file, _csv(header, lines))
 
+    def drawn_digest(self) -> str:
+        """Return the digest of the results that the figures were drawn from, empty where there are none."""
+        try:
+            return self.drawn_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            return ""
+
     def read_labels(self) -> dict[str, str]:
-        """Return the labels of the trials by id, from ``results.csv``."""
-        if not self.results_file.is_file():
+        """Return the labels of the trials by id from ``results.csv``, none where it cannot be read."""
+        try:
+            with self.results_file.open(encoding="utf-8", newline="") as file:
+                return {row["trial"]: row["label"] for row in csv.DictReader(file)}
+        except (OSError, ValueError, KeyError, csv.Error):
             return {}
-        with self.results_file.open(encoding="utf-8", newline="") as file:
-            return {row["trial"]: row["label"] for row in csv.DictReader(file)}
 
     def rows(self, suite: Suite, fingerprint: str, labels: Mapping[str, str]) -> list[ResultRow]:
         """Return the rows of the suite's results as the folder holds them now."""
         cells = suite.cells(fingerprint)
         results = {trial.id: self.read_result(trial.id) for _, trial in cells}
         return [
-            ResultRow(experiment, trial, labels.get(trial.id, trial.id), results[trial.id])
+            ResultRow(experiment, trial, result.label if result else labels.get(trial.id, trial.id), result)
             for experiment, trial in cells
+            for result in [results[trial.id]]
         ]
 
 
@@ -205,3 +234,8 @@ def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and isnan(value))
+
+
+def _plain(value: Any) -> str:
+    """Return a part of a suite in words."""
+    return "all" if value is None else value.name if hasattr(value, "name") else repr(value)

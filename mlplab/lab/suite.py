@@ -15,14 +15,19 @@ import tomli_w
 from mlplab.data.datasets import Source
 from mlplab.data.names import DATASETS, SPLITS
 from mlplab.errors import SettingError, nearest, one_of
-from mlplab.lab.trial import LAB_DEFAULTS, Trial
+from mlplab.lab.trial import Trial, lab_settings, normal
 from mlplab.training.settings import SETTINGS, check_setting_name, check_settings, is_integer
 
 _FOLDER = Path(__file__).parent / "suites"
 _KEYS = ("name", "title", "dataset", "target", "split", "seeds", "samples", "settings", "experiment")
 _EXPERIMENT_KEYS = ("name", "title", "settings", "grid")
 #: Settings that the lab gives itself.
-_LAB_OWN = ("random_state", "callbacks", "verbose")
+_LAB_OWN = {
+    "random_state": "seeds are the suite's `seeds`",
+    "callbacks": "it watches the trials itself",
+    "verbose": "it shows its own progress",
+    "validation_fraction": "the suite's `split` sets the validation rows aside",
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Suite:
     def varying(self) -> list[str]:
         """Return the settings that differ between trials, in the order of `SETTINGS`."""
         trials = [trial for _, trial in self.cells(fingerprint="")]
-        return [name for name in SETTINGS if len({repr(trial[name]) for trial in trials}) > 1]
+        return [name for name in SETTINGS if len({repr(normal(name, trial[name])) for trial in trials}) > 1]
 
     def cells(self, fingerprint: str) -> list[tuple[Experiment, Trial]]:
         """Return every experiment with each of its trials; a trial that two experiments share appears in both.
@@ -85,12 +90,9 @@ class Suite:
             (
                 experiment,
                 Trial(
-                    settings={
-                        **LAB_DEFAULTS,
-                        **self.settings,
-                        **experiment.settings,
-                        **dict(zip(grid, values, strict=True)),
-                    },
+                    settings=lab_settings(
+                        {**self.settings, **experiment.settings, **dict(zip(grid, values, strict=True))}
+                    ),
                     seed=seed,
                     data=fingerprint,
                     split=self.split,
@@ -182,10 +184,10 @@ def _read(content: dict[str, Any], path: Path) -> Suite:
 def _read_experiment(content: Any, where: str) -> Experiment:
     if not isinstance(content, dict):
         raise SettingError(f"{where}an experiment is written [[experiment]], with two brackets")
+    _check_keys(content, _EXPERIMENT_KEYS, f"{where}experiment {content.get('name', '')!r}: ")
     name = _text(content, "name", f"{where}experiment: ")
     where = f"{where}experiment {name!r}: "
     _check_name(name, where)
-    _check_keys(content, _EXPERIMENT_KEYS, where)
     grid = content.get("grid", {})
     if not isinstance(grid, dict):
         raise SettingError(f"{where}grid must be a table of lists, such as grid.max_iter = [10, 20]; got {grid!r}")
@@ -210,7 +212,7 @@ def _read_settings(content: Any, where: str) -> dict[str, Any]:
 def _check_values(settings: Mapping[str, Any], where: str) -> None:
     for name in settings:
         if name in _LAB_OWN:
-            raise SettingError(f"{where}{name} is set by the lab itself (seeds are the suite's `seeds`)")
+            raise SettingError(f"{where}{name} is no setting of a suite: {_LAB_OWN[name]}")
     check_settings(settings, where)
 
 

@@ -13,8 +13,6 @@ from mlplab.training.settings import DEFAULTS, layer_widths
 
 #: To be raised whenever the same settings and seed would give other numbers than before, or a default changes.
 NUMERICS = 1
-#: Where the lab's defaults differ from the estimator's: a trial makes all its epochs, so that trials can be compared.
-LAB_DEFAULTS: dict[str, Any] = {"tol": None}
 #: Settings that change nothing of a result, or are given otherwise.
 _NO_PART = ("random_state", "verbose", "callbacks")
 #: What settings are called where there is little room, and in labels, as the notebook's.
@@ -64,15 +62,14 @@ class Trial:
 
     def _identity(self) -> dict[str, Any]:
         settings = {name: value for name, value in self.settings.items() if name not in _NO_PART}
-        settings["hidden_layer_sizes"] = layer_widths(self["hidden_layer_sizes"])
         return {
             "numerics": NUMERICS,
             # a setting at its default is no part, so that a new setting leaves the old trials what they were; 0 and
             # 0.0 are the same, and an `input_scale` of 1 is not the data set's own
             "settings": {
-                name: _number(value)
+                name: normal(name, value)
                 for name, value in settings.items()
-                if value != DEFAULTS[name] or name == "input_scale"
+                if normal(name, value) != normal(name, DEFAULTS[name]) or name == "input_scale"
             },
             "seed": self.seed,
             "data": self.data,
@@ -98,7 +95,7 @@ def describe_value(value: Any) -> str:
     if isinstance(value, tuple | list):
         return "-".join(map(str, value)) or "no hidden layer"
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return "none" if value is None else str(value)
 
 
@@ -108,8 +105,19 @@ def describe_setting(name: str, value: Any) -> str:
     return text if name == "hidden_layer_sizes" else f"{SHORT.get(name, name)} {text}"
 
 
-def _number(value: Any) -> Any:
+def normal(name: str, value: Any) -> Any:
+    """Return a setting's value in the one form that all equal values share: 0 and 0.0, 64 and (64,) are the same."""
+    if name == "hidden_layer_sizes":
+        return layer_widths(value)
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def lab_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a trial: those given, and the lab's own default.
+
+    A trial makes all its epochs (tol is None) so that trials can be compared, unless early stopping was asked for.
+    """
+    return dict(given) if given.get("early_stopping") else {"tol": None, **given}
 
 
 def _hash(identity: dict[str, Any]) -> str:
@@ -124,7 +132,8 @@ class TrialResult:
         id, label, seed: of the trial. settings: all that were given.
         status: "done", "diverged" or "failed".
         epochs: finished ones.
-        train_loss, train_accuracy, val_loss, val_accuracy: of the last finished epoch; None where there is none.
+        train_loss, train_accuracy, val_loss, val_accuracy: of the last finished epoch; None where there is none. With
+            early stopping, val_loss and val_accuracy are those of the epoch whose weights were kept.
         seconds: wall-clock time of its epochs. parameters: P.
         error: why it diverged or failed, or None.
     """

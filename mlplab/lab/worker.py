@@ -37,13 +37,22 @@ def save_data(dataset: Dataset, folder: Path) -> dict[str, Any]:
         "name": dataset.name,
         "scale": dataset.scale,
         "test_rows": dataset.test_rows,
+        "feature_names": dataset.feature_names,
     }
 
 
 def _open_data(message: dict[str, Any]) -> Dataset:
     folder = Path(message["folder"])
     X, y = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in ("X.npy", "y.npy"))
-    return Dataset(message["name"], X, np.asarray(y), message["scale"], test_rows=message["test_rows"])
+    names = message["feature_names"]
+    return Dataset(
+        message["name"],
+        X,
+        np.asarray(y),
+        message["scale"],
+        feature_names=None if names is None else tuple(names),
+        test_rows=message["test_rows"],
+    )
 
 
 def encode_job(job: Job) -> dict[str, Any]:

@@ -79,9 +79,12 @@ class _Worker:
             pipe.flush()
 
     def _listen(self, news: News) -> None:
-        for line in self._pipe(self._process.stdout):
-            news.put((self, json.loads(line)))
-        news.put((self, None))
+        try:
+            for line in self._pipe(self._process.stdout):
+                with suppress(json.JSONDecodeError):  # what something printed before the worker could prevent it
+                    news.put((self, json.loads(line)))
+        finally:
+            news.put((self, None))
 
     @staticmethod
     def _pipe(pipe: IO[str] | None) -> IO[str]:

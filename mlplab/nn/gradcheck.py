@@ -88,7 +88,7 @@ def check_gradients(
 
     dz = network.forward(X, work)
     loss.value_and_delta(xp, dz, T)
-    writer.rows = rows
+    writer.rows = np.array([rows])
     network.backward(dz, work, writer.receive)
     l2_add_gradient(xp, weights, decay, writer.gradient.flat[:, : network.theta.weight_count])
     analytic = writer.gradient.flat[0]

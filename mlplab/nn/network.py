@@ -154,14 +154,14 @@ class GradientWriter:
     def __init__(self, network: Network) -> None:
         self.gradient = network.new_parameters()
         self._engine = network.engine
-        self.rows = 1.0  # what sums over a batch are divided by: its rows, or the sum of their weights
+        self.rows = np.ones(network.members)  # what sums over a batch are divided by: its rows, or their weights' sum
 
     # ∂loss/∂W = aᵀ·dz / B
     # ∂loss/∂b = Σ dz / B
     def receive(self, layer: int, a: Array, dz: Array) -> None:
         """Write one layer's part; a (M, B, I), dz (M, B, O)."""
-        self._engine.matmul(a, dz, out=self.gradient.weights[layer], transpose_a=True, alpha=1 / self.rows)
+        self._engine.matmul(a, dz, out=self.gradient.weights[layer], transpose_a=True, alpha=(1 / self.rows).tolist())
         if self.gradient.biases:
             b = self.gradient.biases[layer]
             self._engine.xp.sum(dz, axis=1, keepdims=True, out=b)
-            b /= self.rows
+            b /= self._engine.asarray(self.rows)[:, None, None]

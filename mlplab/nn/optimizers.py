@@ -19,10 +19,10 @@ from mlplab.nn.penalties import l2_add_gradient
 class Optimizer(Protocol):
     """What the trainer needs of an optimizer."""
 
-    def begin_step(self, rows: float, learning_rate: Array, weight_decay: Array) -> None:
+    def begin_step(self, rows: Array, learning_rate: Array, weight_decay: Array) -> None:
         """Get ready for one batch.
 
-        rows: what the sums over the batch are divided by. learning_rate (M,), weight_decay (M,): of each member.
+        rows (M,): what the sums over the batch are divided by. learning_rate (M,), weight_decay (M,): of each member.
         """
 
     def receive(self, layer: int, a: Array, dz: Array) -> None:
@@ -38,8 +38,8 @@ class SGD:
     def __init__(self, network: Network) -> None:
         self._engine, self._theta = network.engine, network.theta
 
-    def begin_step(self, rows: float, learning_rate: Array, weight_decay: Array) -> None:
-        self._step = learning_rate[:, None, None] / rows
+    def begin_step(self, rows: Array, learning_rate: Array, weight_decay: Array) -> None:
+        self._step = (learning_rate / rows)[:, None, None]
         self._alpha = (-learning_rate / rows).tolist()
         self._beta = (1 - learning_rate * weight_decay).tolist()
 
@@ -67,7 +67,7 @@ class _FlatOptimizer:
         self._scratch = network.new_parameters().flat
         self.receive = self._writer.receive
 
-    def begin_step(self, rows: float, learning_rate: Array, weight_decay: Array) -> None:
+    def begin_step(self, rows: Array, learning_rate: Array, weight_decay: Array) -> None:
         self._writer.rows = rows
         self._learning_rate, self._weight_decay = learning_rate, weight_decay
 

@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from mlplab.data.labels import encode
 from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DataError
 from mlplab.report.tables import CURVES, CurveSet, Dot, confusion
 from mlplab.text import percent
 from mlplab.training.settings import layer_widths
@@ -52,8 +54,12 @@ def plot_confusion_matrix(
     Returns:
         The axes drawn into: `ax`, or those of a new figure.
     """
-    classes = estimator.classes_
-    true, predicted = (np.searchsorted(classes, labels) for labels in (np.asarray(y), estimator.predict(X)))
+    labels, answers = np.asarray(y), estimator.predict(X)
+    if labels.shape != answers.shape:
+        raise DataError(f"X has {len(answers)} rows, but y is of shape {labels.shape}; they must agree")
+    # labels that the classifier never saw have their rows too
+    classes = np.union1d(estimator.classes_, labels)
+    true, predicted = encode(labels, classes, "y"), encode(answers, classes, "the predictions")
     axes = ax if ax is not None else Figure(figsize=_matrix_size(len(classes)), layout="constrained").subplots()
     accuracy = float((true == predicted).mean())
     draw_confusion(axes, confusion(true, predicted, len(classes)), classes, f"{title} {percent(accuracy)}".strip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,17 +12,18 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from mlplab.atomic import write_whole
+from mlplab.atomic import write_text_whole, write_whole
 from mlplab.data import Dataset
 from mlplab.engine.numpy_engine import Array
 from mlplab.lab.chosen import PARTS
-from mlplab.lab.conclusion import read_conclusion
+from mlplab.lab.conclusion import digest_of, read_conclusion
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Suite
 from mlplab.report import figures, tables
 from mlplab.text import percent
 
 _FORMATS = ("png", "svg")
+_OURS = re.compile(r"(samples|experiment-\d+-.*|all-trials|confusion-matrices|confident-errors)\.(png|svg)")
 # A fixed salt, and no date in the files: the same results give the same files.
 _STYLE: Any = {"svg.hashsalt": "mlplab", "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False}
 _SAMPLES = 15
@@ -37,9 +39,10 @@ def draw_figures(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dat
     with rc_context(_STYLE):
         for name, figure in _figures(folder, suite, rows, dataset):
             written += _save(figure, folder.figures / name)
-    for path in folder.figures.glob("*"):
-        if path not in written:
+    for path in folder.figures.iterdir() if folder.figures.is_dir() else ():
+        if path not in written and _OURS.fullmatch(path.name):
             path.unlink()
+    write_text_whole(folder.drawn_file, digest_of(rows) + "\n")
     return written
 
 

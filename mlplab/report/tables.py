@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlplab.engine.numpy_engine import Array
-from mlplab.lab.conclusion import name_of
+from mlplab.lab.conclusion import name_of, rank_configurations
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Experiment
 from mlplab.training.history import History
@@ -52,24 +52,18 @@ def experiment_curves(folder: RunFolder, experiment: Experiment, rows: Sequence[
     for row in rows:
         if row.experiment == experiment and row.status in ("done", "diverged"):
             groups.setdefault(row.trial.configuration, []).append(row)
-    accuracy = {c: mean_accuracy(group) for c, group in groups.items()}
-    best = max(accuracy, key=lambda c: accuracy[c], default=None)
+    done = [row for row in rows if row.experiment == experiment and row.status == "done"]
+    ranked = rank_configurations(done)
     names = [name for name, values in experiment.grid.items() if len(values) > 1]
     return [
         CurveSet(
             name_of(group[0].trial, names),
             tuple(folder.read_history(row.trial.id) for row in group),
             diverged=any(row.status == "diverged" for row in group),
-            best=configuration == best and accuracy[configuration] >= 0,
+            best=bool(ranked) and any(row.trial.id == ranked[0].trial for row in group),
         )
-        for configuration, group in groups.items()
+        for group in groups.values()
     ]
-
-
-def mean_accuracy(rows: Sequence[ResultRow]) -> float:
-    """Return the mean validation accuracy of the trials that were done; -1 where there is none."""
-    values = [row.result.val_accuracy for row in rows if row.status == "done" and row.result]
-    return float(np.mean([value for value in values if value is not None])) if values else -1.0
 
 
 @dataclass(frozen=True)

@@ -58,13 +58,23 @@ class BatchReader:
         self._buffers: dict[int, tuple[Array, Array]] = {}
 
     def batches(self, order: Array) -> Iterator[Batch]:
-        """Yield the rows in the given order, an index array (M, N). A batch is valid until the next one."""
-        for start in range(0, order.shape[1], self.batch_size):
-            yield self._read(order[:, start : start + self.batch_size])
+        """Return the rows in the given order, an index array (M, N). A batch is valid until the next one."""
+        return self._in_slices(order)
 
     def in_order(self) -> Iterator[Batch]:
-        """Yield the rows as they lie, the same for every member."""
-        return self.batches(np.broadcast_to(np.arange(len(self.rows)), (self._members, len(self.rows))))
+        """Return the batches of the rows as they lie, the same for every member."""
+        return self.batches(self._as_they_lie())
+
+    def first(self) -> Batch:
+        """Return the first batch of the rows as they lie."""
+        return next(self._in_slices(self._as_they_lie()))
+
+    def _as_they_lie(self) -> Array:
+        return np.broadcast_to(np.arange(len(self.rows)), (self._members, len(self.rows)))
+
+    def _in_slices(self, order: Array) -> Iterator[Batch]:
+        for start in range(0, order.shape[1], self.batch_size):
+            yield self._read(order[:, start : start + self.batch_size])
 
     def _read(self, index: Array) -> Batch:
         size = index.shape[1]

@@ -10,11 +10,11 @@ import numpy as np
 
 from mlplab.engine import NumpyEngine
 from mlplab.engine.numpy_engine import Array
-from mlplab.errors import DataError
+from mlplab.errors import DataError, SettingError, shorten
 from mlplab.nn.activations import ACTIVATIONS, Activation
 from mlplab.nn.initializers import INITIALIZERS, Initializer
 from mlplab.nn.losses import LOSSES, Loss
-from mlplab.nn.network import Network
+from mlplab.nn.network import Network, count_parameters
 from mlplab.nn.optimizers import OPTIMIZERS
 from mlplab.randomness import ORDER, WEIGHTS, generator
 from mlplab.training.batches import BatchReader, Rows
@@ -52,7 +52,11 @@ def build_network(settings: Settings, inputs: int, classes: int, engine: NumpyEn
     automatic = "he_normal" if settings.activation == "relu" else "glorot_normal"
     initializer: Initializer = _named(INITIALIZERS | {"auto": INITIALIZERS[automatic]}, settings.initializer)
     sizes = layer_sizes(settings.hidden_layer_sizes, inputs, classes)
-    network = Network(engine, sizes, activation, settings.fit_intercept, len(seeds))
+    try:
+        network = Network(engine, sizes, activation, settings.fit_intercept, len(seeds))
+    except (MemoryError, OverflowError, ValueError) as error:  # NumPy has a different one for every kind of too much
+        count = count_parameters(sizes, settings.fit_intercept)
+        raise SettingError(f"hidden_layer_sizes: a network of {count:.2g} parameters is beyond the memory") from error
     network.initialize(initializer, [generator(seed, WEIGHTS) for seed in seeds])
     return network
 
@@ -90,8 +94,14 @@ def set_start(name: str, given: Sequence[Array] | None, views: list[Array]) -> N
     """Copy start weights into the network's views, in place."""
     if given is None:
         return
-    expected, got = [view.shape for view in views], [np.shape(start) for start in given]
+    try:
+        starts = [np.asarray(start, np.float64) for start in given]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} must hold an array of numbers for each layer; got {shorten(given)}") from error
+    expected, got = [view.shape for view in views], [start.shape for start in starts]
     if got != expected:
         raise DataError(f"{name} must hold an array for each layer, of shapes {expected}; got {got}")
-    for view, start in zip(views, given, strict=True):
+    if not all(np.isfinite(start).all() for start in starts):
+        raise DataError(f"{name} holds NaN or infinity")
+    for view, start in zip(views, starts, strict=True):
         view[...] = start

@@ -78,9 +78,16 @@ def _own(what: str, *attributes: str) -> Check:
 def _is_widths(value: Any) -> bool:
     if is_integer(value):
         return bool(value >= 1)
-    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence | np.ndarray):
         return False
     return all(is_integer(width) and width >= 1 for width in value)
+
+
+def _is_callbacks(value: Any) -> bool:
+    methods = ("on_fit_begin", "on_epoch_end", "on_fit_end")
+    return isinstance(value, Sequence) and all(
+        not isinstance(callback, type) and all(hasattr(callback, method) for method in methods) for callback in value
+    )
 
 
 _NONE = _exactly("None", None)
@@ -132,9 +139,7 @@ class Settings:
         "cross_entropy", _name(LOSSES) | _own("loss", "out_activation", "value_and_delta", "probabilities", "decide")
     )
     input_scale: float = _setting(1.0, _number(0, above=True))
-    callbacks: Any = _setting(
-        (), Check("a sequence of Callback objects", lambda v: all(hasattr(c, "on_epoch_end") for c in v))
-    )
+    callbacks: Any = _setting((), Check("a list of Callback objects", _is_callbacks))
     dtype: Any = _setting(
         None, _NONE | Check("'float32' or 'float64'", lambda v: v in ("float32", "float64", *_FLOATS))
     )
@@ -157,7 +162,7 @@ def check_settings(values: Mapping[str, Any], where: str = "") -> None:
         check: Check = SETTINGS[name].metadata["check"]
         try:
             accepted = check.accepts(value)
-        except (TypeError, ValueError):  # a value too odd to be looked at
+        except (TypeError, ValueError, ArithmeticError):  # a value too odd to be looked at
             accepted = False
         if not accepted:
             raise SettingError(

@@ -72,12 +72,12 @@ class Trainer:
             for epoch in range(1, epochs + 1):
                 started = perf_counter()
                 losses, accuracies, penalties = self._train_epoch()
-                finite = np.logical_and(np.isfinite(losses + penalties), self._finite_parameters())
+                val = evaluate(self.network, self.loss, self.validation) if self.validation else None
+                finite = np.logical_and(np.isfinite(losses + penalties), self._finite_outputs(val))
                 for history in (h for h, ok in zip(self.histories, finite, strict=True) if not ok):
                     history.diverged_in = history.diverged_in or epoch
                 if all(h.diverged_in for h in self.histories):
                     break
-                val = evaluate(self.network, self.loss, self.validation) if self.validation else None
                 seconds = perf_counter() - started
                 for m, history in enumerate(self.histories):
                     if not history.diverged_in:
@@ -120,19 +120,18 @@ class Trainer:
         """Learn from one batch; return its mean loss, right answers and penalty before the update, (M,) each."""
         network, engine = self.network, self.network.engine
         rows = batch.codes.shape[1]
-        work = self._workspaces.get(rows)
-        if work is None:
-            work = self._workspaces[rows] = Workspace(network, rows)
+        work = self._workspace(rows)
         z = network.forward(batch.X, work)
         hits = engine.to_numpy(self.loss.decide(engine.xp, z) == batch.codes).sum(axis=1)
         losses = self.loss.value_and_delta(engine.xp, z, batch.T)
-        total = float(rows)
+        total = np.full(network.members, float(rows))
         if batch.weights is not None:
             losses *= batch.weights
             z *= batch.weights[..., None]
-            total = float(batch.weights[0].sum())
-        if total == 0:  # every row of the batch weighs nothing: there is nothing to learn
-            return np.zeros(network.members), hits, np.zeros(network.members)
+            total = engine.to_numpy(batch.weights).sum(axis=1, dtype=np.float64)
+            if not total.any():  # every row of the batch weighs nothing: there is nothing to learn
+                return np.zeros(network.members), hits, np.zeros(network.members)
+            total[total == 0] = 1  # a member that learns nothing from this batch beside others that do
         decay = self.rates.weight_decay + self.rates.alpha / total
         penalty = l2_value(engine.xp, self._weights, decay) if decay.any() else decay
         self.optimizer.begin_step(total, self.rates.learning_rate, decay)
@@ -140,9 +139,24 @@ class Trainer:
         self.optimizer.end_step()
         return engine.to_numpy(losses).sum(axis=1, dtype=np.float64) / total, hits, penalty
 
-    def _finite_parameters(self) -> Array:
+    def _finite_outputs(self, validation: tuple[Array, Array] | None) -> Array:
+        """Return whether each member still computes numbers: its parameters and its loss on rows after the epoch."""
         theta = self.network.engine.to_numpy(self.network.theta.flat)
-        return np.array([np.isfinite(member).all() for member in theta])
+        loss = validation[0] if validation else self._loss_of_one_batch()
+        pairs = zip(theta, loss, strict=True)
+        return np.array([np.isfinite(member).all() and np.isfinite(mean) for member, mean in pairs])
+
+    def _loss_of_one_batch(self) -> Array:
+        batch = self.training.first()
+        z = self.network.forward(batch.X, self._workspace(batch.codes.shape[1]))
+        losses = self.network.engine.to_numpy(self.loss.value_and_delta(self.network.engine.xp, z, batch.T))
+        total: Array = losses.sum(axis=1, dtype=np.float64)
+        return total
+
+    def _workspace(self, rows: int) -> Workspace:
+        if rows not in self._workspaces:
+            self._workspaces[rows] = Workspace(self.network, rows)
+        return self._workspaces[rows]
 
 
 def evaluate(network: Network, loss: Loss, reader: BatchReader) -> tuple[Array, Array]:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from mlplab.data import Dataset, load_dataset, split_rows
+from mlplab.data import Dataset, hold_out, load_dataset, split_rows
 from mlplab.errors import DataError, MlplabError, SettingError
 
 
@@ -124,3 +124,17 @@ def test_rows_too_few_to_divide_are_refused(refuses, rows):
 def test_a_misspelt_split_brings_the_nearest_name(refuses):
     with refuses(SettingError, "'exercise6', 'official' or 'random'", "'exercize6'", "did you mean 'exercise6'?"):
         split_rows(dataset([0, 1]), "exercize6")
+
+
+def test_measurements_are_no_classes(refuses):
+    with refuses(DataError, "measurements such as 0.5, not classes"):
+        split_rows(dataset([1.0, 0.5, 1.25, 2.0]), "random")
+
+
+def test_the_only_row_of_a_class_is_learnt_from():
+    for seed in range(20):
+        split = split_rows(dataset([0, 1] * 10 + [2]), "random", seed)
+        assert 20 in split.train
+        train, validation = hold_out(dataset([0, 1] * 10 + [2]), 0.3, seed)
+        assert 20 in train
+        assert len(validation) == 7

@@ -26,7 +26,7 @@ def test_the_best_is_the_highest_validation_accuracy_and_ties_go_to_the_smaller_
 def test_the_test_accuracy_is_that_of_the_chosen_network_with_wilsons_interval(finished, facts):
     dataset = load_dataset("digits")
     test = split_rows(dataset, "random").test
-    model = load_model(finished.folder.trial(facts["chosen_trial"]) / "model.safetensors")
+    model = load_model(finished.folder.trial(facts["test"]["trial"]) / "model.safetensors")
     right = int((model.predict(dataset.X[test]) == dataset.y[test]).sum())
     assert (facts["test"]["right"], facts["test"]["rows"]) == (right, len(test))
     # Wilson 1927, written out
@@ -44,6 +44,17 @@ def test_the_difference_of_the_runner_up_is_paired_over_the_rows(finished, facts
     assert difference["points"] == pytest.approx(100 * (n10 - n01) / n)
     variance = (n10 + n01 - (n10 - n01) ** 2 / n) / (n - 1)
     assert difference["margin"] == pytest.approx(100 * 1.959964 * math.sqrt(variance / n))
+
+
+def test_trials_on_other_rows_are_no_pair():
+    answers = np.ones(4, bool)
+    with pytest.raises(ValueError, match="no pair"):
+        _difference([("a", "b")], lambda name: (np.arange(4) + (name == "b"), answers))
+
+
+def test_one_row_tells_nothing():
+    difference = _difference([("a", "b")], lambda name: (np.arange(1), np.array([name == "a"])))
+    assert not difference.clear
 
 
 def test_pairs_on_the_same_rows_are_averaged_row_by_row_and_others_put_behind_one_another():

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from mlplab import NeuralNetworkClassifier, load_dataset, load_model, load_suite, run_suite
 from mlplab.data import split_rows
-from mlplab.errors import RunFolderError
+from mlplab.errors import DataError, RunFolderError
 from mlplab.lab import runner
 from tests.small_suite import read_results
 
@@ -85,8 +85,64 @@ def test_only_new_cells_of_a_grid_are_trained(suite, tmp_path):
 
 
 def test_another_suite_in_the_folder_is_refused(suite, finished):
-    with pytest.raises(RunFolderError, match="holds the suite 'small', not 'other'"):
+    with pytest.raises(RunFolderError, match="with name 'small', not 'other'"):
         run_suite(replace(suite, name="other"), finished.folder.path)
+
+
+@pytest.mark.parametrize("change", [{"samples": 300}, {"split": "exercise6"}])
+def test_the_same_suite_on_other_rows_is_refused_in_the_folder(suite, finished, change):
+    before = finished.folder.results_file.read_bytes()
+    with pytest.raises((RunFolderError, DataError)):
+        run_suite(replace(suite, **change), finished.folder.path)
+    assert finished.folder.results_file.read_bytes() == before
+
+
+def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(suite, tmp_path):
+    (tmp_path / "results.csv").write_text("mine")
+    with pytest.raises(RunFolderError, match=r"is no run folder and not empty \(it holds 'results.csv'\)"):
+        run_suite(suite, tmp_path)
+    assert (tmp_path / "results.csv").read_text() == "mine"
+
+
+def test_another_winner_opens_the_test_rows_again_and_the_text_counts_it(suite, tmp_path):
+    small = suite.with_setting("hidden_layer_sizes", (1,))
+    first = run_suite(small, tmp_path / "out", jobs=1)
+    one = json.loads(first.folder.conclusion_json.read_text())
+    second = run_suite(suite.with_setting("hidden_layer_sizes", (32,)), tmp_path / "out", jobs=1)
+    two = json.loads(second.folder.conclusion_json.read_text())
+    assert [opening["trial"] for opening in two["openings"]] == [one["test"]["trial"], two["test"]["trial"]]
+    assert "opened for 2 networks" in second.folder.conclusion_md.read_text()
+    again = json.loads(run_suite(small, tmp_path / "out", jobs=1).folder.conclusion_json.read_text())
+    assert again["test"] == one["test"]
+    assert len(again["openings"]) == 2
+
+
+def test_labels_that_only_the_test_rows_hold_count_as_wrong(suite, tmp_path):
+    run = run_suite(replace(suite, samples=10, experiments=suite.experiments[:1]), tmp_path / "out", jobs=1)
+    facts = json.loads(run.folder.conclusion_json.read_text())
+    dataset = load_dataset("digits")
+    test = split_rows(dataset, "random", samples=10).test
+    model = load_model(run.folder.trial(facts["test"]["trial"]) / "model.safetensors")
+    assert len(model.classes_) < 10
+    assert facts["test"]["right"] == (model.predict(dataset.X[test]) == dataset.y[test]).sum()
+
+
+def test_models_of_a_table_keep_the_names_of_its_columns(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [f"{a:.3f},{b:.3f},{'yes' if a > b else 'no'}" for a, b in rng.normal(size=(60, 2))]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows]))
+    path = tmp_path / "table.toml"
+    path.write_text('name = "table"\ndataset = "t.csv"\ntarget = "label"\n[[experiment]]\nname = "e"\n')
+    run = run_suite(load_suite(path).with_setting("max_iter", 2), tmp_path / "out", jobs=1)
+    model = load_model(run.folder.trial(run.rows[0].trial.id) / "model.safetensors")
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+
+
+def test_what_something_else_prints_in_a_worker_harms_nothing(suite, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("print('hello')")
+    monkeypatch.syspath_prepend(tmp_path)
+    run = run_suite(replace(suite, experiments=suite.experiments[:1]), tmp_path / "out", jobs=1)
+    assert {row.status for row in run.rows} == {"done"}
 
 
 def test_a_folder_in_use_is_refused(suite, tmp_path):

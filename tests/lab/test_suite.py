@@ -65,7 +65,7 @@ def test_seeds_multiply_the_trials_and_leave_the_configurations(suite_file, tmp_
         ('"digits"', '"digitz"', "dataset 'digitz' is no file and not built in (did you mean 'digits'?)"),
         ("max_iter = 2", "max_itr = 2", "settings: unknown setting 'max_itr' (did you mean 'max_iter'?)"),
         ("max_iter = 2", "max_iter = 0", "settings: max_iter must be a whole number of at least 1; got 0"),
-        ("max_iter = 2", "random_state = 2", "random_state is set by the lab itself"),
+        ("max_iter = 2", "random_state = 2", "random_state is no setting of a suite: seeds are"),
         ("grid.learning_rate_init = [0.05, 0.01]", "grid.learning_rate_init = 1", "experiment 'rate': grid: "),
         (
             "grid.learning_rate_init = [0.05, 0.01]",

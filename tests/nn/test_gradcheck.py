@@ -46,7 +46,7 @@ def test_back_propagation_agrees_with_finite_differences_of_an_objective_written
     work, writer = Workspace(net, ROWS), GradientWriter(net)
     dz = net.forward(X[None], work)
     rule.value_and_delta(np, dz, T[None])
-    writer.rows = ROWS
+    writer.rows = np.array([ROWS])
     net.backward(dz, work, writer.receive)
     weights = net.theta.weight_count
     l2_add_gradient(np, net.theta.flat[:, :weights], np.array([decay]), writer.gradient.flat[:, :weights])
@@ -83,7 +83,7 @@ def test_the_gradient_of_a_linear_model_is_the_textbooks(network, classes, log_p
     value = LOSSES["cross_entropy"][classes > 2].value_and_delta
     expected_loss = -(T * np.log(p)).sum(axis=1) if log_p else -(log_expit(np.where(T, 1, -1) * z[0]))[:, 0]
     np.testing.assert_allclose(value(np, z, T[None])[0], expected_loss)
-    writer.rows = ROWS
+    writer.rows = np.array([ROWS])
     net.backward(z, work, writer.receive)
     np.testing.assert_allclose(writer.gradient.weights[0][0], X.T @ (p - T) / ROWS, atol=1e-14)
     np.testing.assert_allclose(writer.gradient.biases[0][0, 0], (p - T).mean(axis=0), atol=1e-14)

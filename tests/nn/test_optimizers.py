@@ -72,7 +72,7 @@ def draw_pairs(rng, net):
 def walk(net, optimizer, steps, rates, decay):
     """Make a step for each of `steps`, a list of pairs for every layer."""
     for pairs in steps:
-        optimizer.begin_step(float(ROWS), rates, decay)
+        optimizer.begin_step(np.full(len(rates), float(ROWS)), rates, decay)
         for layer in reversed(range(len(pairs))):
             optimizer.receive(layer, *pairs[layer])
         optimizer.end_step()
@@ -136,7 +136,7 @@ def test_it_finds_the_minimum_of_a_bowl(network, solver, momentum):
     net, goal = network((3, 3), fit_intercept=False), np.arange(9.0).reshape(1, 3, 3)
     optimizer, identity = OPTIMIZERS[solver](net, Hyper(momentum=momentum)), np.eye(3)[None]
     for t in range(1000):
-        optimizer.begin_step(1.0, np.array([0.2 * 0.995**t]), np.zeros(1))
+        optimizer.begin_step(np.ones(1), np.array([0.2 * 0.995**t]), np.zeros(1))
         optimizer.receive(0, identity, net.theta.weights[0] - goal)  # the gradient of ½·‖W - goal‖²
         optimizer.end_step()
     np.testing.assert_allclose(net.theta.weights[0], goal, atol=0.02)

@@ -1,0 +1,22 @@
+"""Labels as indices into the sorted classes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DataError, shorten
+
+
+def encode(labels: Array, classes: Array, what: str) -> Array:
+    """Return the index of every label in `classes` (sorted), in the smallest type that holds them all.
+
+    Raises:
+        DataError: for a label that is no class; `what` says where it stands.
+    """
+    codes = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
+    unknown = labels[classes[codes] != labels]
+    if len(unknown):
+        raise DataError(f"{what}: the label {shorten(unknown.item(0))} is none of the known classes")
+    smallest: Array = codes.astype(np.min_scalar_type(len(classes) - 1))
+    return smallest
