@@ -83,10 +83,13 @@ def train(
 def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> None:
     """Predict the label of every row of DATA, a file of your own, with MODEL; write CSV."""
     from mlplab.atomic import write_text_whole
+    from mlplab.errors import SettingError
     from mlplab.modelfile import load_model
 
     if out is not None:
         _check_output(out, "--out", (".csv",))
+        if out.resolve() == data.resolve():
+            raise SettingError(f"--out is DATA itself, {data}: choose another file")
     loaded = load_model(model)
     table = _read(loaded, data, None, needs_target=False)
     X = _features(table.X, table.feature_names)
@@ -214,7 +217,7 @@ def _draw_confusion(model: NeuralNetworkClassifier, X: Any, y: Any, path: Path) 
     figure = plot_confusion_matrix(model, X, y).get_figure(root=True)
     assert figure is not None
     write_whole(path, partial(figure.savefig, format=path.suffix.lstrip("."), dpi=120))
-    click.echo(f"\nfigure: {path}")
+    click.echo(f"figure: {path}", err=True)
 
 
 COMMANDS = (train, predict, evaluate)

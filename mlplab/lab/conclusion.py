@@ -79,6 +79,7 @@ def write_conclusion(
         suite=suite.name,
         title=suite.title,
         digest=digest_of(rows),
+        samples=suite.samples,
         validation_rows=len(correct(ranked[0].trial)[1]) if ranked else 0,
         seeds=suite.seeds,
         best=ranked[0] if ranked else None,
@@ -170,7 +171,8 @@ def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], cor
     complete = [b for b in blocks.values() if all(v in b and b[v].status == "done" for v in values)]
     if not complete:
         return None
-    means = {v: float(np.mean([_accuracy(b[v]) for b in complete])) for v in values}
+    # rounded, so that equal means are equal whatever the order of their sums
+    means = {v: round(float(np.mean([_accuracy(b[v]) for b in complete])), 12) for v in values}
     parameters = {v: sum(r.parameters for b in complete if (r := b[v].result)) for v in values}
     ranked = sorted(values, key=lambda v: (-means[v], parameters[v]))
     best, worst = ranked[0], ranked[-1]

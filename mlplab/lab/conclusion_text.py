@@ -29,8 +29,10 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
     if best is None:
         yield "No trial was trained to its end, so there is nothing to conclude."
         return
+    tied = [rival.name for rival, d in conclusion.rivals if not d.clear]
+    ahead = f", tied with {len(tied)} other{'s' * (len(tied) > 1)} below" if tied else ""
     yield (
-        f"**The best configuration is {best.name}** (`{best.label}`): {percent(best.val_accuracy)} of "
+        f"**The best configuration is {best.name}{ahead}** (`{best.label}`): {percent(best.val_accuracy)} of "
         f"{conclusion.validation_rows:,} validation rows right{_spread(best)}, {best.val_loss:.4f} nats a row. It has "
         f"{best.parameters:,} parameters and took {describe_seconds(best.seconds)} to train."
     )
@@ -53,11 +55,10 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
                 for rival, d in conclusion.rivals[:5]
             ],
         )
-        tied = [rival.name for rival, d in conclusion.rivals if not d.clear]
         if tied:
             more = f" and {len(tied) - 8} more" if len(tied) > 8 else ""
             yield (
-                "Not to be told from the best by these rows (the interval of the difference holds 0): "
+                "Tied with the best, by these rows (the interval of the difference holds 0): "
                 f"{'; '.join(tied[:8])}{more}."
             )
     yield f"Training took {describe_seconds(conclusion.seconds)} of one core in all."
@@ -95,6 +96,8 @@ def _effect(effect: Effect) -> str:
     what = _SPOKEN.get(effect.setting, effect.setting)
     size = f"{effect.difference.points:.2f} ± {effect.difference.margin:.2f} points"
     sizes = "the total number of their units" if effect.setting == "hidden_layer_sizes" else "it"
+    if high == low:
+        return f"For the {what}, all values have the same mean accuracy, {percent(high)}."
     if not effect.difference.clear:
         return (
             f"For the {what}, the best value ({best}, {percent(high)}) and the worst ({worst}, {percent(low)}) "
@@ -136,6 +139,11 @@ def _costs(answer: Answer) -> str:
 
 
 def _caveats(conclusion: Conclusion) -> Iterator[str]:
+    if conclusion.samples is not None:
+        yield (
+            f"**Training and validation shared {conclusion.samples:,} rows only** (`--samples`). With so few, networks "
+            "are trained for fewer steps too: this is a look at how things work, not an answer for the whole data."
+        )
     if conclusion.seeds == 1:
         yield (
             "**Every configuration was trained once, with one seed, and one seed cannot carry much.** The intervals "

@@ -108,6 +108,7 @@ class Conclusion:
 
     Attributes:
         digest: of the results that it was drawn from.
+        samples: how many rows training and validation shared; None is all.
         best: the configuration with the highest mean validation accuracy; None where no trial was done.
         rivals: the next ones, each with how far the best is ahead of it.
         answers: of the experiments, in their order.
@@ -120,6 +121,7 @@ class Conclusion:
     suite: str
     title: str
     digest: str
+    samples: int | None
     validation_rows: int
     seeds: int
     best: Configuration | None

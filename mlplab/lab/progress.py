@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from time import monotonic
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from mlplab.lab.job import Job
 from mlplab.lab.trial import TrialResult
@@ -37,11 +38,11 @@ class SuiteDisplay:
         self._line(f"{total - done} of {total} trials to train: {len(jobs)} networks, {epochs:,} epochs")
         if self._console.is_terminal:
             self._progress = Progress(
-                TextColumn("{task.fields[label]}"),
-                BarColumn(16),
-                MofNCompleteColumn(),
-                TextColumn("{task.description}"),
-                TimeElapsedColumn(),
+                MofNCompleteColumn(
+                    table_column=Column(no_wrap=True, min_width=7)
+                ),  # the last to be cut when it is narrow
+                TextColumn("{task.fields[label]}", table_column=Column(no_wrap=True, min_width=34)),
+                TextColumn("{task.description}", table_column=Column(no_wrap=True)),
                 console=self._console,
             )
             self._suite = self._progress.add_task("", total=total, completed=done, label="trials")

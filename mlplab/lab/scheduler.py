@@ -63,7 +63,10 @@ class Silent:
 def make_labels(suite: Suite, fingerprint: str, dataset: Dataset) -> dict[str, str]:
     """Return the label of every trial by its id."""
     inputs, classes, varying = dataset.X.shape[1], len(dataset.classes), suite.varying()
-    return {trial.id: trial.label(inputs, classes, varying) for _, trial in suite.cells(fingerprint)}
+    return {
+        trial.id: trial.label(inputs, classes, varying) + (f"_seed{trial.seed}" if suite.seeds > 1 else "")
+        for _, trial in suite.cells(fingerprint)
+    }
 
 
 def plan(rows: Sequence[ResultRow], inputs: int, classes: int) -> list[Job]:

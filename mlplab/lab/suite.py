@@ -158,7 +158,7 @@ def _read(content: dict[str, Any], path: Path) -> Suite:
         dataset = str(file.resolve())
         beside = path.parent / target if target is not None else None
         target = str(beside.resolve()) if beside is not None and beside.is_file() else target
-    split = content.get("split", "random")
+    split = content.get("split", "official" if dataset == "mnist" else "random")
     if split not in SPLITS:
         raise SettingError(f"{where}split must be {one_of(SPLITS)}; got {split!r}{nearest(split, SPLITS)}")
     experiments = content.get("experiment", [])

@@ -127,7 +127,11 @@ def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = Non
         for y, dot in enumerate(group):
             axes.plot(dot.accuracies, [y] * len(dot.accuracies), "o", color=COLOURS[k % 8], markersize=7, alpha=0.8)
             if dot.accuracies:
-                text = percent(float(np.mean(dot.accuracies)))
+                mean = float(np.mean(dot.accuracies))
+                text = percent(mean)
+                if len(dot.accuracies) > 1:
+                    text = f"mean {text}"
+                    axes.plot(mean, y, "|", color="black", markersize=14, markeredgewidth=2)
                 axes.annotate(
                     text, (max(dot.accuracies), y), (8, 0), textcoords="offset points", va="center", fontsize=8
                 )

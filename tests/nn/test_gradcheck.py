@@ -188,3 +188,15 @@ def test_gradient_check_needs_two_classes_among_the_rows(classifier, refuses):
     X, y = np.ones((200, 3)), np.repeat([0, 1], 100)
     with refuses(DataError, "one class only", "shuffle"):
         mlplab.gradient_check(classifier(), X, y)
+
+
+def test_the_kinks_of_relu_raise_no_false_alarm():
+    from sklearn.datasets import load_wine
+
+    from mlplab import NeuralNetworkClassifier, gradient_check
+
+    X, y = load_wine(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    # unscaled, with values up to 1,680: a step of one weight moves pre-activations far
+    outcomes = [gradient_check(NeuralNetworkClassifier((16,), random_state=s), X[order], y[order]) for s in range(10)]
+    assert all(outcome.passed for outcome in outcomes), [str(outcome) for outcome in outcomes]
