@@ -83,6 +83,7 @@ def train(
 def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> None:
     """Predict the label of every row of DATA, a file of your own, with MODEL; write CSV."""
     from mlplab.atomic import write_text_whole
+    from mlplab.data.datasets import with_names
     from mlplab.errors import SettingError
     from mlplab.modelfile import load_model
 
@@ -92,7 +93,7 @@ def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> N
             raise SettingError(f"--out is DATA itself, {data}: choose another file")
     loaded = load_model(model)
     table = _read(loaded, data, None, needs_target=False)
-    X = _features(table.X, table.feature_names)
+    X = with_names(table.X, table.feature_names)
     shares = loaded.predict_proba(X)
     header = ["prediction", *(f"probability_{label}" for label in loaded.classes_ if probabilities)]
     text = io.StringIO()
@@ -140,7 +141,7 @@ def _check_output(path: Path, option: str, suffixes: tuple[str, ...]) -> None:
 
 
 def _labelled_rows(model: NeuralNetworkClassifier, data: str, target: str | None) -> tuple[Any, Any, str]:
-    from mlplab.data import load_dataset
+    from mlplab.data.datasets import load_dataset, with_names
     from mlplab.data.names import DATASETS
 
     source: Dataset | Table
@@ -154,7 +155,7 @@ def _labelled_rows(model: NeuralNetworkClassifier, data: str, target: str | None
     click.echo("A model file does not tell which rows it was trained on; some of these may be among them.", err=True)
     if source.test_rows:
         return X[-source.test_rows :], y[-source.test_rows :], f"{source.test_rows:,} official test rows of {data}"
-    return _features(X, source.feature_names), y, f"{len(y):,} rows of {data}"
+    return with_names(X, source.feature_names), y, f"{len(y):,} rows of {data}"
 
 
 def _read(model: NeuralNetworkClassifier, path: Path, target: str | None, *, needs_target: bool) -> Table:
@@ -174,15 +175,6 @@ def _check_width(model: NeuralNetworkClassifier, X: Any, name: str | Path) -> No
 
     if X.shape[1] != model.n_features_in_:
         raise DataError(f"{name}: rows have {X.shape[1]} features; the model was trained on {model.n_features_in_}")
-
-
-def _features(X: Any, names: tuple[str, ...] | None) -> Any:
-    """Return the rows as a data frame where their columns have names, so that the model knows them."""
-    if names is None:
-        return X
-    import pandas
-
-    return pandas.DataFrame(X, columns=list(names))
 
 
 def _print_evaluation(model: NeuralNetworkClassifier, y: Any, predicted: Any, what: str, as_json: bool) -> None:

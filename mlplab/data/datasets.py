@@ -49,16 +49,21 @@ class Dataset:
 
     def features(self, rows: Array) -> Any:
         """Return the features of some rows: a pandas data frame where the columns have names, else an array."""
-        if self.feature_names is None:
-            return self.X[rows]
-        import pandas
-
-        return pandas.DataFrame(self.X[rows], columns=list(self.feature_names))
+        return with_names(self.X[rows], self.feature_names)
 
     def __repr__(self) -> str:
         rows, features = self.X.shape
         shape = f"{rows:,} rows × {features:,} features ({self.X.dtype})"
         return f"<Dataset {self.name}: {shape}, {len(self.classes)} classes>"
+
+
+def with_names(X: Array, names: tuple[str, ...] | None) -> Any:
+    """Return X as a pandas data frame where its columns have names, so that a classifier knows them; else as it is."""
+    if names is None:
+        return X
+    import pandas
+
+    return pandas.DataFrame(X, columns=list(names))
 
 
 def _load_mnist() -> Dataset:

@@ -130,7 +130,7 @@ class _TrialWriter(Callback):
             id=trial.id,
             label=label,
             seed=trial.seed,
-            settings={name: list(v) if isinstance(v, tuple) else v for name, v in trial.settings.items()},
+            settings=trial.plain_settings(),
             status=status,
             epochs=len(history),
             **last,

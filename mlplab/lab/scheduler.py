@@ -130,7 +130,7 @@ def _write_deaths(folder: RunFolder, event: Event) -> Iterator[TrialResult]:
                 id=trial.id,
                 label=label,
                 seed=trial.seed,
-                settings={name: list(v) if isinstance(v, tuple) else v for name, v in trial.settings.items()},
+                settings=trial.plain_settings(),
                 status="failed",
                 epochs=0,
                 train_loss=None,

@@ -39,6 +39,10 @@ class Trial:
     def __getitem__(self, setting: str) -> Any:
         return self.settings.get(setting, DEFAULTS[setting])
 
+    def plain_settings(self) -> dict[str, Any]:
+        """Return the settings as JSON gives them back: lists for tuples."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in self.settings.items()}
+
     @cached_property
     def id(self) -> str:
         """A hash of everything that determines the result."""
