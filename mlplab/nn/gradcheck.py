@@ -10,8 +10,8 @@ import numpy as np
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import SettingError
 from mlplab.nn.losses import Loss
-from mlplab.nn.network import GradientWriter, Network, Workspace
-from mlplab.nn.penalties import l2_add_gradient, l2_value
+from mlplab.nn.network import GradientWriter, Network, Parameters, Workspace
+from mlplab.nn.penalties import l2_value
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,13 @@ def check_gradients(
 
     dz = network.forward(X, work)
     loss.value_and_delta(xp, dz, T)
-    writer.rows = np.array([rows])
+    writer.begin(np.array([rows]), decay)
     network.backward(dz, work, writer.receive)
-    l2_add_gradient(xp, weights, decay, writer.gradient.flat[:, : network.theta.weight_count])
     analytic = writer.gradient.flat[0]
 
-    checked = np.arange(len(theta))
-    if sample is not None and sample < len(theta):
+    positions = _positions(network)
+    checked = np.concatenate([part.ravel() for part in (*positions.weights, *positions.biases)]).astype(np.intp)
+    if sample is not None and sample < len(checked):
         checked = np.random.default_rng(seed).choice(checked, sample, replace=False)
 
     numeric, errors = np.empty(len(checked)), np.empty(len(checked))
@@ -105,7 +105,7 @@ def check_gradients(
     worst = int(np.argmax(errors))
     return GradientCheck(
         error=float(errors[worst]),
-        parameter=_parameter_name(network, int(checked[worst])),
+        parameter=_parameter_name(positions, int(checked[worst])),
         analytic=float(analytic[checked[worst]]),
         numeric=float(numeric[worst]),
         checked=len(checked),
@@ -142,13 +142,15 @@ def _slope(objective: Callable[[], float], theta: Array, p: int, h: float) -> fl
     return (8 * (values[1] - values[-1]) - (values[2] - values[-2])) / (12 * h)
 
 
-def _parameter_name(network: Network, position: int) -> str:
-    for name, parts in (("W", network.theta.weights), ("b", network.theta.biases)):
+def _positions(network: Network) -> Parameters:
+    """Return the layout of the parameters with every parameter's place in the flat buffer as its value."""
+    flat = network.theta.flat
+    return Parameters.over(np.arange(flat.size, dtype=flat.dtype).reshape(flat.shape), network.sizes)
+
+
+def _parameter_name(positions: Parameters, position: int) -> str:
+    for name, parts in (("W", positions.weights), ("b", positions.biases)):
         for layer, part in enumerate(parts):
-            shape = part.shape[1:] if name == "W" else part.shape[2:]
-            count = int(np.prod(shape))
-            if position < count:
-                index = ", ".join(str(int(i)) for i in np.unravel_index(position, shape))
-                return f"{name}[{layer}][{index}]"
-            position -= count
+            for index in np.argwhere((part[0] if name == "W" else part[0, 0]) == position):
+                return f"{name}[{layer}][{', '.join(map(str, index))}]"
     raise IndexError(position)

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.engine.numpy_engine import Array, NumpyEngine
+from mlplab.engine.numpy_engine import Array, NumpyEngine, row_stride
 from mlplab.nn.activations import Activation, Identity
 from mlplab.nn.initializers import Initializer
+from mlplab.nn.penalties import l2_gradient
 
 #: Takes what a layer's gradient is made of: the layer's number, its input a (M, B, I), its delta dz (M, B, O).
 Receive = Callable[[int, Array, Array], None]
@@ -23,12 +24,13 @@ Receive = Callable[[int, Array, Array], None]
 
 @dataclass(frozen=True)
 class Parameters:
-    """A flat buffer (M, P), every W first, then every b, and the views of it that the layers use.
+    """A flat buffer, every W first, then every b, and the views of it that the layers use.
 
-    The same layout serves the parameters, their gradient and an optimizer's moments.
+    The same layout serves the parameters, their gradient and an optimizer's moments. Where the engine lays the rows of
+    a W apart the buffer is a little longer than P, and what lies between the rows is zero and stays so.
     """
 
-    flat: Array  # (M, P)
+    flat: Array  # (M, P and what lies between the rows)
     weights: list[Array]  # of every layer, (M, I, O)
     biases: list[Array]  # of every layer, (M, 1, O); empty for a network without biases
     weight_count: int  # flat[:, :weight_count] are the weights: what penalties act on
@@ -37,15 +39,22 @@ class Parameters:
     def over(cls, flat: Array, sizes: tuple[int, ...]) -> Parameters:
         """Lay views over `flat` for layers of the given sizes: inputs, hidden layers, outputs."""
         members, shapes = len(flat), list(pairwise(sizes))
-        weight_count = count_parameters(sizes, fit_intercept=False)
         weights, biases, start = [], [], 0
         for i, o in shapes:
-            weights.append(flat[:, start : start + i * o].reshape(members, i, o))
-            start += i * o
+            stride = row_stride(o, flat.dtype)
+            weights.append(flat[:, start : start + i * stride].reshape(members, i, stride)[:, :, :o])
+            start += i * stride
+        weight_count = start
         for _, o in shapes if flat.shape[1] > weight_count else []:
             biases.append(flat[:, start : start + o].reshape(members, 1, o))
             start += o
         return cls(flat, weights, biases, weight_count)
+
+    @classmethod
+    def zeros(cls, engine: NumpyEngine, sizes: tuple[int, ...], fit_intercept: bool, members: int) -> Parameters:
+        """Return a new buffer of zeros and its views."""
+        length = sum(i * row_stride(o, engine.dtype) for i, o in pairwise(sizes))
+        return cls.over(engine.zeros(members, length + (sum(sizes[1:]) if fit_intercept else 0)), sizes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         sizes = (self.weights[0].shape[1], *(W.shape[2] for W in self.weights))
@@ -85,12 +94,12 @@ class Network:
 
     def __repr__(self) -> str:
         shape = "-".join(map(str, self.sizes))
-        return f"<Network {shape}, {self.theta.flat.shape[1]:,} parameters, members={self.members}>"
+        count = count_parameters(self.sizes, self.fit_intercept)
+        return f"<Network {shape}, {count:,} parameters, members={self.members}>"
 
     def new_parameters(self) -> Parameters:
         """Return zeros in the layout of this network's parameters."""
-        count = count_parameters(self.sizes, self.fit_intercept)
-        return Parameters.over(self.engine.zeros(self.members, count), self.sizes)
+        return Parameters.zeros(self.engine, self.sizes, self.fit_intercept, self.members)
 
     def initialize(self, initializer: Initializer, generators: Sequence[np.random.Generator]) -> None:
         """Draw the weights of every member from its own generator, layer by layer; biases become zero."""
@@ -149,19 +158,28 @@ class Workspace:
 
 
 class GradientWriter:
-    """Receives what `Network.backward` hands over and writes the mean gradient into one flat buffer."""
+    """Receives what `Network.backward` hands over and writes the gradient of the objective into one flat buffer."""
 
     def __init__(self, network: Network) -> None:
         self.gradient = network.new_parameters()
-        self._engine = network.engine
-        self.rows = np.ones(network.members)  # what sums over a batch are divided by: its rows, or their weights' sum
+        self._engine, self._theta = network.engine, network.theta
 
-    # ∂loss/∂W = aᵀ·dz / B
-    # ∂loss/∂b = Σ dz / B
+    def begin(self, rows: Array, weight_decay: Array) -> None:
+        """Get ready for one batch: rows (M,) is what its sums are divided by; weight_decay (M,)."""
+        self._alpha = (1 / rows).tolist()
+        self._mean = self._engine.asarray(1 / rows)[:, None, None]
+        self._decay = self._engine.asarray(weight_decay) if weight_decay.any() else None
+
+    # ∂objective/∂W = aᵀ·dz / B + decay·W
+    # ∂objective/∂b = Σ dz / B
     def receive(self, layer: int, a: Array, dz: Array) -> None:
         """Write one layer's part; a (M, B, I), dz (M, B, O)."""
-        self._engine.matmul(a, dz, out=self.gradient.weights[layer], transpose_a=True, alpha=(1 / self.rows).tolist())
+        xp, g = self._engine.xp, self.gradient.weights[layer]
+        if self._decay is not None:  # the product adds to the penalty's part, which saves a pass and a buffer
+            l2_gradient(xp, self._theta.weights[layer], self._decay, out=g)
+        beta = 0.0 if self._decay is None else 1.0
+        self._engine.matmul(a, dz, out=g, transpose_a=True, alpha=self._alpha, beta=beta)
         if self.gradient.biases:
             b = self.gradient.biases[layer]
-            self._engine.xp.sum(dz, axis=1, keepdims=True, out=b)
-            b /= self._engine.asarray(self.rows)[:, None, None]
+            xp.sum(dz, axis=1, keepdims=True, out=b)
+            b *= self._mean

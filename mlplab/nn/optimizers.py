@@ -13,7 +13,6 @@ import numpy as np
 
 from mlplab.engine.numpy_engine import Array
 from mlplab.nn.network import GradientWriter, Network
-from mlplab.nn.penalties import l2_add_gradient
 
 
 class Optimizer(Protocol):
@@ -55,29 +54,42 @@ class SGD:
         pass
 
 
-class _FlatOptimizer:
-    """Has the gradient written into one flat buffer, penalty included; `end_step` of the class above uses it."""
+#: How many parameters are updated at a time: what a block needs stays in a core's cache from one line to the next.
+BLOCK = 65_536
 
-    def __init__(self, network: Network) -> None:
+
+class _FlatOptimizer:
+    """Has the gradient written into one flat buffer and updates the parameters from it, block by block.
+
+    A class above says in `_update` what happens to a block. Everything it works on is a view of shape (M, block).
+    """
+
+    def __init__(self, network: Network, states: int) -> None:
         self._xp: Any = network.engine.xp
         self._engine = network.engine
-        self._theta = network.theta
         self._writer = GradientWriter(network)
-        self._g = self._writer.gradient.flat
-        self._scratch = network.new_parameters().flat
         self.receive = self._writer.receive
+        flat = [network.theta.flat, self._writer.gradient.flat]
+        flat += [network.new_parameters().flat for _ in range(states)]
+        self._blocks = [
+            [values[:, start : start + BLOCK] for values in flat] for start in range(0, flat[0].shape[1], BLOCK)
+        ]
 
     def begin_step(self, rows: Array, learning_rate: Array, weight_decay: Array) -> None:
-        self._writer.rows = rows
-        self._learning_rate, self._weight_decay = learning_rate, weight_decay
+        self._writer.begin(rows, weight_decay)
+        self._learning_rate = learning_rate
 
-    def _add_penalty(self) -> None:
-        weights = slice(0, self._theta.weight_count)
-        decay = self._engine.asarray(self._weight_decay)
-        l2_add_gradient(self._xp, self._theta.flat[:, weights], decay, self._g[:, weights])
+    def end_step(self) -> None:
+        rate = self._engine.asarray(self._rate())[:, None]
+        self._engine.for_each(lambda block: self._update(rate, *block), self._blocks)
 
-    def _per_member(self, values: Array) -> Array:
-        return self._engine.asarray(values)[:, None]
+    def _rate(self) -> Array:
+        """Return what multiplies the step of every member, (M,), once a step."""
+        return self._learning_rate
+
+    def _update(self, rate: Array, theta: Array, g: Array, *states: Array) -> None:
+        """Change theta and the states in place; g is ∂objective/∂theta, free to be overwritten."""
+        raise NotImplementedError
 
 
 class Momentum(_FlatOptimizer):
@@ -88,22 +100,20 @@ class Momentum(_FlatOptimizer):
     """
 
     def __init__(self, network: Network, momentum: float, nesterov: bool) -> None:
-        super().__init__(network)
+        super().__init__(network, states=1)
         self._momentum, self._nesterov = momentum, nesterov
-        self._v = network.new_parameters().flat
 
     # v ← μ·v - lr·g
     # θ ← θ + v                  Nesterov: θ ← θ + μ·v - lr·g, with the new v
-    def end_step(self) -> None:
-        theta, v, g, scratch = self._theta.flat, self._v, self._g, self._scratch
-        self._add_penalty()
-        g *= self._per_member(self._learning_rate)
+    def _update(self, rate: Array, theta: Array, g: Array, *states: Array) -> None:
+        (v,) = states
+        g *= rate
         v *= self._momentum
         v -= g
         if self._nesterov:
-            self._xp.multiply(v, self._momentum, out=scratch)
-            scratch -= g
-            theta += scratch
+            theta -= g
+            self._xp.multiply(v, self._momentum, out=g)
+            theta += g
         else:
             theta += v
 
@@ -112,32 +122,34 @@ class Adam(_FlatOptimizer):
     """Adam. Source: Kingma and Ba 2015, algorithm 1 in the order of operations of its section 2's last paragraph."""
 
     def __init__(self, network: Network, beta_1: float, beta_2: float, epsilon: float) -> None:
-        super().__init__(network)
+        super().__init__(network, states=2)
         self._beta_1, self._beta_2, self._epsilon = beta_1, beta_2, epsilon
-        self._m = network.new_parameters().flat
-        self._v = network.new_parameters().flat
         self._t = 0
+
+    # lr·√(1 - β₂ᵗ)/(1 - β₁ᵗ)
+    def _rate(self) -> Array:
+        self._t += 1
+        correction: float = np.sqrt(1 - self._beta_2**self._t) / (1 - self._beta_1**self._t)
+        return self._learning_rate * correction
 
     # m ← β₁·m + (1 - β₁)·g
     # v ← β₂·v + (1 - β₂)·g²
-    # θ ← θ - lr·√(1 - β₂ᵗ)/(1 - β₁ᵗ) · m/(√v + ε)
-    def end_step(self) -> None:
-        xp, g, m, v, scratch = self._xp, self._g, self._m, self._v, self._scratch
-        self._add_penalty()
-        self._t += 1
+    # θ ← θ - rate·m/(√v + ε)
+    #
+    # The states hold m/(1 - β₁) and v/(1 - β₂), which spares two passes and a buffer:
+    # θ ← θ - rate·(1 - β₁)/√(1 - β₂) · m'/(√v' + ε/√(1 - β₂))
+    def _update(self, rate: Array, theta: Array, g: Array, *states: Array) -> None:
+        m, v = states
         m *= self._beta_1
-        xp.multiply(g, 1 - self._beta_1, out=scratch)
-        m += scratch
+        m += g
         v *= self._beta_2
-        xp.multiply(g, g, out=scratch)
-        scratch *= 1 - self._beta_2
-        v += scratch
-        xp.sqrt(v, out=scratch)
-        scratch += self._epsilon
-        xp.divide(m, scratch, out=scratch)
-        correction = np.sqrt(1 - self._beta_2**self._t) / (1 - self._beta_1**self._t)
-        scratch *= self._per_member(self._learning_rate * correction)
-        self._theta.flat[...] -= scratch
+        g *= g
+        v += g
+        self._xp.sqrt(v, out=g)
+        g += self._epsilon / np.sqrt(1 - self._beta_2)
+        self._xp.divide(m, g, out=g)
+        g *= rate * ((1 - self._beta_1) / np.sqrt(1 - self._beta_2))
+        theta -= g
 
 
 class OptimizerSettings(Protocol):

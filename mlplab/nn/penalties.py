@@ -15,7 +15,6 @@ def l2_value(xp: Any, weights: Array, decay: Array) -> Array:
 
 
 # decay·W
-def l2_add_gradient(xp: Any, weights: Array, decay: Array, gradient: Array) -> None:
-    """Add the penalty's derivative to `gradient` (M, K) in place; weights (M, K), decay (M,)."""
-    if decay.any():
-        gradient += decay[:, None] * weights
+def l2_gradient(xp: Any, W: Array, decay: Array, out: Array) -> None:
+    """Write the penalty's derivative into `out`; W and out (M, I, O), decay (M,)."""
+    xp.multiply(W, decay[:, None, None], out=out)

@@ -1,5 +1,7 @@
 import copy
 import pickle
+import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -63,6 +65,60 @@ def test_matmul_writes_through_views_of_a_flat_buffer_and_nowhere_else(dtype):
     close(flat[:, 3:15].reshape(2, 3, 4), before[:, 3:15].reshape(2, 3, 4) + A.swapaxes(1, 2) @ B)
     np.testing.assert_array_equal(flat[:, :3], before[:, :3])
     np.testing.assert_array_equal(flat[:, 15:], before[:, 15:])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_matmul_of_matrices_whose_rows_lie_apart_reads_and_writes_nothing_between_them(dtype):
+    engine, rng = NumpyEngine(dtype), np.random.default_rng(0)
+    A, B, out = (draw(rng, dtype, 2, rows, 9)[..., :columns] for rows, columns in [(5, 3), (5, 4), (3, 4)])
+    before = out.base.copy()
+    engine.matmul(A, B, out, transpose_a=True, beta=1.0)
+    close(out, before[..., :4] + A.swapaxes(1, 2) @ B)
+    np.testing.assert_array_equal(out.base[..., 4:], before[..., 4:])
+
+
+def test_matmul_sees_new_values_new_factors_and_new_arrays():
+    engine, rng = NumpyEngine("float64"), np.random.default_rng(0)
+    out = np.empty((1, 3, 3))
+    for _ in range(600):  # more than stay prepared; the memory of a dead array, and its id, are used again
+        A, B = draw(rng, "float64", 1, 3, 3), draw(rng, "float64", 1, 3, 3)
+        for alpha in (1.0, -2.0):
+            engine.matmul(A, B, out, alpha=alpha)
+            close(out, alpha * A @ B)
+            A *= 3
+
+
+def test_a_prepared_product_does_not_keep_its_arrays_alive():
+    engine, arrays = NumpyEngine(), [np.ones((1, 2, 2), np.float32) for _ in range(3)]
+    engine.matmul(*arrays)
+    seen = weakref.ref(arrays[2])
+    arrays.clear()
+    assert seen() is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_of_matrices_lie_apart_where_they_would_collide_in_the_cache(dtype):
+    engine = NumpyEngine(dtype)
+    width = 2048 // engine.dtype.itemsize
+    assert engine.empty(1, 2, width).shape == (1, 2, width)
+    assert engine.empty(1, 2, width).strides[1] == 2048 + 64
+    assert engine.empty(1, 2, width - 1).flags.c_contiguous
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("count", [0, 1, 7, 40])
+def test_for_each_calls_once_with_every_item_in_the_callers_context(threads, count, monkeypatch):
+    engine, seen = NumpyEngine(), []
+    monkeypatch.setattr(engine, "_threads", lambda: threads)
+
+    def work(item):
+        np.array([1e300]) * 1e300  # a warning is an error in these tests
+        seen.append((item, threading.get_ident()))
+
+    with engine.quiet():
+        engine.for_each(work, range(count))
+    assert sorted(item for item, _ in seen) == list(range(count))
+    assert len({thread for _, thread in seen}) <= threads
 
 
 @given(

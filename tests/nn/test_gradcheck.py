@@ -6,11 +6,11 @@ from scipy.special import expit, log_expit, log_softmax
 
 import mlplab
 from mlplab.errors import DataError, SettingError
+from mlplab.nn import gradcheck
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.gradcheck import check_gradients
 from mlplab.nn.losses import LOSSES
 from mlplab.nn.network import GradientWriter, Workspace
-from mlplab.nn.penalties import l2_add_gradient
 
 ROWS = 7
 CASES = list(product(ACTIVATIONS, LOSSES, (2, 3), (True, False), (0.0, 0.3), ((4, 3), ())))
@@ -46,10 +46,8 @@ def test_back_propagation_agrees_with_finite_differences_of_an_objective_written
     work, writer = Workspace(net, ROWS), GradientWriter(net)
     dz = net.forward(X[None], work)
     rule.value_and_delta(np, dz, T[None])
-    writer.rows = np.array([ROWS])
+    writer.begin(np.array([ROWS]), np.array([decay]))
     net.backward(dz, work, writer.receive)
-    weights = net.theta.weight_count
-    l2_add_gradient(np, net.theta.flat[:, :weights], np.array([decay]), writer.gradient.flat[:, :weights])
 
     def objective():
         a = X
@@ -83,7 +81,7 @@ def test_the_gradient_of_a_linear_model_is_the_textbooks(network, classes, log_p
     value = LOSSES["cross_entropy"][classes > 2].value_and_delta
     expected_loss = -(T * np.log(p)).sum(axis=1) if log_p else -(log_expit(np.where(T, 1, -1) * z[0]))[:, 0]
     np.testing.assert_allclose(value(np, z, T[None])[0], expected_loss)
-    writer.rows = np.array([ROWS])
+    writer.begin(np.array([ROWS]), np.zeros(1))
     net.backward(z, work, writer.receive)
     np.testing.assert_allclose(writer.gradient.weights[0][0], X.T @ (p - T) / ROWS, atol=1e-14)
     np.testing.assert_allclose(writer.gradient.biases[0][0, 0], (p - T).mean(axis=0), atol=1e-14)
@@ -200,3 +198,24 @@ def test_the_kinks_of_relu_raise_no_false_alarm():
     # unscaled, with values up to 1,680: a step of one weight moves pre-activations far
     outcomes = [gradient_check(NeuralNetworkClassifier((16,), random_state=s), X[order], y[order]) for s in range(10)]
     assert all(outcome.passed for outcome in outcomes), [str(outcome) for outcome in outcomes]
+
+
+def test_parameters_are_named_and_counted_where_rows_of_weights_lie_apart(network):
+    net = network((2, 256, 2))  # 256 float64 are 2 KiB: the engine lays such rows apart
+    count = 2 * 256 + 256 * 2 + 256 + 2
+    assert net.theta.flat.size > count
+    rng = np.random.default_rng(0)
+    X, T = rng.normal(size=(ROWS, 2)), np.eye(2)[rng.integers(0, 2, ROWS)]
+    outcome = check_gradients(net, LOSSES["cross_entropy"][1], X, T, sample=None)
+    assert outcome.passed, str(outcome)
+    assert outcome.checked == count
+
+
+@pytest.mark.parametrize(("where", "name"), [((1, 3, 17), "W[0][3, 17]"), ((2, 200, 1), "W[1][200, 1]")])
+def test_the_worst_parameter_is_named_by_its_layer_and_place(network, where, name):
+    net = network((5, 256, 2))
+    layer, i, o = where[0] - 1, *where[1:]
+    positions = gradcheck._positions(net)
+    assert gradcheck._parameter_name(positions, int(positions.weights[layer][0, i, o])) == name
+    net.theta.flat[0, int(positions.weights[layer][0, i, o])] = 7
+    assert net.theta.weights[layer][0, i, o] == 7

@@ -97,7 +97,7 @@ def test_a_receiver_may_change_the_weights_on_the_spot(network):
 def test_the_gradient_writer_divides_the_sums_over_the_rows(network, sizes, members, rows, fit_intercept, seed):
     net, rng = network(sizes, fit_intercept=fit_intercept, members=members), np.random.default_rng(seed)
     writer = GradientWriter(net)
-    writer.rows = np.full(members, 2.5)
+    writer.begin(np.full(members, 2.5), np.zeros(members))
     for layer, (i, o) in enumerate(pairwise(sizes)):
         a, dz = rng.normal(size=(members, rows, i)), rng.normal(size=(members, rows, o))
         writer.receive(layer, a, dz)
