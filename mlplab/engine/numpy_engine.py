@@ -67,8 +67,8 @@ class _Product:
 
 def _leading(matrices: Array) -> int:
     """Return the distance of the rows in elements, BLAS's "leading dimension"."""
-    _, rows, columns = matrices.shape
-    apart: int = matrices.strides[1] // matrices.itemsize
+    _, rows, columns = map(int, matrices.shape)
+    apart = int(matrices.strides[1]) // int(matrices.itemsize)
     return max(1, columns, apart if rows > 1 else 1)
 
 

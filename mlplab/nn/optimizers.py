@@ -6,22 +6,23 @@ its class and give it a line in `OPTIMIZERS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import sqrt
 from typing import Any, Protocol
 
-import numpy as np
-
 from mlplab.engine.numpy_engine import Array
-from mlplab.nn.network import GradientWriter, Network
+from mlplab.nn.network import GradientWriter, Network, Ones
 
 
 class Optimizer(Protocol):
     """What the trainer needs of an optimizer."""
 
-    def begin_step(self, rows: Array, learning_rate: Array, weight_decay: Array) -> None:
-        """Get ready for one batch.
+    def begin_step(
+        self, totals: Sequence[float], learning_rate: Sequence[float], weight_decay: Sequence[float]
+    ) -> None:
+        """Get ready for one batch; a number for each of the M members.
 
-        rows (M,): what the sums over the batch are divided by. learning_rate (M,), weight_decay (M,): of each member.
+        totals: what the sums over the batch are divided by, its rows or the sum of their weights.
         """
 
     def receive(self, layer: int, a: Array, dz: Array) -> None:
@@ -35,20 +36,22 @@ class SGD:
     """Plain stochastic gradient descent, W ← W - lr·(∂loss/∂W + decay·W), folded into one product a layer."""
 
     def __init__(self, network: Network) -> None:
-        self._engine, self._theta = network.engine, network.theta
+        self._engine, self._theta, self._ones = network.engine, network.theta, Ones(network.engine)
 
-    def begin_step(self, rows: Array, learning_rate: Array, weight_decay: Array) -> None:
-        self._step = (learning_rate / rows)[:, None, None]
-        self._alpha = (-learning_rate / rows).tolist()
-        self._beta = (1 - learning_rate * weight_decay).tolist()
+    def begin_step(
+        self, totals: Sequence[float], learning_rate: Sequence[float], weight_decay: Sequence[float]
+    ) -> None:
+        self._alpha = [-lr / total for lr, total in zip(learning_rate, totals, strict=True)]
+        self._beta = [1 - lr * decay for lr, decay in zip(learning_rate, weight_decay, strict=True)]
 
     # W ← (1 - lr·decay)·W - lr/B·aᵀ·dz: no gradient is stored and no pass over the weights is made
+    # b ← b - lr/B·Σ dz
     def receive(self, layer: int, a: Array, dz: Array) -> None:
-        W = self._theta.weights[layer]
-        self._engine.matmul(a, dz, out=W, transpose_a=True, alpha=self._alpha, beta=self._beta)
+        W, update = self._theta.weights[layer], self._engine.matmul
+        update(a, dz, out=W, transpose_a=True, alpha=self._alpha, beta=self._beta)
         if self._theta.biases:
-            step = self._engine.xp.sum(dz, axis=1, keepdims=True)
-            self._theta.biases[layer][...] -= self._engine.asarray(self._step) * step
+            b = self._theta.biases[layer]
+            update(self._ones.of(dz), dz, out=b, transpose_a=True, alpha=self._alpha, beta=1.0)
 
     def end_step(self) -> None:
         pass
@@ -75,16 +78,18 @@ class _FlatOptimizer:
             [values[:, start : start + BLOCK] for values in flat] for start in range(0, flat[0].shape[1], BLOCK)
         ]
 
-    def begin_step(self, rows: Array, learning_rate: Array, weight_decay: Array) -> None:
-        self._writer.begin(rows, weight_decay)
+    def begin_step(
+        self, totals: Sequence[float], learning_rate: Sequence[float], weight_decay: Sequence[float]
+    ) -> None:
+        self._writer.begin(totals, weight_decay)
         self._learning_rate = learning_rate
 
     def end_step(self) -> None:
         rate = self._engine.asarray(self._rate())[:, None]
         self._engine.for_each(lambda block: self._update(rate, *block), self._blocks)
 
-    def _rate(self) -> Array:
-        """Return what multiplies the step of every member, (M,), once a step."""
+    def _rate(self) -> Sequence[float]:
+        """Return what multiplies the step of each of the M members; called once a step."""
         return self._learning_rate
 
     def _update(self, rate: Array, theta: Array, g: Array, *states: Array) -> None:
@@ -127,10 +132,10 @@ class Adam(_FlatOptimizer):
         self._t = 0
 
     # lr·√(1 - β₂ᵗ)/(1 - β₁ᵗ)
-    def _rate(self) -> Array:
+    def _rate(self) -> Sequence[float]:
         self._t += 1
-        correction: float = np.sqrt(1 - self._beta_2**self._t) / (1 - self._beta_1**self._t)
-        return self._learning_rate * correction
+        correction = sqrt(1 - self._beta_2**self._t) / (1 - self._beta_1**self._t)
+        return [lr * correction for lr in self._learning_rate]
 
     # m ← β₁·m + (1 - β₁)·g
     # v ← β₂·v + (1 - β₂)·g²
@@ -146,9 +151,9 @@ class Adam(_FlatOptimizer):
         g *= g
         v += g
         self._xp.sqrt(v, out=g)
-        g += self._epsilon / np.sqrt(1 - self._beta_2)
+        g += self._epsilon / sqrt(1 - self._beta_2)
         self._xp.divide(m, g, out=g)
-        g *= rate * ((1 - self._beta_1) / np.sqrt(1 - self._beta_2))
+        g *= rate * ((1 - self._beta_1) / sqrt(1 - self._beta_2))
         theta -= g
 
 

@@ -83,7 +83,7 @@ def build_trainer(
         network,
         loss,
         OPTIMIZERS[settings.solver](network, settings),
-        Rates(*(np.array([[s.learning_rate_init, s.alpha, s.weight_decay] for s in members]).T)),
+        Rates(*zip(*((s.learning_rate_init, s.alpha, s.weight_decay) for s in members), strict=True)),
         BatchReader(engine, training, targets, batch_size, len(members)),
         BatchReader(engine, validation, targets, EVALUATION_BATCH, len(members)) if validation else None,
         [generator(seed, ORDER) for seed in seeds] if settings.shuffle else None,

@@ -15,7 +15,7 @@ def test_l2_is_half_the_decay_times_the_squared_norm_of_each_member():
 @pytest.mark.parametrize("decay", [DECAY, np.zeros(3)])
 def test_the_gradient_of_l2_is_its_derivative(decay):
     gradient, step = np.full((3, 5, 1), np.nan), 1e-6
-    l2_gradient(np, WEIGHTS[..., None], decay, gradient)
+    l2_gradient(np, WEIGHTS[..., None], decay[:, None, None], gradient)
     for k in range(WEIGHTS.shape[1]):
         moved = step * np.eye(WEIGHTS.shape[1])[k]
         numeric = (l2_value(np, WEIGHTS + moved, decay) - l2_value(np, WEIGHTS - moved, decay)) / (2 * step)
