@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from mlplab.cli import lab_commands, model_commands
+from mlplab.cli import doctor_command, lab_commands, model_commands
 from mlplab.errors import MlplabError, nearest
 from mlplab.version import __version__
 
@@ -34,7 +34,7 @@ def mlplab() -> None:
     """
 
 
-for command in (*lab_commands.COMMANDS, *model_commands.COMMANDS):
+for command in (*lab_commands.COMMANDS, *model_commands.COMMANDS, *doctor_command.COMMANDS):
     mlplab.add_command(command)
 
 

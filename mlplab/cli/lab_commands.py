@@ -46,7 +46,8 @@ def run(
 
     Stop it at any moment, even with kill -9, and run it again: it trains only what is missing.
     """
-    from mlplab.lab.runner import run_suite, usable_cores
+    from mlplab.engine.cpu import usable_cores
+    from mlplab.lab.runner import run_suite
     from mlplab.lab.store import RunFolder
     from mlplab.lab.suite import check_count
 

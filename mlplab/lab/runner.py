@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlplab.engine.cpu import usable_cores
 from mlplab.lab.conclusion import is_concluded, write_conclusion
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Suite, check_count, load_suite
@@ -103,8 +103,3 @@ def _finish(
         folder.write_results(rows, suite.varying())
     write_conclusion(folder, suite, rows, lambda trial: open_test_rows(folder, trial, dataset))
     return rows
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,40 @@
+"""The command that examines the machine: doctor."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def doctor(as_json: bool) -> None:
+    """Show the processor, the libraries and the speed of this machine, and what to do when it is low."""
+    from mlplab.doctor import examine
+
+    found = examine()
+    if as_json:
+        facts = {field.name: getattr(found, field.name) for field in fields(found)}
+        facts["cpu"] = {"model": found.cpu.model, "flags": sorted(found.cpu.flags)}
+        facts["blas"] = {name: getattr(found.blas, name) for name in ("source", "version", "kernel", "mended")}
+        facts["others"], facts["rates"] = [asdict(pool) for pool in found.others], asdict(found.rates)
+        click.echo(json.dumps(facts))
+        return
+    blas, rates = found.blas, found.rates
+    kernel = f", {blas.kernel} kernel" + (" (asked for by mlplab)" if blas.mended else "") if blas.kernel else ""
+    for name, value in (
+        ("processor", f"{found.cpu.model}, {found.cores} cores, AVX-512: {'yes' if found.cpu.has_avx512 else 'no'}"),
+        ("load", f"{found.load:.1f} in the last minute"),
+        ("products by", f"{blas.version} from {blas.source}{kernel}, {found.threads} threads"),
+        *(("also loaded", f"{p.name}{', ' + p.kernel if p.kernel else ''}, {p.threads} threads") for p in found.others),
+        ("best product", f"{rates.one_thread:.0f} GFLOP/s on one thread, {rates.all_threads:.0f} on {found.threads}"),
+        ("in training", f"{rates.training:.0f} GFLOP/s on one thread, {rates.training / rates.one_thread:.0%} of it"),
+    ):
+        click.echo(f"{name:14}{value}")
+    for sentence in found.advice or ["All is well."]:
+        click.echo(f"\n{sentence}")
+
+
+COMMANDS = (doctor,)
