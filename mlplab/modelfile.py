@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ def save_model(model: NeuralNetworkClassifier, path: str | os.PathLike[str]) -> 
         SettingError: for a model with an activation, an initializer or a loss of your own, which JSON cannot hold.
         DataError: for class labels that JSON cannot hold.
     """
+    write_whole(Path(path), partial(write_model, model))
+
+
+def write_model(model: NeuralNetworkClassifier, path: Path) -> None:
+    """Write what `save_model` does, straight to `path`."""
     coefs = model.coefs_  # an AttributeError before fit
     settings = {name: getattr(model, name) for name in SETTINGS if name != "callbacks"}
     own = [name for name in ("activation", "initializer", "loss") if not isinstance(settings[name], str)]
@@ -62,7 +68,7 @@ def save_model(model: NeuralNetworkClassifier, path: str | os.PathLike[str]) -> 
     if model.fit_intercept:
         tensors |= {f"intercepts.{k}": np.ascontiguousarray(b) for k, b in enumerate(model.intercepts_)}
     metadata["sha256"] = _digest(metadata, tensors)
-    write_whole(Path(path), lambda temporary: save_file(tensors, temporary, metadata))
+    save_file(tensors, path, metadata)
 
 
 def load_model(path: str | os.PathLike[str]) -> NeuralNetworkClassifier:

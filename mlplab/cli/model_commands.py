@@ -57,12 +57,11 @@ def train(
     dataset = load_dataset(data, target=target)
     model = NeuralNetworkClassifier(**{"input_scale": dataset.scale, "verbose": True, "random_state": seed, **settings})
     training, validation = hold_out(dataset, model.validation_fraction, seed, samples)
-    X_val, y_val = dataset.features(validation), dataset.y[validation]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model.fit(dataset.features(training), dataset.y[training], X_val=X_val, y_val=y_val)
+        model.fit_rows(dataset.X, dataset.y, training, validation, dataset.feature_names)
     save_model(model.set_params(verbose=False), out)
-    accuracy = model.score(X_val, y_val)
+    accuracy = float((model.predict_rows(dataset.X, validation) == dataset.y[validation]).mean())
     click.echo(
         f"{out}: {model.n_iter_} epochs on {len(training):,} rows; "
         f"{percent(accuracy)} of {len(validation):,} validation rows right"

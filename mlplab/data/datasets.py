@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class Dataset:
 
     Attributes:
         name: "mnist", or a file's name.
-        X: (rows, features), numbers of any type; images are uint8.
+        X: (rows, features), numbers of any type, C-ordered; images are uint8, and .npy files stay on disk.
         y: (rows,), labels of any kind.
         scale: what X is multiplied by on its way into a network (the lab's `input_scale`): images come to 0..1.
         image_shape: (height, width) where the rows are images.
@@ -42,14 +43,10 @@ class Dataset:
     feature_names: tuple[str, ...] | None = None
     test_rows: int | None = None
 
-    @property
+    @cached_property
     def classes(self) -> Array:
         """The labels, sorted."""
         return np.unique(self.y)
-
-    def features(self, rows: Array) -> Any:
-        """Return the features of some rows: a pandas data frame where the columns have names, else an array."""
-        return with_names(self.X[rows], self.feature_names)
 
     def __repr__(self) -> str:
         rows, features = self.X.shape

@@ -31,7 +31,7 @@ _CHUNK = 4096  # rows looked at in one go, so that a memory map is never in memo
 
 @dataclass(frozen=True)
 class Table:
-    """What a file held: X (rows, features), y (rows,) or None, and what is known of them; see `Dataset`."""
+    """What a file held: X (rows, features) C-ordered, y (rows,) or None, and what is known of them; see `Dataset`."""
 
     X: Array
     y: Array | None
@@ -161,7 +161,7 @@ def _read_frame(path: Path, target: str | None, needs_target: bool, wanted: Sequ
         y = labels.to_numpy()
         y = y.astype(str) if y.dtype.kind not in "biuf" else y
     X = frame[features].to_numpy(np.float32 if _is_short(frame[features]) else np.float64)
-    return Table(X, y, feature_names=tuple(features))
+    return Table(np.ascontiguousarray(X), y, feature_names=tuple(features))
 
 
 def _load_frame(path: Path, **options: Any) -> pandas.DataFrame:
@@ -260,7 +260,7 @@ def _checked(path: Path, X: Array, y: Array | None) -> Table:
         if y.dtype.kind == "f" and not np.isfinite(y).all():
             raise DataError(f"{path}: the labels hold NaN or infinity in row {int((~np.isfinite(y)).argmax()) + 1}")
     image_shape = (int(X.shape[1]), int(X.shape[2])) if X.ndim == 3 else None
-    X = X.reshape(len(X), -1)
+    X = np.require(X.reshape(len(X), -1), requirements="C")  # a memory map stays one
     for start in range(0, len(X) if X.dtype.kind == "f" else 0, _CHUNK):
         bad = ~np.isfinite(X[start : start + _CHUNK]).all(axis=1)
         if bad.any():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 
@@ -23,40 +24,58 @@ class Split:
     test: Array
 
 
-def split_rows(dataset: Dataset, name: str, seed: int = 0, samples: int | None = None) -> Split:
-    """Divide the rows of a data set.
+class Splitter:
+    """Divides the rows of a data set: those for test once, the others anew for every seed.
 
     Args:
         name: "exercise6": 10,000 rows for test and 20 % of the rest for validation, by the notebook's two calls with
             random_state=42; "official": the data set's own test rows, and a sixth of the others for validation;
             "random": a fifth of the rows for test, and a fifth of the rest for validation.
-        seed: what "official" and "random" draw the validation rows with. The test rows are always the same.
-        samples: how many rows training and validation share, the first ones; None takes all.
 
     Raises:
         SettingError: for a name that is none of these.
         DataError: for a data set that the split does not suit.
     """
-    from sklearn.model_selection import train_test_split  # a second to import: not before it is needed
 
+    def __init__(self, dataset: Dataset, name: str) -> None:
+        _check_classes(dataset.y)
+        self._y, self._name = dataset.y, name
+        self._pool, self._test = _set_test_apart(dataset, name)
+
+    def split(self, seed: int = 0, samples: int | None = None) -> Split:
+        """Divide the rows that are not for test.
+
+        Args:
+            seed: what "official" and "random" draw the validation rows with.
+            samples: how many rows training and validation share, the first ones; None takes all.
+        """
+        pool = _first(self._pool, samples)
+        if self._name == "exercise6":
+            train, validation = _train_test_split(pool, test_size=0.2, shuffle=True, random_state=42)
+        else:
+            train, validation = _divide(pool, self._y, 1 / 6 if self._name == "official" else 0.2, seed)
+        return Split(train, validation, self._test)
+
+
+def split_rows(dataset: Dataset, name: str, seed: int = 0, samples: int | None = None) -> Split:
+    """Divide the rows of a data set once; see `Splitter`."""
+    return Splitter(dataset, name).split(seed, samples)
+
+
+def _set_test_apart(dataset: Dataset, name: str) -> tuple[Array, Array]:
+    """Return the rows to train and validate on, and those for test."""
     rows = np.arange(len(dataset.y))
     if name == "exercise6":
         if len(rows) <= 10_000 + 4:
             raise DataError(f"split 'exercise6' sets 10,000 rows aside for test; {dataset.name} has {len(rows):,}")
-        pool, test = train_test_split(rows, test_size=10_000, shuffle=True, random_state=42)
-        pool = _first(pool, samples)
-        train, validation = train_test_split(pool, test_size=0.2, shuffle=True, random_state=42)
-    elif name == "official":
+        return _train_test_split(rows, test_size=10_000, shuffle=True, random_state=42)
+    if name == "official":
         if dataset.test_rows is None:
             raise DataError(f"{dataset.name} has no official test rows; use split 'random'")
-        pool, test = rows[: -dataset.test_rows], rows[-dataset.test_rows :]
-        train, validation = _divide(_first(pool, samples), dataset.y, 1 / 6, seed)
-    elif name == "random":
-        pool, test = _divide(rows, dataset.y, 0.2, 0)
-        train, validation = _divide(_first(pool, samples), dataset.y, 0.2, seed)
-    else:
-        raise SettingError(f"split must be {one_of(SPLITS)}; got {name!r}{nearest(name, SPLITS)}")
-    return Split(train, validation, test)
+        return rows[: -dataset.test_rows], rows[-dataset.test_rows :]
+    if name == "random":
+        return _divide(rows, dataset.y, 0.2, 0)
+    raise SettingError(f"split must be {one_of(SPLITS)}; got {name!r}{nearest(name, SPLITS)}")
 
 
 def _first(pool: Array, samples: int | None) -> Array:
@@ -73,8 +92,14 @@ def hold_out(dataset: Dataset, fraction: float, seed: int = 0, samples: int | No
     Args:
         fraction: the share to validate on. seed, samples: as in `split_rows`.
     """
+    _check_classes(dataset.y)
     pool = np.arange(len(dataset.y) - (dataset.test_rows or 0))
     return _divide(_first(pool, samples), dataset.y, fraction, seed)
+
+
+def _check_classes(y: Array) -> None:
+    if y.dtype.kind == "f" and (fractional := y[y != np.floor(y)]).size:
+        raise DataError(f"the target holds measurements such as {fractional.item(0)!r}, not classes")
 
 
 def _divide(rows: Array, y: Array, fraction: float, seed: int) -> tuple[Array, Array]:
@@ -82,12 +107,8 @@ def _divide(rows: Array, y: Array, fraction: float, seed: int) -> tuple[Array, A
 
     The only row of a class stays where it can be learnt from.
     """
-    from sklearn.model_selection import train_test_split
-
     if len(rows) < 3:
         raise DataError(f"{len(rows)} rows are too few to be divided into training, validation and test")
-    if y.dtype.kind == "f" and (fractional := y[y != np.floor(y)]).size:
-        raise DataError(f"the target holds measurements such as {fractional.item(0)!r}, not classes")
     _, codes, counts = np.unique(y[rows], return_inverse=True, return_counts=True)
     count = ceil(fraction * len(rows))
     single = counts[codes] == 1
@@ -97,5 +118,12 @@ def _divide(rows: Array, y: Array, fraction: float, seed: int) -> tuple[Array, A
     counts = np.unique(codes, return_counts=True)[1]
     enough = counts.min() >= 2 and min(count, len(rest) - count) >= len(counts)
     aside = int(generator(seed, SPLIT).integers(2**31 - 1))
-    kept, set_aside = train_test_split(rest, test_size=count, stratify=codes if enough else None, random_state=aside)
+    kept, set_aside = _train_test_split(rest, test_size=count, stratify=codes if enough else None, random_state=aside)
     return np.concatenate([kept, rows[single]]), set_aside
+
+
+def _train_test_split(rows: Array, **options: Any) -> tuple[Array, Array]:
+    from sklearn.model_selection import train_test_split  # a second to import: not before it is needed
+
+    first, second = train_test_split(rows, **options)
+    return first, second

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from mlplab.atomic import write_whole
 from mlplab.data import Dataset, split_rows
 from mlplab.data.labels import encode
-from mlplab.lab.store import RunFolder
+from mlplab.lab.store import RunFolder, write_arrays
 from mlplab.lab.trial import Trial
 from mlplab.modelfile import load_model
 
@@ -27,12 +30,11 @@ def open_test_rows(folder: RunFolder, trial: Trial, dataset: Dataset) -> tuple[i
     arrays = {"classes": classes}
     for part in PARTS:
         rows = getattr(split, part)
-        X = dataset.features(rows)
         arrays |= {
             f"{part}_rows": rows.astype("uint32"),
             f"{part}_true": encode(dataset.y[rows], classes, "the rows"),
-            f"{part}_predicted": encode(model.predict(X), classes, "the predictions"),
-            f"{part}_probability": model.predict_proba(X).max(axis=1),
+            f"{part}_predicted": encode(model.predict_rows(dataset.X, rows), classes, "the predictions"),
+            f"{part}_probability": model.predict_proba_rows(dataset.X, rows).max(axis=1),
         }
-    folder.write_arrays(folder.chosen_file, arrays)
+    write_whole(folder.chosen_file, partial(write_arrays, arrays=arrays))
     return int((arrays["test_true"] == arrays["test_predicted"]).sum()), len(split.test)

@@ -6,6 +6,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,10 @@ import numpy as np
 from mlplab.classifier import NeuralNetworkClassifier
 from mlplab.data import Dataset, Split
 from mlplab.data.labels import encode
-from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DivergenceError
-from mlplab.lab.store import RunFolder
+from mlplab.lab.store import RunFolder, write_arrays
 from mlplab.lab.trial import Trial, TrialResult
-from mlplab.modelfile import save_model
+from mlplab.modelfile import write_model
 from mlplab.nn.network import count_parameters
 from mlplab.training.build import layer_sizes
 from mlplab.training.callbacks import Callback
@@ -68,12 +69,7 @@ def train_job(job: Job, dataset: Dataset, split: Split, folder: RunFolder, repor
     estimator = job.estimator(dataset).set_params(callbacks=[writer])
     status, error = "done", None
     try:
-        estimator.fit(
-            dataset.X[split.train],
-            dataset.y[split.train],
-            X_val=dataset.X[split.validation],
-            y_val=dataset.y[split.validation],
-        )
+        estimator.fit_rows(dataset.X, dataset.y, split.train, split.validation, dataset.feature_names)
     except DivergenceError as divergence:
         status, error = "diverged", str(divergence)
     except Exception:
@@ -113,18 +109,9 @@ class _TrialWriter(Callback):
     ) -> None:
         history: History = getattr(estimator, "history_", History())
         last = _last_numbers(history)
-        if status == "done":
-            folder = self._folder.trial(trial.id)
-            # the same weights under the settings of this trial, whose max_iter is its own
-            model = copy(estimator).set_params(max_iter=trial["max_iter"], callbacks=())
-            if self._dataset.feature_names:
-                model.feature_names_in_ = np.array(self._dataset.feature_names, dtype=object)
-            save_model(model, folder / "model.safetensors")
-            arrays = self._predictions(estimator)
-            self._folder.write_arrays(folder / "validation_predictions.npz", arrays)
-            if trial["early_stopping"] and len(history):  # the weights are not those of the last epoch
-                best = max(history, key=lambda epoch: epoch.val_accuracy)
-                last |= {"val_loss": best.val_loss, "val_accuracy": best.val_accuracy}
+        if status == "done" and trial["early_stopping"] and len(history):  # the weights are not those of the last epoch
+            best = max(history, key=lambda epoch: epoch.val_accuracy)
+            last |= {"val_loss": best.val_loss, "val_accuracy": best.val_accuracy}
         sizes = layer_sizes(trial["hidden_layer_sizes"], self._dataset.X.shape[1], len(self._dataset.classes))
         result = TrialResult(
             id=trial.id,
@@ -138,16 +125,21 @@ class _TrialWriter(Callback):
             parameters=count_parameters(sizes, bool(trial["fit_intercept"])),
             error=error,
         )
-        self._folder.write_result(result, history)
+        write_network = partial(self._write_network, trial, estimator) if status == "done" else None
+        self._folder.write_trial(result, history, write_network)
         self._report(result)
 
-    def _predictions(self, estimator: NeuralNetworkClassifier) -> dict[str, Array]:
-        rows = self._split.validation
-        return {
+    def _write_network(self, trial: Trial, estimator: NeuralNetworkClassifier, folder: Path) -> None:
+        # the same weights under the settings of this trial, whose max_iter is its own
+        model = copy(estimator).set_params(max_iter=trial["max_iter"], callbacks=())
+        write_model(model, folder / "model.safetensors")
+        rows, classes = self._split.validation, self._dataset.classes
+        predictions = {
             "rows": rows.astype(np.uint32),
-            "true": encode(self._dataset.y[rows], self._dataset.classes, "the validation rows"),
-            "predicted": encode(estimator.predict(self._dataset.X[rows]), self._dataset.classes, "the predictions"),
+            "true": encode(self._dataset.y[rows], classes, "the validation rows"),
+            "predicted": encode(estimator.predict_rows(self._dataset.X, rows), classes, "the predictions"),
         }
+        write_arrays(folder / "validation_predictions.npz", predictions)
 
 
 def _last_numbers(history: History) -> dict[str, Any]:

@@ -15,6 +15,10 @@ from mlplab.text import describe_seconds, percent
 from mlplab.training.history import Epoch
 from mlplab.training.progress import describe
 
+#: Seconds. A terminal takes 2 ms to be drawn anew: thousands of short trials are printed together, and a network that
+#: is ready before this is not shown while it trains.
+_PACE = 0.1
+
 
 class SuiteDisplay:
     """Shows how far the suite is, every network in training, and the time left.
@@ -28,6 +32,8 @@ class SuiteDisplay:
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._epochs: dict[str, int] = {}
+        self._lines: list[str] = []
+        self._printed = -_PACE
 
     def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
         self._rows, self._done, self._total = rows, done, total
@@ -52,7 +58,8 @@ class SuiteDisplay:
         lineage = job.trials[0].lineage
         self._epochs[lineage] = epoch.epoch
         self._made += self._cost[lineage]
-        if self._progress is None:
+        self._print()
+        if self._progress is None or epoch.epoch * epoch.seconds < _PACE:
             return
         if lineage not in self._tasks:
             self._tasks[lineage] = self._progress.add_task("", total=job.epochs, label=job.labels[-1])
@@ -79,6 +86,8 @@ class SuiteDisplay:
             self._progress.remove_task(self._tasks.pop(lineage))
 
     def end(self) -> None:
+        self._printed = -_PACE
+        self._print()
         if self._progress:
             self._progress.stop()
             self._progress = None
@@ -91,4 +100,12 @@ class SuiteDisplay:
         return f"{describe_seconds(seconds)} left"
 
     def _line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._lines.append(text)
+        self._print()
+
+    def _print(self) -> None:
+        """Print the lines that wait, unless a terminal was drawn just before."""
+        if self._lines and not (self._progress and monotonic() - self._printed < _PACE):
+            self._console.print("\n".join(self._lines), markup=False, highlight=False, soft_wrap=True)
+            self._lines.clear()
+            self._printed = monotonic()

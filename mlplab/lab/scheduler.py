@@ -73,7 +73,8 @@ def plan(rows: Sequence[ResultRow], inputs: int, classes: int) -> list[Job]:
     """Return the jobs for the rows that wait or failed, the longest first: a long one at the end would run alone."""
     missing = [row for row in rows if row.unfinished]
     jobs = group_into_jobs([row.trial for row in missing], [row.label for row in missing])
-    return sorted(jobs, key=lambda job: -job.epochs * cost_of_epoch(job, inputs, classes))
+    # of equal ones, those with the same seed follow one another: they share a split
+    return sorted(jobs, key=lambda job: (-job.epochs * cost_of_epoch(job, inputs, classes), job.trials[0].seed))
 
 
 def cost_of_epoch(job: Job, inputs: int, classes: int) -> float:
@@ -92,7 +93,8 @@ def train_missing(
 ) -> None:
     """Train the trials of the rows that wait or failed on `count` processes, each trial once.
 
-    Results are in the folder as soon as they are made, and in ``results.csv`` within a second.
+    Results are in the folder as soon as they are made, and in ``results.csv`` every second; less often for so many
+    trials that writing them would take more than 2 % of the time.
     """
     varying = suite.varying()
     folder.write_results(rows, varying)
@@ -103,7 +105,7 @@ def train_missing(
     costs = [cost_of_epoch(job, inputs, classes) for job in jobs]
     training_rows = len(split_rows(dataset, suite.split, 0, suite.samples).train)
     display.begin(jobs, done, len(results), training_rows, costs)
-    written = monotonic()
+    due = monotonic() + 1
     try:
         for event in run_jobs(jobs, count, save_data(dataset, folder.data), folder):
             for news in (event.news, *_write_deaths(folder, event)):
@@ -114,9 +116,9 @@ def train_missing(
                     display.epoch(event.job, news)
                 else:
                     display.job_done(event.job)
-            if monotonic() - written > 1:  # not for every one of a thousand small trials
+            if (started := monotonic()) > due:
                 folder.write_results([replace(row, result=results[row.trial.id]) for row in rows], varying)
-                written = monotonic()
+                due = monotonic() + max(1, 50 * (monotonic() - started))
     finally:
         display.end()
 
@@ -141,5 +143,5 @@ def _write_deaths(folder: RunFolder, event: Event) -> Iterator[TrialResult]:
                 parameters=0,
                 error=event.died,
             )
-            folder.write_result(result, History())
+            folder.write_trial(result, History())
             yield result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from math import isnan
@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from mlplab.atomic import UNFINISHED, write_text_whole, write_whole
+from mlplab.atomic import remove_unfinished, write_folder_whole, write_text_whole
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import RunFolderError, SettingError
 from mlplab.lab.suite import Experiment, Suite, load_suite
 from mlplab.lab.trial import Trial, TrialResult, describe_value
 from mlplab.training.history import COLUMNS, Epoch, History
 
-#: What every finished network of a trial folder consists of, beside `trial.json`, which is written last.
+#: What a finished network leaves in its trial's folder, beside `trial.json`.
 _TRIAL_FILES = ("history.csv", "model.safetensors", "validation_predictions.npz")
+_RESULT_FIELDS = tuple(field.name for field in fields(TrialResult))
 _MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")
 
 
@@ -54,6 +55,7 @@ class RunFolder:
         self.path = path
         self.suite_file = path / "suite.toml"
         self.results_file = path / "results.csv"
+        self.trials = path / "trials"
         self.figures = path / "figures"
         self.drawn_file = self.figures / "drawn.txt"  # written last: the digest of what the figures show
         self.chosen_file = path / "chosen_predictions.npz"
@@ -118,30 +120,43 @@ class RunFolder:
 
     def remove_unfinished(self) -> None:
         """Delete what an interrupted run left half-written; only while the folder is locked."""
-        for path in self.path.rglob(f".*{UNFINISHED}"):
-            path.unlink(missing_ok=True)
+        for folder in (self.path, self.figures, self.trials):
+            remove_unfinished(folder)
 
     def trial(self, trial_id: str) -> Path:
         """Return the folder of a trial."""
-        return self.path / "trials" / trial_id
+        return self.trials / trial_id
 
     def read_result(self, trial_id: str) -> TrialResult | None:
         """Return what a finished trial left, or None where it is missing or incomplete."""
         folder = self.trial(trial_id)
         try:
-            content = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
-            result = TrialResult(**{f.name: content[f.name] for f in fields(TrialResult)})
-        except (OSError, ValueError, KeyError, TypeError):
+            content = json.loads((folder / "trial.json").read_bytes())
+            result = TrialResult(**{name: content[name] for name in _RESULT_FIELDS})
+            sizes = {name: (folder / name).stat().st_size for name in _TRIAL_FILES} if result.status == "done" else {}
+            return result if sizes.items() <= content.get("sizes", sizes).items() else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        if result.status == "done" and not all((folder / name).is_file() for name in _TRIAL_FILES):
-            return None
-        return result
 
-    def write_result(self, result: TrialResult, history: History) -> None:
-        """Write a trial's history and, last, its `trial.json`, which makes it count."""
-        folder = self.trial(result.id)
-        write_text_whole(folder / "history.csv", _csv(COLUMNS, [[getattr(e, c) for c in COLUMNS] for e in history]))
-        write_text_whole(folder / "trial.json", json.dumps(asdict(result), indent=1, allow_nan=False) + "\n")
+    def write_trial(
+        self, result: TrialResult, history: History, write_network: Callable[[Path], object] | None = None
+    ) -> None:
+        """Write a trial's folder, whole or not at all: what `write_network` writes, its history and its `trial.json`.
+
+        What took less than a second to train is not worth waiting for the disk: after a power cut, the sizes in
+        `trial.json` tell which files are cut short, and their trials are trained again.
+        """
+
+        def fill(folder: Path) -> None:
+            if write_network:
+                write_network(folder)
+            epochs = [[getattr(epoch, column) for column in COLUMNS] for epoch in history]
+            (folder / "history.csv").write_bytes(_csv(COLUMNS, epochs).encode())
+            sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
+            content = json.dumps({**asdict(result), "sizes": sizes}, indent=1, allow_nan=False)
+            (folder / "trial.json").write_bytes(f"{content}\n".encode())
+
+        write_folder_whole(self.trial(result.id), fill, durable=result.seconds >= 1)
 
     def read_history(self, trial_id: str) -> History:
         """Return the epochs of a trial; none where the file is missing."""
@@ -154,15 +169,6 @@ class RunFolder:
         except (ValueError, KeyError, TypeError, csv.Error) as error:
             raise RunFolderError(f"{path} is damaged: delete its folder and run the suite again") from error
         return History([Epoch(**{**row, "epoch": int(row["epoch"])}) for row in rows])  # type: ignore[arg-type]
-
-    def write_arrays(self, path: Path, arrays: Mapping[str, Array]) -> None:
-        """Write arrays as a compressed .npz file."""
-
-        def write(temporary: Path) -> None:
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-
-        write_whole(path, write)
 
     def read_arrays(self, path: Path) -> dict[str, Array]:
         """Return the arrays of an .npz file.
@@ -222,6 +228,12 @@ class RunFolder:
             for experiment, trial in cells
             for result in [results[trial.id]]
         ]
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays as a compressed .npz file."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -14,13 +14,14 @@ import signal
 import sys
 import threading
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from mlplab.data import Dataset, Split, split_rows
+from mlplab.data import Dataset, Split, Splitter
+from mlplab.engine.numpy_engine import Array
 from mlplab.lab.job import Job, train_job
 from mlplab.lab.store import RunFolder
 from mlplab.lab.trial import Trial, TrialResult
@@ -28,12 +29,19 @@ from mlplab.training.history import Epoch
 
 
 def save_data(dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Write the arrays where every worker can map the same memory; return what to send the workers."""
+    """See to files that every worker can map the same memory from; return what to send the workers.
+
+    An X that is the map of a file already is mapped from there: it may be larger than memory.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "X.npy", dataset.X)
-    np.save(folder / "y.npy", dataset.y)
+    X, y = _file_of(dataset.X), folder / "y.npy"
+    if X is None:
+        X = folder / "X.npy"
+        np.save(X, dataset.X)
+    np.save(y, dataset.y)
     return {
-        "folder": str(folder),
+        "X": str(X),
+        "y": str(y),
         "name": dataset.name,
         "scale": dataset.scale,
         "test_rows": dataset.test_rows,
@@ -41,13 +49,18 @@ def save_data(dataset: Dataset, folder: Path) -> dict[str, Any]:
     }
 
 
+def _file_of(X: Array) -> Path | None:
+    """Return the .npy file that X is a map of, all of it, or None."""
+    file = Path(getattr(X, "filename", None) or "")
+    return file if file.suffix == ".npy" and np.load(file, mmap_mode="r").size == X.size else None
+
+
 def _open_data(message: dict[str, Any]) -> Dataset:
-    folder = Path(message["folder"])
-    X, y = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in ("X.npy", "y.npy"))
+    X, y = (np.load(message[name], mmap_mode="r", allow_pickle=False) for name in "Xy")
     names = message["feature_names"]
     return Dataset(
         message["name"],
-        X,
+        X.reshape(len(X), -1),
         np.asarray(y),
         message["scale"],
         feature_names=None if names is None else tuple(names),
@@ -79,9 +92,11 @@ def main(run_folder: str) -> None:
     threading.Thread(target=_receive, args=(messages, jobs), daemon=True).start()
     folder = RunFolder(Path(run_folder))
 
+    splitter = lru_cache(maxsize=1)(partial(Splitter, dataset))
+
     @lru_cache(maxsize=1)
     def split(name: str, seed: int, samples: int | None) -> Split:
-        return split_rows(dataset, name, seed, samples)
+        return splitter(name).split(seed, samples)
 
     while True:
         job = _decode_job(jobs.get())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,22 +14,33 @@ from mlplab.randomness import SPLIT, generator
 
 @dataclass(frozen=True)
 class Rows:
-    """What is trained or evaluated on.
+    """What is trained or evaluated on: N rows of X, which is never copied and may be larger than memory.
 
     Attributes:
-        X: (N, I), of any number type; images stay uint8.
+        X: (K, I), of any number type; images stay uint8, memory maps stay on disk.
         codes: (N,) the class of every row, as an index.
         scale: X is multiplied by it as it is gathered.
         weights: (N,) of every row, or None where all are 1.
+        numbers: (N,) which rows of X; None is all of them, as they lie.
     """
 
     X: Array
     codes: Array
     scale: float = 1.0
     weights: Array | None = None
+    numbers: Array | None = None
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self.codes)
+
+    def at(self, positions: Array) -> Rows:
+        """Return some of the rows."""
+        weights = None if self.weights is None else self.weights[positions]
+        return Rows(self.X, self.codes[positions], self.scale, weights, self.numbers_at(positions))
+
+    def numbers_at(self, positions: Array) -> Array:
+        """Return where in X the rows at these positions are."""
+        return positions if self.numbers is None else self.numbers[positions]
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ class BatchReader:
                 empty(self._members, size, self._targets.shape[1]),
             )
         X, T = self._buffers[size]
-        self._engine.gather(self.rows.X, index, X, self.rows.scale)
+        self._engine.gather(self.rows.X, self.rows.numbers_at(index), X, self.rows.scale)
         codes = self.rows.codes[index]
         self._engine.gather(self._targets, codes, T)
         weights = None if self.rows.weights is None else self._engine.asarray(self.rows.weights[index])
@@ -100,5 +111,4 @@ def set_apart(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
     train, val = train_test_split(np.arange(len(rows)), test_size=fraction, stratify=rows.codes, random_state=aside)
     if len(val) < 2:
         raise DataError(f"validation_fraction={fraction:g} of {len(rows)} rows is less than 2 rows to validate on")
-    weights = None if rows.weights is None else rows.weights[train]
-    return Rows(rows.X[train], rows.codes[train], rows.scale, weights), Rows(rows.X[val], rows.codes[val], rows.scale)
+    return rows.at(train), replace(rows.at(val), weights=None)
