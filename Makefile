@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test check format clean
+.PHONY: study test check format bench clean
 
 # The whole exercise on the real MNIST: figures, results.csv and the conclusion in runs/exercise6.
 study: $(VENV)/installed
@@ -32,6 +32,15 @@ $(VENV)/installed-dev: $(VENV)/installed
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Beside the peers and at scale, on this machine: tables in benchmarks/results. Leave the machine alone meanwhile.
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.scale
+
+$(VENV)/installed-bench: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	touch $@
 
 clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Benchmarks: mlplab beside its peers, and at scale. Run them with ``make bench``."""
