@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from threading import Thread
 from typing import Any
 from weakref import ref
 
@@ -131,13 +131,12 @@ class NumpyEngine:
             for item in items[first::threads]:
                 work(item)
 
-        # the context brings `quiet` along; a thread starts in 50 µs, so none is kept for the next time
-        helpers = [Thread(target=copy_context().run, args=(run, k)) for k in range(1, threads)]
-        for helper in helpers:
-            helper.start()
-        run(0)
-        for helper in helpers:
-            helper.join()
+        # the context brings `quiet` along; threads start in 50 µs each, so none are kept for the next time
+        with ThreadPoolExecutor(threads) as pool:
+            others = [pool.submit(copy_context().run, run, first) for first in range(1, threads)]
+            run(0)
+        for other in others:
+            other.result()
 
     def empty(self, *shape: int) -> Array:
         """Return a new array of the engine's dtype, its values undefined; the rows of matrices may lie apart."""

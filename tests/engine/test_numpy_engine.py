@@ -121,6 +121,14 @@ def test_for_each_calls_once_with_every_item_in_the_callers_context(threads, cou
     assert len({thread for _, thread in seen}) <= threads
 
 
+@pytest.mark.parametrize("item", [0, 1, 39])
+def test_for_each_lets_no_error_get_lost(item, monkeypatch):
+    engine = NumpyEngine()
+    monkeypatch.setattr(engine, "_threads", lambda: 3)
+    with pytest.raises(ZeroDivisionError):
+        engine.for_each(lambda k: 1 / (k - item), range(40))
+
+
 @given(
     st.integers(1, 3), lengths, lengths, st.sampled_from(["uint8", "int16", "int64", "float32", "float64", "bool"]),
     st.sampled_from(DTYPES), st.sampled_from([1.0, 1 / 255, 0.1]), st.integers(0, 99),
