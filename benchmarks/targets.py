@@ -62,6 +62,7 @@ def targets(results: Results) -> list[Target]:
             for sizes in (SMALL, DEEP)
         ),
         Target("one worker to two: trainings a second", median(scaling(results)), 1.85),
+        Target("the study in full, with all its epochs, in minutes", None, 17, "{:.0f}", at_most=True),
         Target("the study: peak memory", study and study.peak_mb, 900, "{:.0f} MB", at_most=True),
         Target("mlplab --help", median(results.help_seconds), 0.3, "{:.2f} s", at_most=True),
     ]

@@ -52,6 +52,8 @@ def write_folder_whole(path: Path, fill: Callable[[Path], object], *, durable: b
             path.replace(old)
         temporary.replace(path)
     finally:
+        if old.exists() and not path.exists():  # the new one could not take its place
+            old.replace(path)
         for folder in (temporary, old):
             if folder.exists():
                 shutil.rmtree(folder)

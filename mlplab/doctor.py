@@ -83,25 +83,37 @@ def advise(
     if blas.source != "scipy-openblas32":
         found.append("SciPy's BLAS is used, which is older: `pip install scipy-openblas32` brings a newer one.")
     if blas.kernel in AVX2_KERNELS and cpu.has_avx512:
-        by = f"OPENBLAS_CORETYPE={asked} asks for it: unset it" if asked else "upgrade scipy-openblas32"
+        by = (
+            f"OPENBLAS_CORETYPE={asked} asks for it: unset it"
+            if asked
+            else "set OPENBLAS_CORETYPE=SkylakeX before Python starts, or upgrade scipy-openblas32"
+        )
         found.append(f"This processor has AVX-512, but the {blas.kernel} kernel does not use it; {by}.")
     if threads < cores:
         found.append(
             f"Products use {threads} of {cores} cores. A suite's workers fill them all the same; for a single network "
             "unset OPENBLAS_NUM_THREADS and OMP_NUM_THREADS."
         )
-    if load > 0.5:
-        found.append(f"Other programs keep {load:.1f} of {cores} cores busy: what was measured here is too low.")
+    if load > 0.3 * cores:
+        found.append(
+            f"In the last minute programs kept {load:.1f} of {cores} cores busy: what was measured here may be too low."
+        )
     elif threads > 1 and rates.all_threads < 0.7 * threads * rates.one_thread:
         found.append(
             f"{threads} threads are {rates.all_threads / rates.one_thread:.1f} times as fast as one: the cores share "
             "something, with each other (hyper-threads) or with other guests of a virtual machine."
+        )
+    if rates.training < 0.6 * rates.one_thread:
+        found.append(
+            f"Training reaches {rates.training / rates.one_thread:.0%} of the best product: the weights do not fit the "
+            "cache, or others use it. Larger batches or narrower layers compute more for what they read."
         )
     return tuple(found)
 
 
 def measure_rates() -> Rates:
     """Return this machine's rates now: the best of several tries, for anything that disturbs makes them slower."""
+    load_blas()  # the limit holds for libraries that are there
     with threadpool_limits(1, user_api="blas"):
         one, training = _rate(*SQUARE), _rate(*TRAINING)
     return Rates(one, _rate(*SQUARE), training)
@@ -109,7 +121,7 @@ def measure_rates() -> Rates:
 
 def _rate(rows: int, inputs: int, outputs: int, seconds: float = 0.6) -> float:
     engine, rng = NumpyEngine(), np.random.default_rng(0)
-    A, B, out = (engine.empty(1, *shape) for shape in ((rows, inputs), (inputs, outputs), (rows, outputs)))
+    A, B, out = (engine.matrices(1, *shape) for shape in ((rows, inputs), (inputs, outputs), (rows, outputs)))
     A[...], B[...] = rng.random(A.shape), rng.random(B.shape)
     best, begin = float("inf"), perf_counter()
     while perf_counter() - begin < seconds or best == float("inf"):
@@ -127,5 +139,5 @@ def _others(blas: Blas) -> tuple[Pool, ...]:
             pool["num_threads"],
         )
         for pool in threadpool_info()
-        if blas.source.replace("-", "_") not in Path(pool["filepath"]).parts
+        if not {blas.source.replace("-", "_"), f"{blas.source}.libs"} & set(Path(pool["filepath"]).parts)
     )

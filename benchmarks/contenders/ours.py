@@ -58,6 +58,6 @@ def predicting(sizes: tuple[int, ...], X: Array) -> Callable[[], object]:
 
 def product(m: int, k: int, n: int) -> Callable[[], object]:
     engine = NumpyEngine(np.float32)
-    A, B, out = engine.empty(1, m, k), engine.empty(1, k, n), engine.empty(1, m, n)
+    A, B, out = engine.matrices(1, m, k), engine.matrices(1, k, n), engine.matrices(1, m, n)
     A[0], B[0] = random_matrices(m, k, n)
     return lambda: engine.matmul(A, B, out)

@@ -24,8 +24,9 @@ def doctor(as_json: bool) -> None:
         return
     blas, rates = found.blas, found.rates
     kernel = f", {blas.kernel} kernel" + (" (asked for by mlplab)" if blas.mended else "") if blas.kernel else ""
+    avx512 = ("yes" if found.cpu.has_avx512 else "no") if found.cpu.flags else "unknown"
     for name, value in (
-        ("processor", f"{found.cpu.model}, {found.cores} cores, AVX-512: {'yes' if found.cpu.has_avx512 else 'no'}"),
+        ("processor", f"{found.cpu.model}, {found.cores} cores, AVX-512: {avx512}"),
         ("load", f"{found.load:.1f} in the last minute"),
         ("products by", f"{blas.version} from {blas.source}{kernel}, {found.threads} threads"),
         *(("also loaded", f"{p.name}{', ' + p.kernel if p.kernel else ''}, {p.threads} threads") for p in found.others),

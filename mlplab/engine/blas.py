@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mlplab.engine.cpu import Cpu, read_cpu, usable_cores
+from mlplab.engine.cpu import Cpu, read_cpu
 
 #: What OpenBLAS calls its kernels for x86 processors of the AVX2 generation.
 AVX2_KERNELS = frozenset({"Haswell", "Zen", "Excavator"})
@@ -55,7 +55,7 @@ def load_blas() -> Blas:
     """Return the library that computes every product of this process, loaded at the first call."""
     try:
         return load_openblas()
-    except OSError:
+    except (OSError, AttributeError):  # there is none, it does not load, or its routines have other names
         return load_scipy()
 
 
@@ -64,14 +64,17 @@ def load_openblas() -> Blas:
 
     OpenBLAS chooses its kernels as it is loaded and may not know a processor that is newer than itself: then it runs
     AVX2 kernels where AVX-512 ones are twice as fast. It is loaded a second time and told. The variable that tells it
-    is set for that moment only, so nothing else in this process is changed; one that the user has set is respected.
+    is set for that moment only, so nothing else in this process is changed; one that the user has set is respected. A
+    library that somebody else holds in this process cannot be told any more.
 
     Raises:
         OSError: there is no such package, or its library does not load.
+        AttributeError: it has not the routines that this release had.
     """
     path = _find_openblas()
     library = ctypes.CDLL(path)
-    wanted = kernel_to_ask_for(_kernel(library), read_cpu(), os.environ.get("OPENBLAS_CORETYPE"))
+    chosen = _kernel(library)
+    wanted = kernel_to_ask_for(chosen, read_cpu(), os.environ.get("OPENBLAS_CORETYPE"))
     if wanted:
         library = _load_again(library, path, wanted)
     library.scipy_openblas_get_config.restype = ctypes.c_char_p
@@ -80,7 +83,7 @@ def load_openblas() -> Blas:
         "scipy-openblas32",
         " ".join(words[:2]),
         _kernel(library),
-        bool(wanted),
+        _kernel(library) != chosen,
         library.scipy_openblas_get_num_threads,
         {dtype: _FORTRAN((f"scipy_{name}_", library)) for dtype, name in _NAMES.items()},
     )
@@ -96,7 +99,7 @@ def load_scipy() -> Blas:
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     capsules: Mapping[str, Any] = cython_blas.__pyx_capi__
     routines = {dtype: _FORTRAN(pointer(capsules[name], name_of(capsules[name]))) for dtype, name in _NAMES.items()}
-    return Blas("scipy", f"SciPy {scipy.__version__}", "", False, usable_cores, routines)
+    return Blas("scipy", f"SciPy {scipy.__version__}", "", False, _scipy_threads, routines)
 
 
 def kernel_to_ask_for(chosen: str, cpu: Cpu, asked: str | None) -> str | None:
@@ -106,9 +109,10 @@ def kernel_to_ask_for(chosen: str, cpu: Cpu, asked: str | None) -> str | None:
 
 def _find_openblas() -> str:
     package = find_spec("scipy_openblas32")  # not imported: that would load the library, and keep it
-    folders = [Path(folder, "lib") for folder in (package and package.submodule_search_locations) or []]
-    for found in (file for folder in folders for file in sorted(folder.glob("libscipy_openblas.*"))):
-        return str(found)
+    for folder in (package and package.submodule_search_locations) or []:
+        for file in sorted(Path(folder, "lib").glob("libscipy_openblas*")):
+            if file.suffix in (".so", ".dylib", ".dll"):
+                return str(file)
     raise OSError("scipy-openblas32 is not installed")
 
 
@@ -118,12 +122,22 @@ def _kernel(library: ctypes.CDLL) -> str:
     return name
 
 
+def _scipy_threads() -> int:
+    from threadpoolctl import threadpool_info
+
+    return min((pool["num_threads"] for pool in threadpool_info() if "scipy" in pool["filepath"]), default=1)
+
+
 def _load_again(library: ctypes.CDLL, path: str, kernel: str) -> ctypes.CDLL:
     import _ctypes
 
     _ctypes.dlclose(library._handle)
+    before = os.environ.get("OPENBLAS_CORETYPE")
     os.environ["OPENBLAS_CORETYPE"] = kernel
     try:
         return ctypes.CDLL(path)
     finally:
-        del os.environ["OPENBLAS_CORETYPE"]
+        if before is None:
+            del os.environ["OPENBLAS_CORETYPE"]
+        else:
+            os.environ["OPENBLAS_CORETYPE"] = before

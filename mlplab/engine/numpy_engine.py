@@ -38,6 +38,7 @@ class _Product:
     def __init__(
         self, gemm: Callable[..., None], A: Array, B: Array, out: Array, transpose_a: bool, transpose_b: bool
     ) -> None:
+        _check(A, B, out, transpose_a, transpose_b)
         self._gemm = gemm
         self._A, self._B, self._out = ref(A), ref(B), ref(out)
         number = ctypes.c_float if out.dtype == np.float32 else ctypes.c_double
@@ -65,6 +66,25 @@ class _Product:
             self._gemm(*call)
 
 
+def _check(A: Array, B: Array, out: Array, transpose_a: bool, transpose_b: bool) -> None:
+    """Raise ValueError for arrays that C code would read or write beyond their ends, or take for another type."""
+    rows, inner = A.shape[:0:-1] if transpose_a else A.shape[1:]
+    inner_b, columns = B.shape[:0:-1] if transpose_b else B.shape[1:]
+    fit = len(A) == len(B) == len(out) and inner == inner_b and out.shape[1:] == (rows, columns)
+    safe = A.dtype == B.dtype == out.dtype and out.flags.writeable and all(map(_lies_in_rows, (A, B, out)))
+    if not (fit and safe):
+        given = ", ".join(f"{X.dtype} {X.shape} with strides {X.strides}" for X in (A, B, out))
+        raise ValueError(
+            f"a product needs matrices in rows, of one type, that fit, and an out to write to; got {given}"
+        )
+
+
+def _lies_in_rows(matrices: Array) -> bool:
+    _, rows, columns = matrices.shape
+    _, apart, step = matrices.strides
+    return (columns == 1 or step == matrices.itemsize) and (rows == 1 or apart >= columns * matrices.itemsize)
+
+
 def _leading(matrices: Array) -> int:
     """Return the distance of the rows in elements, BLAS's "leading dimension"."""
     _, rows, columns = map(int, matrices.shape)
@@ -73,7 +93,6 @@ def _leading(matrices: Array) -> int:
 
 
 def _start(matrix: Array) -> ctypes.c_void_p:
-    assert matrix.shape[1] == 1 or matrix.strides[1] == matrix.itemsize, "a row must lie in one piece"
     return ctypes.c_void_p(matrix.ctypes.data)
 
 
@@ -114,6 +133,8 @@ class NumpyEngine:
         key = (id(A), id(B), id(out), transpose_a, transpose_b)
         product = self._products.get(key)
         if product is None or not product.is_of(A, B, out):
+            if out.dtype != self.dtype:
+                raise ValueError(f"this engine computes in {self.dtype}; got {out.dtype}")
             if len(self._products) >= PRODUCTS_KEPT:
                 self._products.clear()
             product = self._products[key] = _Product(self._gemm, A, B, out, transpose_a, transpose_b)
@@ -125,7 +146,11 @@ class NumpyEngine:
         For element-wise passes over blocks of parameters: NumPy lets other threads run meanwhile, and no value depends
         on who computed it.
         """
-        threads = max(1, min(self._threads(), len(items) // 4))
+        threads = min(self._threads(), len(items) // 4)
+        if threads < 2:
+            for item in items:
+                work(item)
+            return
 
         def run(first: int) -> None:
             for item in items[first::threads]:
@@ -139,11 +164,12 @@ class NumpyEngine:
             other.result()
 
     def empty(self, *shape: int) -> Array:
-        """Return a new array of the engine's dtype, its values undefined; the rows of matrices may lie apart."""
-        if len(shape) < 3:
-            return np.empty(shape, self.dtype)
-        columns = shape[-1]
-        return np.empty((*shape[:-1], row_stride(columns, self.dtype)), self.dtype)[..., :columns]
+        """Return a new array of the engine's dtype, its values undefined."""
+        return np.empty(shape, self.dtype)
+
+    def matrices(self, members: int, rows: int, columns: int) -> Array:
+        """Return new matrices (members, rows, columns) for products, undefined, their rows apart by `row_stride`."""
+        return self.empty(members, rows, row_stride(columns, self.dtype))[..., :columns]
 
     def zeros(self, *shape: int) -> Array:
         """Return a new array of zeros of the engine's dtype."""

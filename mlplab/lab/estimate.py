@@ -11,6 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mlplab.data import Dataset, Split, split_rows
+from mlplab.engine.blas import load_blas
 from mlplab.errors import DivergenceError
 from mlplab.lab.job import Job
 from mlplab.lab.scheduler import make_labels, plan
@@ -66,6 +67,7 @@ def _seconds_per_epoch(jobs: Sequence[Job], dataset: Dataset, split: Split) -> l
         kinds.append(kind)
         if kind not in measured:
             estimator = job.estimator(dataset).set_params(max_iter=3)
+            load_blas()  # the limit holds for libraries that are there
             with threadpool_limits(1), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:

@@ -147,13 +147,13 @@ class Workspace:
     """The arrays of one forward and backward walk over batches of `rows` rows, allocated once."""
 
     def __init__(self, network: Network, rows: int) -> None:
-        empty, members = network.engine.empty, network.members
-        self.z = [empty(members, rows, o) for o in network.sizes[1:]]
+        new, members = network.engine.matrices, network.members
+        self.z = [new(members, rows, o) for o in network.sizes[1:]]
         self.a = [
-            empty(*z.shape) if activation.needs_z else z
+            new(*z.shape) if activation.needs_z else z
             for z, activation in zip(self.z, network.activations, strict=True)
         ]
-        self.delta = [empty(*z.shape) for z in self.z[:-1]]
+        self.delta = [new(*z.shape) for z in self.z[:-1]]
         self.inputs: list[Array] = [*self.a]  # of every layer, replaced by `forward`
 
 

@@ -18,6 +18,8 @@ from mlplab.training.history import Epoch, History
 
 #: Rows of a batch where nothing is learnt: 1,000 fill the matrix product and stay in the cache.
 EVALUATION_BATCH = 1000
+#: Rows after which training looks whether anything is still finite; every batch would take 2 µs of a small step's 80.
+_LOOK = 10_000
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Trainer:
             for epoch in range(1, epochs + 1):
                 started = perf_counter()
                 losses, accuracies, penalties = self._train_epoch()
-                val = evaluate(self.network, self.loss, self.validation) if self.validation else None
+                val = evaluate(self.network, self.loss, self.validation, self._workspace) if self.validation else None
                 finite = np.logical_and(np.isfinite(losses + penalties), self._finite_outputs(val))
                 for history in (h for h, ok in zip(self.histories, finite, strict=True) if not ok):
                     history.diverged_in = history.diverged_in or epoch
@@ -109,6 +111,9 @@ class Trainer:
             if penalty is not None:
                 penalties += engine.to_numpy(penalty) * (rows / count)
             done += rows
+            if done % _LOOK < rows and not np.isfinite(engine.to_numpy(losses[:, part])).any():
+                losses[:, done:], right[:, done:] = np.nan, False  # every member has diverged: no need to go on
+                break
         return engine.to_numpy(losses).mean(axis=1, dtype=np.float64), right.mean(axis=1), penalties
 
     def _batches(self) -> Iterator[Batch]:
@@ -135,7 +140,7 @@ class Trainer:
             z *= batch.weights[..., None]
             totals = engine.to_numpy(batch.weights).sum(axis=1, dtype=np.float64).tolist()
             if not any(totals):  # every row of the batch weighs nothing: there is nothing to learn
-                return losses, right, None
+                return engine.zeros(*losses.shape), right, None
             totals = [total or 1.0 for total in totals]  # a member that learns nothing beside others that do
             losses *= engine.asarray([rows / total for total in totals])[:, None]
         rates = self.rates
@@ -166,15 +171,17 @@ class Trainer:
         return self._workspaces[rows]
 
 
-def evaluate(network: Network, loss: Loss, reader: BatchReader) -> tuple[Array, Array]:
-    """Return each member's mean loss in nats and its accuracy on the reader's rows, (M,) each."""
+def evaluate(
+    network: Network, loss: Loss, reader: BatchReader, workspace: Callable[[int], Workspace]
+) -> tuple[Array, Array]:
+    """Return each member's mean loss in nats and its accuracy on the reader's rows, (M,) each.
+
+    `workspace` returns one for a number of rows; it is used and free again afterwards.
+    """
     engine = network.engine
     losses, correct = np.zeros((2, network.members))
-    work: Workspace | None = None
     for batch in reader.in_order():
-        if work is None or work.z[0].shape[1] != batch.codes.shape[1]:
-            work = Workspace(network, batch.codes.shape[1])
-        z = network.forward(batch.X, work)
+        z = network.forward(batch.X, workspace(batch.codes.shape[1]))
         correct += engine.to_numpy(loss.decide(engine.xp, z) == batch.codes).sum(axis=1)
         losses += engine.to_numpy(loss.value_and_delta(engine.xp, z, batch.T)).sum(axis=1, dtype=np.float64)
     return losses / len(reader.rows), correct / len(reader.rows)

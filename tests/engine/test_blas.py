@@ -80,7 +80,20 @@ np.testing.assert_allclose(out, A @ A, atol=1e-3)
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 
 
-def test_importing_mlplab_changes_nothing_in_the_process():
-    before = dict(os.environ)
-    blas.load_openblas()
-    assert dict(os.environ) == before
+def test_importing_mlplab_and_training_change_no_setting_of_the_process():
+    script = """
+import os
+import numpy as np
+from threadpoolctl import threadpool_info
+def others():
+    return [(p["filepath"], p["num_threads"]) for p in threadpool_info() if "scipy_openblas32" not in p["filepath"]]
+import sklearn.base
+before, libraries, errors = dict(os.environ), others(), np.geterr()
+import mlplab
+mlplab.NeuralNetworkClassifier((3,), max_iter=1, tol=None).fit(np.eye(4), [0, 1, 0, 1])
+assert dict(os.environ) == before
+assert libraries and set(libraries) <= set(others())
+assert np.geterr() == errors
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)

@@ -100,25 +100,31 @@ def test_a_prepared_product_does_not_keep_its_arrays_alive():
 def test_rows_of_matrices_lie_apart_where_they_would_collide_in_the_cache(dtype):
     engine = NumpyEngine(dtype)
     width = 2048 // engine.dtype.itemsize
-    assert engine.empty(1, 2, width).shape == (1, 2, width)
-    assert engine.empty(1, 2, width).strides[1] == 2048 + 64
-    assert engine.empty(1, 2, width - 1).flags.c_contiguous
+    assert engine.matrices(1, 2, width).shape == (1, 2, width)
+    assert engine.matrices(1, 2, width).strides[1] == 2048 + 64
+    assert engine.matrices(1, 2, width - 1).flags.c_contiguous
+    assert engine.empty(1, 2, width).flags.c_contiguous
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("count", [0, 1, 7, 40])
+@pytest.mark.parametrize("count", [0, 1, 3, 40])
 def test_for_each_calls_once_with_every_item_in_the_callers_context(threads, count, monkeypatch):
     engine, seen = NumpyEngine(), []
+    together = threading.Barrier(threads if count == 40 else 1, timeout=30)
     monkeypatch.setattr(engine, "_threads", lambda: threads)
 
     def work(item):
         np.array([1e300]) * 1e300  # a warning is an error in these tests
-        seen.append((item, threading.get_ident()))
+        if len(seen) < threads:
+            seen.append((item, threading.get_ident()))
+            together.wait()  # so that no thread takes what is another's
+        else:
+            seen.append((item, threading.get_ident()))
 
     with engine.quiet():
         engine.for_each(work, range(count))
     assert sorted(item for item, _ in seen) == list(range(count))
-    assert len({thread for _, thread in seen}) <= threads
+    assert len({thread for _, thread in seen}) == (threads if count == 40 else min(count, 1))
 
 
 @pytest.mark.parametrize("item", [0, 1, 39])
@@ -185,3 +191,31 @@ def test_a_copied_engine_computes_in_the_same_dtype(dtype, copied):
     engine, out = copied(NumpyEngine(dtype)), np.empty((1, 1, 1), dtype)
     engine.matmul(np.full((1, 1, 2), 3, dtype), np.full((1, 2, 1), 2, dtype), out)
     assert (engine.dtype.name, out.item()) == (dtype, 12)
+
+
+@pytest.mark.parametrize(
+    ("A", "B", "out"),
+    [
+        (np.ones((1, 2, 3), "f"), np.ones((1, 3, 4)), np.ones((1, 2, 4), "f")),
+        (np.ones((1, 2, 3)), np.ones((1, 3, 4)), np.ones((1, 2, 4))),
+        (np.ones((1, 2, 3), "f"), np.ones((1, 4, 4), "f"), np.ones((1, 2, 4), "f")),
+        (np.ones((1, 2, 3), "f"), np.ones((2, 3, 4), "f"), np.ones((1, 2, 4), "f")),
+        (np.ones((1, 2, 3), "f"), np.ones((1, 3, 4), "f"), np.ones((1, 2, 5), "f")),
+        (np.ones((1, 3, 2), "f").swapaxes(1, 2), np.ones((1, 3, 4), "f"), np.ones((1, 2, 4), "f")),
+        (np.ones((1, 2, 3), "f")[:, ::-1], np.ones((1, 3, 4), "f"), np.ones((1, 2, 4), "f")),
+        (np.ones((1, 2, 3), "f"), np.ones((1, 3, 4), "f"), np.broadcast_to(np.float32(0), (1, 2, 4))),
+    ],
+)
+def test_matmul_refuses_what_c_code_would_misread(A, B, out):
+    with pytest.raises(ValueError, match=r"matrices in rows|computes in float32"):
+        NumpyEngine("float32").matmul(A, B, out)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(1, 4, 5), (4, 5, 1), (1, 3, 1), (1, 1, 1), (5, 1, 5)])
+def test_thin_products_with_beta_zero_do_not_look_at_out(dtype, rows, inner, columns):
+    rng = np.random.default_rng(0)
+    A, B = draw(rng, dtype, 2, rows, inner), draw(rng, dtype, 2, inner, columns)
+    out = np.full((2, rows, columns), np.nan, dtype)
+    NumpyEngine(dtype).matmul(A, B, out)
+    close(out, A @ B)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlplab.nn import optimizers
 from mlplab.nn.optimizers import OPTIMIZERS
 
 ROWS, STEPS = 4, 5
@@ -87,6 +88,31 @@ def flat_gradient(net, pairs, m, theta, decay):
 
 def test_every_optimizer_has_its_equations_here():
     assert {solver for solver, *_ in CASES.values()} == set(OPTIMIZERS)
+
+
+@every_case
+def test_steps_are_the_same_in_many_blocks_on_threads_with_rows_apart(network, solver, hyper, rule, monkeypatch):
+    steps = [draw_pairs(np.random.default_rng(seed), network((3, 256, 2), members=MEMBERS)) for seed in range(STEPS)]
+
+    def train(block, threads):
+        net = network((3, 256, 2), members=MEMBERS)  # 256 float64 are 2 KiB: such rows are laid apart
+        net.theta.flat[...] = 0
+        monkeypatch.setattr(optimizers, "BLOCK", block)
+        monkeypatch.setattr(net.engine, "_threads", lambda: threads)
+        walk(net, OPTIMIZERS[solver](net, hyper), steps, RATES, np.full(MEMBERS, 0.1))
+        return net.theta
+
+    whole, blocks = train(10**6, 1), train(57, 3)
+    np.testing.assert_array_equal(blocks.flat, whole.flat)
+    between = np.ones_like(whole.flat)
+    for view in (part for parts in (whole.weights, whole.biases) for part in parts):
+        assert view.any()
+        offset = (view.ctypes.data - whole.flat.ctypes.data) // 8
+        for m in range(MEMBERS):
+            at = np.lib.stride_tricks.as_strided(between[m, offset:], view.shape[1:], view.strides[1:])
+            at[...] = 0
+    assert between.any()
+    assert not whole.flat[between == 1].any()
 
 
 @every_case

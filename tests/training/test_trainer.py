@@ -1,9 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, log_softmax
 
+from mlplab.nn.network import Workspace
 from mlplab.nn.optimizers import OPTIMIZERS
 from mlplab.randomness import ORDER, generator
 from mlplab.training.trainer import evaluate
@@ -154,6 +157,29 @@ def test_training_ends_when_every_member_has_diverged(trainer):
     assert len(calls) < 50
 
 
+def test_an_epoch_in_which_everything_diverged_is_not_gone_through_to_its_end(trainer, monkeypatch):
+    monkeypatch.setattr("mlplab.training.trainer._LOOK", 2)
+    made, steps = trainer([{**PLAIN, "learning_rate_init": 1e30, "weight_decay": 1.0, "batch_size": 2}], [0], X, Y), []
+    monkeypatch.setattr(made, "_step", lambda batch, step=made._step: steps.append(1) or step(batch))
+    (history,) = made.run(1)
+    assert history.diverged_in == 1
+    assert len(steps) < len(X) / 2
+
+
+def test_an_infinite_loss_of_rows_that_weigh_nothing_does_not_count(trainer):
+    weights = np.ones(len(X))
+    weights[:10] = 0
+    far = X.copy()
+    far[:10] = 1e200  # their logits are infinite, and their loss is not a number
+    made = trainer([{**PLAIN, "batch_size": 10, "hidden_layer_sizes": ()}], [0], far, Y, weights=weights)
+    made.network.theta.weights[0][...] *= 1e200
+    batch = next(made.training.in_order())
+    with made.network.engine.quiet():
+        losses, _, penalty = made._step(batch)
+    np.testing.assert_array_equal(losses, 0)
+    assert penalty is None
+
+
 def test_the_callback_may_end_it(trainer):
     made = trainer([{}], [0], X, Y)
     (history,) = made.run(10, lambda: len(made.histories[0]) == 3)
@@ -170,8 +196,10 @@ def test_without_validation_its_columns_are_nan_and_time_passes(trainer):
 def test_evaluate_takes_the_mean_over_all_rows_of_all_batches(trainer, classes):
     made = trainer([PLAIN, PLAIN], [0, 1], X, Y % classes, (X, Y % classes))
     made.validation.batch_size = 16
-    several = evaluate(made.network, made.loss, made.validation)
+    several = evaluate(made.network, made.loss, made.validation, partial(Workspace, made.network))
     made.validation.batch_size = 50
-    np.testing.assert_allclose(several, evaluate(made.network, made.loss, made.validation), rtol=1e-12)
+    np.testing.assert_allclose(
+        several, evaluate(made.network, made.loss, made.validation, partial(Workspace, made.network)), rtol=1e-12
+    )
     if classes == 3:
         assert several[0][0] == pytest.approx(mean_nats(made.network, X, Y))
