@@ -115,11 +115,12 @@ def measure_rates() -> Rates:
     """Return this machine's rates now: the best of several tries, for anything that disturbs makes them slower."""
     load_blas()  # the limit holds for libraries that are there
     with threadpool_limits(1, user_api="blas"):
-        one, training = _rate(*SQUARE), _rate(*TRAINING)
-    return Rates(one, _rate(*SQUARE), training)
+        one, training = measure_rate(*SQUARE), measure_rate(*TRAINING)
+    return Rates(one, measure_rate(*SQUARE), training)
 
 
-def _rate(rows: int, inputs: int, outputs: int, seconds: float = 0.6) -> float:
+def measure_rate(rows: int, inputs: int, outputs: int, seconds: float = 0.6) -> float:
+    """Return the best GFLOP/s of float32 products of that size, tried for some seconds."""
     engine, rng = NumpyEngine(), np.random.default_rng(0)
     A, B, out = (engine.matrices(1, *shape) for shape in ((rows, inputs), (inputs, outputs), (rows, outputs)))
     A[...], B[...] = rng.random(A.shape), rng.random(B.shape)
