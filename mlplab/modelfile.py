@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,7 @@ def write_model(model: NeuralNetworkClassifier, path: Path) -> None:
         "classes_dtype": model.classes_.dtype.str if model.classes_.dtype.kind != "O" else "object",
         "n_training_rows": json.dumps(model.n_training_rows_),
         "feature_names": json.dumps(None if names is None else list(names)),
-        "history": json.dumps([asdict(epoch) for epoch in model.history_]),
+        "history": json.dumps([vars(epoch) for epoch in model.history_]),
     }
     tensors: dict[str, Array] = {f"coefs.{k}": np.ascontiguousarray(W) for k, W in enumerate(coefs)}
     if model.fit_intercept:

@@ -51,6 +51,16 @@ def finished(suite_file, tmp_path_factory):
     return run_suite(load_suite(suite_file), tmp_path_factory.mktemp("run") / "out", jobs=2)
 
 
+def result_of(trial, **measured):
+    """What a trial might have left."""
+    from mlplab.lab.trial import TrialResult
+
+    plain = {"label": f"label of {trial.id}", "status": "done", "epochs": 1, "seconds": 0.002, "parameters": 100}
+    numbers = {"train_loss": 0.5, "train_accuracy": 0.5, "val_loss": 0.5, "val_accuracy": 0.5}
+    own = {"id": trial.id, "seed": trial.seed, "settings": trial.plain_settings()}
+    return TrialResult(**{**plain, **numbers, **own, **measured})
+
+
 def read_results(folder: Path) -> list[dict[str, str]]:
     """The rows of results.csv without the seconds."""
     with (folder / "results.csv").open(newline="") as file:

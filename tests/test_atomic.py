@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from mlplab.atomic import UNFINISHED, write_text_whole, write_whole
+from mlplab.atomic import UNFINISHED, remove_unfinished, write_folder_whole, write_text_whole, write_whole
 
 OLD, NEW = "old content", "new content, which is longer"
 
@@ -77,3 +77,56 @@ def test_permissions_are_those_of_any_new_file(path, umask):
     finally:
         assert os.umask(before) == umask
     assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def fill(folder):
+    for name in "ab":
+        (folder / name).write_text(NEW)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_finished_folder_replaces_the_old_one_and_leaves_nothing_else(tmp_path, durable):
+    path = tmp_path / "trials" / "one"
+    path.mkdir(parents=True)
+    (path / "old").write_text(OLD)
+    write_folder_whole(path, fill, durable=durable)
+    assert {file.name: file.read_text() for file in path.iterdir()} == {"a": NEW, "b": NEW}
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_until_a_folder_is_filled_a_reader_sees_nothing_of_it(tmp_path):
+    def look(folder):
+        fill(folder)
+        assert not (tmp_path / "one").exists()
+        assert folder.name.endswith(UNFINISHED)
+
+    write_folder_whole(tmp_path / "one", look)
+    assert (tmp_path / "one").is_dir()
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError, ValueError])
+def test_an_interrupted_folder_leaves_the_old_one(tmp_path, interruption):
+    def fill_half(folder):
+        (folder / "a").write_text(NEW)
+        raise interruption
+
+    write_folder_whole(tmp_path / "one", fill)
+    with pytest.raises(interruption):
+        write_folder_whole(tmp_path / "one", fill_half)
+    assert {file.name for file in (tmp_path / "one").iterdir()} == {"a", "b"}
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path; from mlplab.atomic import write_folder_whole, write_whole\n"
+        "half = lambda folder: ((folder / 'a').write_text('half'), os._exit(9))\n"
+        "write_whole(Path(sys.argv[1]) / 'file', lambda f: write_folder_whole(Path(sys.argv[1]) / 'folder', half))"
+    )
+    (tmp_path / "mine").write_text("mine")
+    assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == 9
+    assert not (tmp_path / "folder").exists()
+    assert len(list(tmp_path.iterdir())) == 2
+    (tmp_path / f".file{UNFINISHED}").write_text("half")
+    remove_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

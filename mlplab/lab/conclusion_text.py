@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from mlplab.lab.findings import Answer, Conclusion, Configuration, Difference, Effect
 from mlplab.text import describe_seconds, percent
 
+#: Rows of a table at most: the best ones.
+_MOST = 50
 #: What a setting is called in a sentence.
 _SPOKEN = {"hidden_layer_sizes": "hidden layers", "learning_rate_init": "learning rate", "weight_decay": "weight decay"}
 
@@ -87,8 +89,10 @@ def _answer(answer: Answer, conclusion: Conclusion) -> Iterator[str]:
     yield " ".join(_effect(effect) for effect in answer.effects) + _costs(answer)
     yield _table(
         ["configuration", "validation accuracy", "validation loss", "parameters", "seconds"],
-        [_cells(configuration, conclusion) for configuration in answer.configurations],
+        [_cells(configuration, conclusion) for configuration in answer.configurations[:_MOST]],
     )
+    if len(answer.configurations) > _MOST:
+        yield f"And {len(answer.configurations) - _MOST:,} more: see `results.csv`."
 
 
 def _effect(effect: Effect) -> str:

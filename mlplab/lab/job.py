@@ -37,11 +37,11 @@ class Job:
         """How many epochs serve them all."""
         return int(self.trials[-1]["max_iter"])
 
-    def estimator(self, dataset: Dataset) -> NeuralNetworkClassifier:
-        """Return the classifier, not yet fitted, of the longest trial."""
+    def estimator(self, dataset: Dataset, **more: Any) -> NeuralNetworkClassifier:
+        """Return the classifier, not yet fitted, of the longest trial; `more` settings go before its own."""
         longest = self.trials[-1]
-        settings = {"input_scale": dataset.scale, **longest.settings}
-        return NeuralNetworkClassifier(**settings, random_state=longest.seed)
+        settings = {"input_scale": dataset.scale, **longest.settings, "random_state": longest.seed, **more}
+        return NeuralNetworkClassifier(**settings)
 
 
 def group_into_jobs(trials: Sequence[Trial], labels: Sequence[str]) -> list[Job]:
@@ -66,7 +66,7 @@ def train_job(job: Job, dataset: Dataset, split: Split, folder: RunFolder, repor
     An error in a trial becomes its result ("failed", with the traceback); nothing is raised for it.
     """
     writer = _TrialWriter(job, dataset, split, folder, report)
-    estimator = job.estimator(dataset).set_params(callbacks=[writer])
+    estimator = job.estimator(dataset, callbacks=[writer])
     status, error = "done", None
     try:
         estimator.fit_rows(dataset.X, dataset.y, split.train, split.validation, dataset.feature_names)
@@ -131,7 +131,8 @@ class _TrialWriter(Callback):
 
     def _write_network(self, trial: Trial, estimator: NeuralNetworkClassifier, folder: Path) -> None:
         # the same weights under the settings of this trial, whose max_iter is its own
-        model = copy(estimator).set_params(max_iter=trial["max_iter"], callbacks=())
+        model = copy(estimator)
+        model.max_iter = trial["max_iter"]
         write_model(model, folder / "model.safetensors")
         rows, classes = self._split.validation, self._dataset.classes
         predictions = {

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ class RunFolder:
             epochs = [[getattr(epoch, column) for column in COLUMNS] for epoch in history]
             (folder / "history.csv").write_bytes(_csv(COLUMNS, epochs).encode())
             sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
-            content = json.dumps({**asdict(result), "sizes": sizes}, indent=1, allow_nan=False)
+            content = json.dumps({**vars(result), "sizes": sizes}, indent=1, allow_nan=False)
             (folder / "trial.json").write_bytes(f"{content}\n".encode())
 
         write_folder_whole(self.trial(result.id), fill, durable=result.seconds >= 1)

@@ -79,7 +79,9 @@ class Suite:
     def varying(self) -> list[str]:
         """Return the settings that differ between trials, in the order of `SETTINGS`."""
         trials = [trial for _, trial in self.cells(fingerprint="")]
-        return [name for name in SETTINGS if len({repr(normal(name, trial[name])) for trial in trials}) > 1]
+        given = {name for trial in trials for name in trial.settings}
+        values = {name: {repr(normal(name, trial[name])) for trial in trials} for name in given}
+        return [name for name in SETTINGS if len(values.get(name, ())) > 1]
 
     def cells(self, fingerprint: str) -> list[tuple[Experiment, Trial]]:
         """Return every experiment with each of its trials; a trial that two experiments share appears in both.

@@ -13,7 +13,7 @@ import queue
 import signal
 import sys
 import threading
-from dataclasses import asdict
+from dataclasses import fields
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any
@@ -52,7 +52,10 @@ def save_data(dataset: Dataset, folder: Path) -> dict[str, Any]:
 def _file_of(X: Array) -> Path | None:
     """Return the .npy file that X is a map of, all of it, or None."""
     file = Path(getattr(X, "filename", None) or "")
-    return file if file.suffix == ".npy" and np.load(file, mmap_mode="r").size == X.size else None
+    if file.suffix != ".npy" or not X.flags.c_contiguous:
+        return None
+    mapped = np.load(file, mmap_mode="r", allow_pickle=False)
+    return file if mapped.flags.c_contiguous and mapped.size == X.size else None
 
 
 def _open_data(message: dict[str, Any]) -> Dataset:
@@ -60,7 +63,7 @@ def _open_data(message: dict[str, Any]) -> Dataset:
     names = message["feature_names"]
     return Dataset(
         message["name"],
-        X.reshape(len(X), -1),
+        np.asarray(X).reshape(len(X), -1),
         np.asarray(y),
         message["scale"],
         feature_names=None if names is None else tuple(names),
@@ -70,14 +73,15 @@ def _open_data(message: dict[str, Any]) -> Dataset:
 
 def encode_job(job: Job) -> dict[str, Any]:
     """Return a job as plain data for JSON."""
-    return {"trials": [asdict(trial) for trial in job.trials], "labels": job.labels}
+    names = [field.name for field in fields(Trial)]
+    return {"trials": [{name: getattr(trial, name) for name in names} for trial in job.trials], "labels": job.labels}
 
 
 def _decode_job(message: dict[str, Any]) -> Job:
     trials = []
-    for fields in message["trials"]:
-        settings = {k: tuple(v) if isinstance(v, list) else v for k, v in fields["settings"].items()}
-        trials.append(Trial(**{**fields, "settings": settings}))
+    for content in message["trials"]:
+        settings = {k: tuple(v) if isinstance(v, list) else v for k, v in content["settings"].items()}
+        trials.append(Trial(**{**content, "settings": settings}))
     return Job(tuple(trials), tuple(message["labels"]))
 
 
@@ -114,7 +118,7 @@ def _receive(messages: Any, jobs: queue.SimpleQueue[dict[str, Any]]) -> None:
 def _send(output: IO[str], event: Epoch | TrialResult | None) -> None:
     """Send an epoch or a result by its kind; None says that the job is done."""
     kinds = {Epoch: "epoch", TrialResult: "trial", type(None): "idle"}
-    message = {"kind": kinds[type(event)], **(asdict(event) if event else {})}
+    message = {"kind": kinds[type(event)], **(vars(event) if event else {})}
     try:
         output.write(json.dumps(message) + "\n")
         output.flush()

@@ -62,7 +62,10 @@ def _figures(
     for number, experiment in enumerate(suite.experiments, start=1):
         curves = tables.experiment_curves(folder, experiment, rows)
         if curves:
-            yield f"experiment-{number}-{experiment.name}", figures.draw_curves(curves, experiment.title)
+            yield (
+                f"experiment-{number}-{experiment.name}",
+                figures.draw_curves(curves, tables.heading(experiment, rows)),
+            )
     best = read_conclusion(folder).get("best")
     dots = tables.overview(rows)
     if dots:

@@ -20,6 +20,8 @@ CURVES = (
     ("train_accuracy", "Training accuracy", True),
     ("val_accuracy", "Validation accuracy", True),
 )
+#: How many configurations of an experiment are drawn, the best ones: as many as there are lines that differ.
+MOST = 32
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,32 @@ class CurveSet:
         )
 
 
-def experiment_curves(folder: RunFolder, experiment: Experiment, rows: Sequence[ResultRow]) -> list[CurveSet]:
-    """Return the curves of an experiment's configurations, in the order of its grid, the best one marked."""
+def heading(experiment: Experiment, rows: Sequence[ResultRow]) -> str:
+    """Return an experiment's title, with how many of its configurations are drawn unless it is all."""
+    count = len(_ended(experiment, rows))
+    return experiment.title + (f" (the best {MOST} of {count:,})" if count > MOST else "")
+
+
+def _ended(experiment: Experiment, rows: Sequence[ResultRow]) -> dict[str, list[ResultRow]]:
+    """Return the rows of every configuration of an experiment that has a result, in the order of its grid."""
     groups: dict[str, list[ResultRow]] = {}
     for row in rows:
         if row.experiment == experiment and row.status in ("done", "diverged"):
             groups.setdefault(row.trial.configuration, []).append(row)
+    return groups
+
+
+def _drawn(experiment: Experiment, rows: Sequence[ResultRow]) -> list[list[ResultRow]]:
+    """Return the rows of the `MOST` best of these configurations, in the order of the grid."""
+    groups = _ended(experiment, rows)
+    ranked = rank_configurations([row for group in groups.values() for row in group if row.status == "done"])
+    rank = {configuration.trial: k for k, configuration in enumerate(ranked)}
+    best = sorted(groups, key=lambda key: min(rank.get(row.trial.id, len(rank)) for row in groups[key]))[:MOST]
+    return [group for key, group in groups.items() if key in best]
+
+
+def experiment_curves(folder: RunFolder, experiment: Experiment, rows: Sequence[ResultRow]) -> list[CurveSet]:
+    """Return the curves of an experiment's best configurations, in the order of its grid, the best one marked."""
     done = [row for row in rows if row.experiment == experiment and row.status == "done"]
     ranked = rank_configurations(done)
     names = [name for name, values in experiment.grid.items() if len(values) > 1]
@@ -62,13 +84,13 @@ def experiment_curves(folder: RunFolder, experiment: Experiment, rows: Sequence[
             diverged=any(row.status == "diverged" for row in group),
             best=bool(ranked) and any(row.trial.id == ranked[0].trial for row in group),
         )
-        for group in groups.values()
+        for group in _drawn(experiment, rows)
     ]
 
 
 @dataclass(frozen=True)
 class Dot:
-    """A configuration in the overview: its experiment, its name, validation accuracies (seeds,), and its status."""
+    """A configuration in the overview: its experiment's heading, its name, validation accuracies (seeds,), its end."""
 
     experiment: str
     name: str
@@ -77,19 +99,18 @@ class Dot:
 
 
 def overview(rows: Sequence[ResultRow]) -> list[Dot]:
-    """Return all configurations of all experiments, in order."""
-    dots: dict[tuple[str, str], list[ResultRow]] = {}
-    for row in rows:
-        if row.status in ("done", "diverged"):
-            dots.setdefault((row.experiment.name, row.trial.configuration), []).append(row)
+    """Return the best configurations of all experiments, in order."""
+    experiments = {row.experiment.name: row.experiment for row in rows}
+    headings = {name: heading(experiment, rows) for name, experiment in experiments.items()}
     return [
         Dot(
-            group[0].experiment.title,
-            name_of(group[0].trial, [n for n, v in group[0].experiment.grid.items() if len(v) > 1]),
+            headings[experiment.name],
+            name_of(group[0].trial, [n for n, v in experiment.grid.items() if len(v) > 1]),
             tuple(r.result.val_accuracy or 0.0 for r in group if r.status == "done" and r.result),
             any(r.status == "diverged" for r in group),
         )
-        for group in dots.values()
+        for experiment in experiments.values()
+        for group in _drawn(experiment, rows)
     ]
 
 

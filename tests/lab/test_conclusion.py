@@ -1,12 +1,16 @@
 import json
 import math
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mlplab import load_dataset, load_model, run_suite
 from mlplab.data import split_rows
-from mlplab.lab.conclusion import _difference, _trend
+from mlplab.lab.conclusion import _difference, _trend, write_conclusion
+from mlplab.lab.conclusion_text import to_markdown
+from mlplab.lab.store import RunFolder
 from mlplab.text import percent
 
 
@@ -125,3 +129,14 @@ def test_every_table_of_the_text_is_rectangular(finished):
     rows = [line for line in finished.folder.conclusion_md.read_text().splitlines() if line.startswith("|")]
     assert rows
     assert len({line.count("|") for line in rows}) == 1
+
+
+def test_of_more_configurations_than_anybody_reads_the_text_lists_the_best_and_counts_the_others(finished, tmp_path):
+    folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path / "copy"))
+    conclusion = write_conclusion(folder, finished.suite, finished.rows, pytest.fail)
+    many = tuple(replace(conclusion.best, name=f"number {k}") for k in range(1060))
+    answer = replace(conclusion.answers[0], configurations=many)
+    text = to_markdown(replace(conclusion, answers=(answer,)))
+    assert [line.split()[2] for line in text.splitlines() if line.startswith("| number")] == list(map(str, range(50)))
+    assert "And 1,010 more: see `results.csv`." in text
+    assert "more: see" not in folder.conclusion_md.read_text()

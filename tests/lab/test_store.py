@@ -1,11 +1,13 @@
 import csv
+import json
 
 import pytest
 
 from mlplab import load_suite
 from mlplab.errors import RunFolderError
 from mlplab.lab.store import RunFolder
-from mlplab.training.history import COLUMNS
+from mlplab.training.history import COLUMNS, Epoch, History
+from tests.small_suite import result_of
 
 
 def test_results_have_a_row_for_each_trial_of_each_experiment_in_the_order_of_the_suite(finished):
@@ -27,6 +29,55 @@ def test_a_history_reads_back_as_it_was_written(finished):
     assert history["val_loss"][-1] == row.result.val_loss
     with (finished.folder.trial(row.trial.id) / "history.csv").open() as file:
         assert file.readline().strip() == ",".join(COLUMNS)
+
+
+def _write_network(folder):
+    for name in ("model.safetensors", "validation_predictions.npz"):
+        (folder / name).write_bytes(b"0123456789")
+
+
+@pytest.mark.parametrize("seconds", [0.002, 1000.0])
+def test_a_result_reads_back_as_it_was_written_and_replaces_an_older_one(suite, tmp_path, seconds):
+    folder, trial = RunFolder(tmp_path), suite.cells("")[0][1]
+    failed = result_of(trial, status="failed", error="it failed", seconds=seconds)
+    folder.write_trial(failed, History())
+    assert folder.read_result(trial.id) == failed
+    done = result_of(trial, seconds=seconds)
+    folder.write_trial(done, History([Epoch(1, 0.5, 0.5)]), _write_network)
+    assert folder.read_result(trial.id) == done
+    assert len(folder.read_history(trial.id)) == 1
+    assert [path.name for path in folder.trials.iterdir()] == [trial.id]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "validation_predictions.npz", "history.csv", "trial.json"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "shorter"])
+def test_a_trial_with_a_file_missing_or_cut_short_is_none(suite, tmp_path, name, damage):
+    folder, trial = RunFolder(tmp_path), suite.cells("")[0][1]
+    folder.write_trial(result_of(trial), History([Epoch(1, 0.5, 0.5)]), _write_network)
+    file = folder.trial(trial.id) / name
+    content = file.read_bytes()
+    file.unlink()
+    if damage != "missing":
+        file.write_bytes(content[: -5 if damage == "shorter" else 0])
+    assert folder.read_result(trial.id) is None
+
+
+def test_a_trial_of_an_older_version_that_kept_no_sizes_counts(suite, tmp_path):
+    folder, trial = RunFolder(tmp_path), suite.cells("")[0][1]
+    folder.write_trial(result_of(trial), History(), _write_network)
+    file = folder.trial(trial.id) / "trial.json"
+    content = json.loads(file.read_text())
+    del content["sizes"]
+    file.write_text(json.dumps(content))
+    assert folder.read_result(trial.id) == result_of(trial)
+
+
+@pytest.mark.parametrize("content", ['{"sizes": 3}', "[]", "3", '{"id": "trunc'])
+def test_what_is_no_result_is_none(tmp_path, content):
+    folder = RunFolder(tmp_path)
+    folder.trial("x").mkdir(parents=True)
+    (folder.trial("x") / "trial.json").write_text(content)
+    assert folder.read_result("x") is None
 
 
 def test_the_suite_of_a_run_folder_is_the_one_that_was_run(finished, suite):

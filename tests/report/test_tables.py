@@ -1,9 +1,14 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
+from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.report import tables
 from mlplab.training.history import Epoch, History
+from tests.small_suite import result_of
 
 
 def test_curves_of_seeds_that_ended_early_are_filled_up():
@@ -21,6 +26,26 @@ def test_an_experiments_curves_are_its_configurations_with_the_best_marked(finis
     assert [c.name for c in curves] == ["lr 0.05, 16", "lr 0.05, 4", "lr 0.01, 16", "lr 0.01, 4"]
     last = [c.curve("val_accuracy")[0, -1] for c in curves]
     assert [c.best for c in curves] == [accuracy == max(last) for accuracy in last]
+
+
+@pytest.mark.parametrize("diverged", [False, True])
+def test_of_more_configurations_than_there_are_lines_the_best_are_drawn(suite, diverged):
+    rates = tuple(k / 1000 for k in range(1, 101))
+    many = replace(suite.experiments[1], grid={"learning_rate_init": rates})
+    cells = replace(suite, experiments=(suite.experiments[0], many), seeds=2).cells("")
+    accuracies = np.random.default_rng(0).permutation(len(cells)) / len(cells)
+    status = "diverged" if diverged else "done"
+    rows = [
+        ResultRow(experiment, trial, "", result_of(trial, val_accuracy=accuracy, status=status))
+        for (experiment, trial), accuracy in zip(cells, accuracies.tolist(), strict=True)
+    ]
+    drawn = [dot.name for dot in tables.overview(rows) if dot.experiment == "Learning rate (the best 32 of 100)"]
+    means = accuracies[4:].reshape(100, 2).mean(axis=1)
+    best = range(32) if diverged else sorted(np.argsort(-means, kind="stable")[:32])
+    assert drawn == [f"lr {rates[k]:g}" for k in best]
+    assert len(tables.overview(rows)) == 2 + 32
+    assert [c.name for c in tables.experiment_curves(RunFolder(Path("none")), many, rows)] == drawn
+    assert tables.heading(suite.experiments[0], rows) == "Width"
 
 
 def test_the_overview_has_a_dot_for_every_row(finished):
