@@ -141,8 +141,12 @@ def draw(series: dict[str, Table], file: Path) -> None:
     units = {"ms": "milliseconds a step", "epoch_seconds": "seconds an epoch", "run_seconds": "seconds a suite"}
     figure = Figure(figsize=(15, 3.4), layout="constrained")
     for axes, (name, cost) in zip(figure.subplots(1, len(costs)), costs.items(), strict=True):
-        axes.loglog([row[name] for row in series[name]], [row[cost] for row in series[name]], marker="o")
+        sizes = [row[name] for row in series[name]]
+        axes.loglog(sizes, [row[cost] for row in series[name]], marker="o")
         axes.set(xlabel=name, ylabel=units[cost])
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=60)
+        axes.yaxis.set_major_formatter("{x:,g}")
+        axes.tick_params(which="minor", labelbottom=False)
         axes.grid(visible=True, which="both", alpha=0.3)
     figure.savefig(file, dpi=110)
 
