@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -276,13 +276,17 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Return the probability of each class, (rows, classes) in the order of `classes_`."""
-        X = self._check(X)
-        return self.predict_proba_rows(X, np.arange(len(X)))
+        return self.predict_proba_rows(self._check(X))
 
-    def predict_proba_rows(self, X: Array, rows: Array) -> Array:
+    def predict_proba_rows(self, X: Array, rows: Array | None = None) -> Array:
         """Return `predict_proba` of the rows of X with these numbers, neither copied nor checked: see `fit_rows`."""
-        probabilities = np.concatenate([self._probabilities(z) for z in self._logits(X, rows)])
-        return probabilities if probabilities.shape[1] > 1 else np.hstack([1 - probabilities, probabilities])
+
+        def probabilities(xp: Any, z: Array) -> Array:
+            self._loss.probabilities(xp, z)
+            return z
+
+        result = self._of_logits(probabilities, X, rows)
+        return result if result.shape[1] > 1 else np.hstack([1 - result, result])
 
     def predict_log_proba(self, X: npt.ArrayLike) -> Array:
         """Return the logarithm of `predict_proba`."""
@@ -292,14 +296,11 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Return the most probable label of every row, (rows,)."""
-        X = self._check(X)
-        return self.predict_rows(X, np.arange(len(X)))
+        return self.predict_rows(self._check(X))
 
-    def predict_rows(self, X: Array, rows: Array) -> Array:
+    def predict_rows(self, X: Array, rows: Array | None = None) -> Array:
         """Return `predict` of the rows of X with these numbers, neither copied nor checked: see `fit_rows`."""
-        xp = self._network.engine.xp
-        decided = [self._loss.decide(xp, z)[0] for z in self._logits(X, rows)]
-        labels: Array = self.classes_[np.concatenate(decided)]
+        labels: Array = self.classes_[self._of_logits(self._loss.decide, X, rows)]
         return labels
 
     def _check(self, X: npt.ArrayLike) -> Array:
@@ -307,23 +308,23 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator, Settings):
         checked: Array = validate_data(self, X, reset=False, dtype="numeric", order="C")
         return _in_range(checked, self._network.engine.dtype)
 
-    def _logits(self, X: Array, rows: Array) -> Iterator[Array]:
-        """Yield the logits (1, B, C) of one part of the rows after the other, each valid until the next."""
-        engine, size = self._network.engine, 0
-        for part in _parts(rows):
+    def _of_logits(self, function: Callable[[Any, Array], Array], X: Array, rows: Array | None) -> Array:
+        """Return ``function(xp, logits)`` of the rows of X with these numbers, None for all as they lie: (N, ...)."""
+        engine, parts, size = self._network.engine, [], 0
+        in_place = rows is None and X.dtype == engine.dtype and self.input_scale == 1
+        for part in _parts(np.arange(len(X)) if rows is None else rows):
             if len(part) != size:
                 size = len(part)
-                batch, work = engine.empty(1, size, X.shape[1]), Workspace(self._network, size)
-            engine.gather(X, part[None], batch, self.input_scale)
+                buffer, work = engine.empty(1, size, X.shape[1]), Workspace(self._network, size)
+            if in_place:
+                batch = X[None, part[0] : part[0] + size]
+            else:
+                batch = buffer
+                engine.gather(X, part[None], batch, self.input_scale)
             with engine.quiet():
                 z = self._network.forward(batch, work)
-            yield z
-
-    def _probabilities(self, z: Array) -> Array:
-        engine = self._network.engine
-        self._loss.probabilities(engine.xp, z)
-        probabilities: Array = engine.to_numpy(z)[0].copy()
-        return probabilities
+            parts.append(engine.to_numpy(function(engine.xp, z))[0].copy())
+        return np.concatenate(parts)
 
     @property
     def n_iter_(self) -> int:

@@ -38,10 +38,10 @@ class SoftmaxCrossEntropy:
     # loss = log Σ eᶻ - Σ T·z        both unchanged by z ← z - max z, after which no exponential overflows
     # ∂loss/∂z = p - T
     def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
-        z -= xp.max(z, axis=-1, keepdims=True)
-        target = xp.sum(z * T, axis=-1)
+        z -= z.max(axis=-1, keepdims=True)
+        target = (z * T).sum(axis=-1)
         xp.exp(z, out=z)
-        total = xp.sum(z, axis=-1, keepdims=True)
+        total = z.sum(axis=-1, keepdims=True)
         z /= total
         z -= T
         loss: Array = xp.log(total[..., 0]) - target
@@ -49,12 +49,12 @@ class SoftmaxCrossEntropy:
 
     # p = eᶻ / Σ eᶻ
     def probabilities(self, xp: Any, z: Array) -> None:
-        z -= xp.max(z, axis=-1, keepdims=True)
+        z -= z.max(axis=-1, keepdims=True)
         xp.exp(z, out=z)
-        z /= xp.sum(z, axis=-1, keepdims=True)
+        z /= z.sum(axis=-1, keepdims=True)
 
     def decide(self, xp: Any, z: Array) -> Array:
-        decided: Array = xp.argmax(z, axis=-1)
+        decided: Array = z.argmax(axis=-1)
         return decided
 
 
