@@ -37,6 +37,7 @@ format: $(VENV)/installed-dev
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.accuracy
 
 $(VENV)/installed-bench: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"

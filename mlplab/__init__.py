@@ -9,6 +9,7 @@ from mlplab.version import __version__
 _HOMES = {
     "Callback": "mlplab.training.callbacks",
     "NeuralNetworkClassifier": "mlplab.classifier",
+    "NeuralNetworkRegressor": "mlplab.regressor",
     "gradient_check": "mlplab.gradientcheck",
     "load_dataset": "mlplab.data",
     "load_model": "mlplab.modelfile",
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mlplab.gradientcheck import gradient_check
     from mlplab.lab import load_suite, run_suite
     from mlplab.modelfile import load_model, save_model
+    from mlplab.regressor import NeuralNetworkRegressor
     from mlplab.report import plot_confusion_matrix, plot_learning_curves
     from mlplab.training.callbacks import Callback
 

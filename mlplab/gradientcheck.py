@@ -13,8 +13,9 @@ from mlplab.engine import NumpyEngine
 from mlplab.errors import DataError, SettingError
 from mlplab.nn.gradcheck import GradientCheck, check_gradients
 from mlplab.randomness import seed_from
-from mlplab.training.build import build_loss, build_network, class_targets
+from mlplab.training.build import build_loss, build_network
 from mlplab.training.settings import SETTINGS, check_settings
+from mlplab.training.tasks import classify
 
 
 def gradient_check(
@@ -44,13 +45,17 @@ def gradient_check(
     if len(classes) < 2:
         raise DataError(f"the first {len(labels)} rows hold one class only, {classes.item(0)!r}: shuffle them")
     seed = seed_from(deepcopy(estimator.random_state))  # drawing from the estimator's own generator would move it
-    network = build_network(estimator, rows.shape[1], len(classes), NumpyEngine(np.float64), [seed])
+    task = classify(len(classes), estimator.label_smoothing)
+    table = task.table(smooth=True)
+    assert table is not None
+    network = build_network(estimator, rows.shape[1], task.outputs, NumpyEngine(np.float64), [seed])
     outcome = check_gradients(
         network,
-        build_loss(estimator, len(classes)),
+        build_loss(estimator, task),
         rows,
-        class_targets(len(classes))[codes],
+        table[codes],
         weight_decay=estimator.weight_decay + estimator.alpha / len(rows),
+        l1=estimator.l1,
         sample=sample,
         tolerance=tolerance,
     )

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+from sklearn.utils.validation import check_is_fitted
 
 from mlplab.atomic import write_whole
 from mlplab.classifier import NeuralNetworkClassifier
@@ -29,13 +30,17 @@ from mlplab.version import __version__
 FORMAT = "mlplab-1"
 
 
+#: Settings that may hold a part of the user's own instead of its name.
+_PARTS = ("activation", "initializer", "loss", "solver", "learning_rate", "normalization")
+
+
 def save_model(model: NeuralNetworkClassifier, path: str | os.PathLike[str]) -> None:
     """Write a fitted classifier to `path` as a .safetensors file, whole or not at all.
 
     Its callbacks are left out, and a `random_state` that is a generator becomes None.
 
     Raises:
-        SettingError: for a model with an activation, an initializer or a loss of your own, which JSON cannot hold.
+        SettingError: for a model with a part of your own, an activation say, which JSON cannot hold.
         DataError: for class labels that JSON cannot hold.
     """
     write_whole(Path(path), partial(write_model, model))
@@ -43,9 +48,9 @@ def save_model(model: NeuralNetworkClassifier, path: str | os.PathLike[str]) -> 
 
 def write_model(model: NeuralNetworkClassifier, path: Path) -> None:
     """Write what `save_model` does, straight to `path`."""
-    coefs = model.coefs_  # an AttributeError before fit
+    check_is_fitted(model)
     settings = {name: getattr(model, name) for name in SETTINGS if name != "callbacks"}
-    own = [name for name in ("activation", "initializer", "loss") if not isinstance(settings[name], str)]
+    own = [name for name in _PARTS if not all(isinstance(part, str | None) for part in _listed(settings[name]))]
     if own:
         raise SettingError(f"a model with your own {own[0]} cannot be saved: a model file holds names, not code")
     if isinstance(settings["random_state"], np.random.RandomState | np.random.Generator):
@@ -57,15 +62,14 @@ def write_model(model: NeuralNetworkClassifier, path: Path) -> None:
         "format": FORMAT,
         "mlplab": __version__,
         "settings": json.dumps(settings, default=_plain),
+        "labels": json.dumps(model.multilabel_),
         "classes": json.dumps(_labels(model.classes_)),
         "classes_dtype": model.classes_.dtype.str if model.classes_.dtype.kind != "O" else "object",
         "n_training_rows": json.dumps(model.n_training_rows_),
         "feature_names": json.dumps(None if names is None else list(names)),
         "history": json.dumps([vars(epoch) for epoch in model.history_]),
     }
-    tensors: dict[str, Array] = {f"coefs.{k}": np.ascontiguousarray(W) for k, W in enumerate(coefs)}
-    if model.fit_intercept:
-        tensors |= {f"intercepts.{k}": np.ascontiguousarray(b) for k, b in enumerate(model.intercepts_)}
+    tensors = {name: np.ascontiguousarray(view) for name, view in model.arrays().items()}
     metadata["sha256"] = _digest(metadata, tensors)
     save_file(tensors, path, metadata)
 
@@ -103,13 +107,12 @@ def _restore(metadata: dict[str, str], tensors: dict[str, Array]) -> NeuralNetwo
     if (dtype != "object" and np.dtype(dtype).kind not in "biufU") or not is_integer(read["n_training_rows"]):
         raise ModelFileError("classes_dtype or n_training_rows is wrong")
     classes = np.array(read["classes"], dtype=object if dtype == "object" else np.dtype(dtype))
-    coefs = [tensors[f"coefs.{k}"] for k in range(sum(name.startswith("coefs.") for name in tensors))]
     history = History([Epoch(**epoch) for epoch in read["history"]])
     model = NeuralNetworkClassifier(**read["settings"])
     model.restore(
         classes=classes,
-        coefs=coefs,
-        intercepts=[tensors[f"intercepts.{k}"] for k in range(len(coefs))] if model.fit_intercept else None,
+        labels=read.get("labels", False),
+        arrays=tensors,
         history=history,
         n_training_rows=read["n_training_rows"],
         feature_names=read["feature_names"],
@@ -124,6 +127,10 @@ def _digest(metadata: Mapping[str, str], tensors: Mapping[str, Array]) -> str:
         digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
         digest.update(tensor.tobytes())
     return digest.hexdigest()
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _labels(classes: Array) -> list[Any]:

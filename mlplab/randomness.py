@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-SPLIT, WEIGHTS, ORDER = "split", "weights", "order"
+SPLIT, WEIGHTS, ORDER, NOISE = "split", "weights", "order", "noise"
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from mlplab import Callback, NeuralNetworkClassifier
+from mlplab import Callback, NeuralNetworkClassifier, NeuralNetworkRegressor
 from mlplab.errors import DataError, DivergenceError, SettingError
 from mlplab.nn.losses import SoftmaxCrossEntropy
 from mlplab.training.settings import SETTINGS
@@ -390,6 +390,14 @@ def test_the_fraction_that_is_set_aside_is_stratified(classifier, seed):
     assert model.validation_scores_[0] == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("counts", [[30, 30, 1], [8, 8, 8, 8, 8]])
+def test_of_many_classes_with_few_rows_the_fraction_is_drawn_freely(classifier, counts):
+    # scikit-learn takes such data: a class with a single row, and fewer validation rows than classes
+    y = np.repeat(np.arange(len(counts)), counts)
+    model = classifier(early_stopping=True).fit(np.eye(len(y)), y)
+    assert model.n_training_rows_ == len(y) - np.ceil(0.1 * len(y))
+
+
 def test_early_stopping_with_too_few_rows_is_refused(classifier, refuses):
     with refuses(ValueError):
         classifier(early_stopping=True).fit(np.eye(4), [0, 0, 1, 1])
@@ -467,6 +475,22 @@ def test_a_loss_that_stops_being_finite_is_an_error_that_keeps_the_history(class
     assert len(model.history_) == model.history_.diverged_in - 1
 
 
+def test_early_stopping_survives_a_divergence_with_the_best_weights(three_classes):
+    X, y = three_classes
+    settings = {"activation": "identity", "learning_rate_init": 1.0, "solver": "sgd", "max_iter": 30, "random_state": 0}
+    model = NeuralNetworkRegressor((20,), early_stopping=True, warm_start=True, **settings)
+    with pytest.warns(ConvergenceWarning, match="stopped being finite.*the best epoch are kept"):
+        model.fit(1e3 * X, y)
+    assert 0 < model.n_iter_ == model.history_.diverged_in - 1
+    assert np.isnan(model.validation_scores_[-1])
+    assert model.best_validation_score_ == max(model.validation_scores_[:-1])
+    assert np.isfinite(model.predict(X)).all()
+    # and may go on from there, more slowly: here hardly at all, for that epoch was far gone already
+    model.set_params(learning_rate_init=1e-300, max_iter=3, tol=None).fit(1e3 * X, y)
+    assert model.n_iter_ == 3
+    assert model.history_.diverged_in is None
+
+
 # Callbacks, progress, interruption
 
 
@@ -535,14 +559,14 @@ def test_an_error_in_a_callback_comes_through_and_the_end_is_told(classifier, th
     assert all(callback.told[-1] == "end" for callback in callbacks)
 
 
-def test_verbose_shows_every_epoch_as_a_plain_line_on_standard_error(classifier, three_classes, capsys):
+def test_verbose_shows_every_epoch_as_a_plain_line_on_standard_output(classifier, three_classes, capsys):
     X, y = three_classes
     classifier(verbose=True).fit(X, y, X_val=X, y_val=y)
     printed = capsys.readouterr()
-    lines = printed.err.splitlines()
-    assert printed.out == ""
-    assert [line.split("  ")[0] for line in lines] == [f"epoch {k}/4" for k in (1, 2, 3, 4)]
-    assert all("loss" in line and "validation" in line and "\x1b" not in line for line in lines)
+    lines = printed.out.splitlines()
+    assert printed.err == ""
+    assert [line.split(", loss = ")[0] for line in lines] == [f"Iteration {k}" for k in (1, 2, 3, 4)]
+    assert all("accuracy" in line and "validation" in line and "\x1b" not in line for line in lines)
 
 
 def test_otherwise_nothing_is_printed(classifier, three_classes, capsys):
@@ -635,9 +659,12 @@ def test_a_misspelt_name_brings_the_nearest_one(classifier, three_classes, refus
 
 
 @pytest.mark.parametrize("labels", [[7] * 90, ["a"] * 90])
-def test_one_class_only_is_refused(classifier, three_classes, refuses, labels):
-    with refuses(DataError, "at least two classes", repr(labels[0])):
-        classifier().fit(three_classes[0], labels)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_one_class_only_is_always_predicted(classifier, three_classes, labels, early_stopping):
+    X, _ = three_classes
+    model = classifier(early_stopping=early_stopping).fit(X, labels)
+    assert set(model.predict(X)) == {labels[0]}
+    np.testing.assert_array_equal(model.predict_proba(X), np.ones((90, 1)))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

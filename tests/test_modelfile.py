@@ -6,12 +6,17 @@ import pandas
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from sklearn.exceptions import NotFittedError
 
 import mlplab.modelfile as module
 from mlplab import Callback, load_model, save_model
 from mlplab.errors import ModelFileError, SettingError
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.losses import LOSSES
+from mlplab.nn.normalization import NORMALIZATIONS
+from mlplab.nn.optimizers import OPTIMIZERS
+from mlplab.nn.schedules import SCHEDULES
+from mlplab.training.settings import Settings
 
 LABELS = {
     "str": ["ant", "bee", "cät"],
@@ -36,6 +41,13 @@ SETTINGS = {
     "scaled": {"input_scale": 1 / 255},
     "generator": {"random_state": np.random.default_rng(0)},
     "callbacks": {"callbacks": [Callback()]},
+    "an activation a layer": {"hidden_layer_sizes": (5, 4), "activation": ["gelu", "selu"]},
+    "batch normalization": {"normalization": "batch", "early_stopping": True},
+    "layer normalization": {"hidden_layer_sizes": (5, 4), "normalization": "layer", "fit_intercept": False},
+    "noise": {"dropout": 0.3, "input_noise": 0.1},
+    "averaged": {"ema_decay": 0.9},
+    "schedule": {"learning_rate": "one_cycle"},
+    "class weights": {"class_weight": "balanced"},
 }
 
 
@@ -108,6 +120,14 @@ def test_settings_and_history_are_kept(classifier, path, three_classes, settings
         assert getattr(loaded, name) == getattr(model, name)
 
 
+def test_labels_that_rows_have_several_of_are_kept(classifier, path, three_classes):
+    X, y = three_classes
+    model = classifier().fit(X, np.eye(3, dtype=int)[y] | (X[:, :3] > 1))
+    save_model(model, path)
+    assert_same(load_model(path), model, X)
+    assert load_model(path).multilabel_
+
+
 def test_history_without_validation_is_kept(saved):
     model, path = saved
     loaded = load_model(path)
@@ -156,18 +176,22 @@ def test_the_file_is_what_any_reader_of_safetensors_reads(saved):
     [
         ("activation", ACTIVATIONS["tanh"]),
         ("initializer", lambda rng, inputs, outputs: rng.normal(size=(inputs, outputs))),
-        ("loss", LOSSES["cross_entropy"][1]),
+        ("loss", LOSSES["cross_entropy"]["softmax"]),
+        ("activation", ["relu", ACTIVATIONS["tanh"]]),
+        ("solver", OPTIMIZERS["adam"]),
+        ("learning_rate", SCHEDULES["constant"](Settings())),
+        ("normalization", NORMALIZATIONS["layer"]),
     ],
 )
 def test_parts_of_ones_own_cannot_be_saved(classifier, path, three_classes, refuses, name, own):
-    model = classifier(**{name: own}).fit(*three_classes)
+    model = classifier(**{"hidden_layer_sizes": (6, 5), name: own}).fit(*three_classes)
     with refuses(SettingError, f"your own {name}"):
         save_model(model, path)
     assert not path.exists()
 
 
 def test_an_unfitted_model_cannot_be_saved(classifier, path):
-    with pytest.raises(AttributeError, match="after fit"):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
         save_model(classifier(), path)
     assert not path.exists()
 

@@ -8,6 +8,7 @@ import mlplab
 PROMISED = {
     "Callback",
     "NeuralNetworkClassifier",
+    "NeuralNetworkRegressor",
     "gradient_check",
     "load_dataset",
     "load_model",

@@ -38,6 +38,7 @@ def train(
     """
     import warnings
 
+    from rich.console import Console
     from sklearn.exceptions import ConvergenceWarning
 
     from mlplab.classifier import NeuralNetworkClassifier
@@ -46,6 +47,7 @@ def train(
     from mlplab.lab.suite import check_count, parse_assignment
     from mlplab.modelfile import save_model
     from mlplab.text import percent
+    from mlplab.training.progress import FitDisplay
     from mlplab.training.settings import check_settings
 
     settings = dict(parse_assignment(assignment) for assignment in assignments)
@@ -55,12 +57,13 @@ def train(
     samples = None if samples is None else check_count("--samples", samples)
     _check_output(out, "--out", (".safetensors",))
     dataset = load_dataset(data, target=target)
-    model = NeuralNetworkClassifier(**{"input_scale": dataset.scale, "verbose": True, "random_state": seed, **settings})
+    shown = {"callbacks": [FitDisplay(Console(stderr=True))]}  # standard output is for the result
+    model = NeuralNetworkClassifier(**{"input_scale": dataset.scale, "random_state": seed, **shown, **settings})
     training, validation = hold_out(dataset, model.validation_fraction, seed, samples)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit_rows(dataset.X, dataset.y, training, validation, dataset.feature_names)
-    save_model(model.set_params(verbose=False), out)
+    save_model(model, out)
     accuracy = float((model.predict_rows(dataset.X, validation) == dataset.y[validation]).mean())
     click.echo(
         f"{out}: {model.n_iter_} epochs on {len(training):,} rows; "

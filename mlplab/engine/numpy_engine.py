@@ -183,12 +183,18 @@ class NumpyEngine:
         """Return `array` as a NumPy array (here: itself)."""
         return array
 
-    def gather(self, source: Array, rows: Array, out: Array, scale: float = 1.0) -> None:
+    def gather(self, source: Any, rows: Array, out: Array, scale: float = 1.0) -> None:
         """Write ``scale · source[rows]`` into `out`; source (N, K) of any number type, rows (M, B), out (M, B, K).
 
-        Images stay uint8 until here: a quarter of the memory, and a quarter of the traffic.
+        Images stay uint8 until here: a quarter of the memory, and a quarter of the traffic. Rows of a sparse matrix (of
+        SciPy, by rows) become dense here.
         """
-        if source.dtype == out.dtype:
+        if hasattr(source, "toarray"):
+            for own, dense in zip(rows, out, strict=True):
+                dense[...] = source[own].toarray()
+            if scale != 1.0:
+                out *= scale
+        elif source.dtype == out.dtype:
             # mode="clip" writes straight into `out`; the default would go through a buffer. Rows are always valid.
             source.take(rows, axis=0, out=out, mode="clip")
             if scale != 1.0:

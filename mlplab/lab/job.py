@@ -23,6 +23,7 @@ from mlplab.nn.network import count_parameters
 from mlplab.training.build import layer_sizes
 from mlplab.training.callbacks import Callback
 from mlplab.training.history import Epoch, History
+from mlplab.training.tasks import classify
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ class _TrialWriter(Callback):
         if status == "done" and trial["early_stopping"] and len(history):  # the weights are not those of the last epoch
             best = max(history, key=lambda epoch: epoch.val_accuracy)
             last |= {"val_loss": best.val_loss, "val_accuracy": best.val_accuracy}
-        sizes = layer_sizes(trial["hidden_layer_sizes"], self._dataset.X.shape[1], len(self._dataset.classes))
+        sizes = layer_sizes(
+            trial["hidden_layer_sizes"], self._dataset.X.shape[1], classify(len(self._dataset.classes)).outputs
+        )
         result = TrialResult(
             id=trial.id,
             label=label,
@@ -122,7 +125,7 @@ class _TrialWriter(Callback):
             epochs=len(history),
             **last,
             seconds=round(sum(history["seconds"]), 3),
-            parameters=count_parameters(sizes, bool(trial["fit_intercept"])),
+            parameters=count_parameters(sizes, bool(trial["fit_intercept"]), trial["normalization"] is not None),
             error=error,
         )
         write_network = partial(self._write_network, trial, estimator) if status == "done" else None

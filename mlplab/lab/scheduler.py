@@ -17,6 +17,7 @@ from mlplab.lab.workers import Event, run_jobs
 from mlplab.nn.network import count_parameters
 from mlplab.training.build import layer_sizes
 from mlplab.training.history import Epoch, History
+from mlplab.training.tasks import classify
 
 
 class Display(Protocol):
@@ -79,7 +80,7 @@ def plan(rows: Sequence[ResultRow], inputs: int, classes: int) -> list[Job]:
 
 def cost_of_epoch(job: Job, inputs: int, classes: int) -> float:
     """Return what an epoch costs, in multiplications a row: three products a layer, two in the first."""
-    sizes = layer_sizes(job.trials[-1]["hidden_layer_sizes"], inputs, classes)
+    sizes = layer_sizes(job.trials[-1]["hidden_layer_sizes"], inputs, classify(classes).outputs)
     return 3 * count_parameters(sizes, fit_intercept=False) - sizes[0] * sizes[1]
 
 

@@ -246,7 +246,7 @@ def _text(content: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """Read ``KEY=VALUE`` of the command line: the value as TOML has it, or else as a text.
+    """Read ``KEY=VALUE`` of the command line: the value as TOML has it, or else as a text; with commas, a list.
 
     Raises:
         SettingError: for a text without ``=`` or an unknown setting.
@@ -256,11 +256,14 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise SettingError(f"--set {text}: write KEY=VALUE, such as --set max_iter=2")
     name = name.strip()
     check_setting_name(name, "--set: ")
+    return name, _from_plain(_parse(value))
+
+
+def _parse(text: str) -> Any:
     try:
-        parsed: Any = tomllib.loads(f"value = {value}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        parsed = value.strip()
-    return name, _from_plain(parsed)
+        return [_parse(part) for part in text.split(",")] if "," in text and "[" not in text else text.strip()
 
 
 # TOML has no null: the text "none" stands for None, both ways, and True and False are welcome too.

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mlplab.nn.schedules import PLANNED
 from mlplab.training.settings import DEFAULTS, layer_widths
 
 #: To be raised whenever the same settings and seed would give other numbers than before, or a default changes.
-NUMERICS = 2
+NUMERICS = 3
 #: Settings that change nothing of a result, or are given otherwise.
 _NO_PART = ("random_state", "verbose", "callbacks")
 #: What settings are called where there is little room, and in labels, as the notebook's.
@@ -57,9 +58,10 @@ class Trial:
     def lineage(self) -> str:
         """A hash shared by trials that are the beginning of one another: they differ in `max_iter` only.
 
-        One training serves them all, as long as nothing but the number of epochs ends it.
+        One training serves them all, as long as nothing but the number of epochs ends it, and nothing is planned by it.
         """
-        if self["tol"] is not None or self["early_stopping"]:
+        planned = self["learning_rate"] in PLANNED or self["solver"] == "lbfgs"
+        if planned or self["tol"] is not None or self["early_stopping"]:
             return self.id
         identity = self._identity()
         return _hash({**identity, "settings": {**identity["settings"], "max_iter": None}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from mlplab.engine.numpy_engine import Array
 from mlplab.errors import SettingError
 from mlplab.nn.losses import Loss
 from mlplab.nn.network import GradientWriter, Network, Parameters, Workspace
-from mlplab.nn.penalties import l2_value
+from mlplab.nn.penalties import l1_value, l2_value
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def check_gradients(
     T: Array,
     *,
     weight_decay: float = 0.0,
+    l1: float = 0.0,
     sample: int | None = 200,
     step: float = 1e-5,
     tolerance: float = 1e-6,
@@ -68,7 +70,7 @@ def check_gradients(
 
     Args:
         network: one member, float64; its parameters are moved and put back.
-        loss: objective = mean loss of the rows + ½·weight_decay·‖W‖².
+        loss: objective = mean loss of the rows + ½·weight_decay·‖W‖² + l1·Σ|W|.
         X, T: rows (B, I) and their targets (B, C).
         sample: how many parameters to compare, drawn with `seed`; None compares all.
         tolerance: the largest relative error that passes.
@@ -80,28 +82,35 @@ def check_gradients(
         raise SettingError(f"a gradient check needs one member in float64; got {network!r} in {network.engine.dtype}")
     xp, rows = network.engine.xp, len(X)
     X, T = network.engine.asarray(X)[None], network.engine.asarray(T)[None]
-    work, writer = Workspace(network, rows), GradientWriter(network)
+    work, writer = Workspace(network, rows), GradientWriter(network, l1)
     theta, decay = network.theta.flat[0], [weight_decay]
     weights = network.theta.flat[:, : network.theta.weight_count]
 
-    def objective() -> float:
-        losses = loss.value_and_delta(xp, network.forward(X, work), T)
-        return float(losses.mean() + l2_value(xp, weights, decay)[0])
+    def forward() -> Array:
+        network.generators = [np.random.default_rng(seed)]  # the same noise every time
+        return network.forward(X, work, training=True)
 
-    dz = network.forward(X, work)
+    def objective() -> float:
+        losses = loss.value_and_delta(xp, forward(), T)
+        return float(losses.mean() + l2_value(xp, weights, decay)[0] + l1_value(xp, weights, l1)[0])
+
+    running = deepcopy(network.running)  # which every forward in training moves
+    dz = forward()
     loss.value_and_delta(xp, dz, T)
     writer.begin([float(rows)], decay)
-    network.backward(dz, work, writer.receive)
+    network.backward(dz, work, writer)
     analytic = writer.gradient.flat[0]
 
     positions = _positions(network)
-    checked = np.concatenate([part.ravel() for part in (*positions.weights, *positions.biases)]).astype(np.intp)
+    parts = [part for _, part in _named(positions)]
+    checked = np.concatenate([part.ravel() for part in parts]).astype(np.intp)
     if sample is not None and sample < len(checked):
         checked = np.random.default_rng(seed).choice(checked, sample, replace=False)
 
     numeric, errors = np.empty(len(checked)), np.empty(len(checked))
     for k, p in enumerate(checked.tolist()):
         numeric[k], errors[k] = _compare(objective, theta, p, float(analytic[p]), step, tolerance)
+    network.running = running
     worst = int(np.argmax(errors))
     return GradientCheck(
         error=float(errors[worst]),
@@ -145,12 +154,20 @@ def _slope(objective: Callable[[], float], theta: Array, p: int, h: float) -> fl
 def _positions(network: Network) -> Parameters:
     """Return the layout of the parameters with every parameter's place in the flat buffer as its value."""
     flat = network.theta.flat
-    return Parameters.over(np.arange(flat.size, dtype=flat.dtype).reshape(flat.shape), network.sizes)
+    return Parameters.over(np.arange(flat.size, dtype=flat.dtype).reshape(flat.shape), network.layout)
+
+
+def _named(parameters: Parameters) -> list[tuple[str, Array]]:
+    """Return the parameters' arrays by name, W (I, O) and all others (O,)."""
+    named = [(f"W[{layer}]", W[0]) for layer, W in enumerate(parameters.weights)]
+    named += [(f"b[{layer}]", b[0, 0]) for layer, b in enumerate(parameters.biases)]
+    for layer, (gain, shift) in enumerate(parameters.scales):
+        named += [(f"gain[{layer}]", gain[0, 0]), (f"shift[{layer}]", shift[0, 0])]
+    return named
 
 
 def _parameter_name(positions: Parameters, position: int) -> str:
-    for name, parts in (("W", positions.weights), ("b", positions.biases)):
-        for layer, part in enumerate(parts):
-            for index in np.argwhere((part[0] if name == "W" else part[0, 0]) == position):
-                return f"{name}[{layer}][{', '.join(map(str, index))}]"
+    for name, part in _named(positions):
+        for index in np.argwhere(part == position):
+            return f"{name}[{', '.join(map(str, index))}]"
     raise IndexError(position)

@@ -35,6 +35,32 @@ def he_uniform(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
     return rng.uniform(-bound, bound, (inputs, outputs))
 
 
+def lecun_normal(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
+    """Draw from N(0, 1 / I). Source: LeCun et al. 1998, Efficient BackProp, equation 16."""
+    return rng.normal(0.0, sqrt(1 / inputs), (inputs, outputs))
+
+
+def lecun_uniform(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
+    """Draw from U(±√(3 / I)): the variance of LeCun et al. 1998, equation 16, as a uniform."""
+    bound = sqrt(3 / inputs)
+    return rng.uniform(-bound, bound, (inputs, outputs))
+
+
+def orthogonal(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
+    """Draw orthonormal columns (rows, where there are fewer of them), evenly. Source: Saxe et al. 2014, section 3.
+
+    The QR decomposition of a normal matrix, the signs of R's diagonal moved over: Mezzadri 2007, section 5.
+    """
+    Q, R = np.linalg.qr(rng.normal(size=(max(inputs, outputs), min(inputs, outputs))))
+    Q *= np.sign(np.diagonal(R))
+    return Q if inputs >= outputs else np.ascontiguousarray(Q.T)
+
+
+def constant(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
+    """Return 0.01 for every weight: the units of a layer then stay equal for ever, which is what drawing is for."""
+    return np.full((inputs, outputs), 0.01)
+
+
 #: By the name that settings use.
 INITIALIZERS: dict[str, Initializer] = {
     "glorot_normal": glorot_normal,
@@ -43,4 +69,8 @@ INITIALIZERS: dict[str, Initializer] = {
     "xavier_uniform": glorot_uniform,
     "he_normal": he_normal,
     "he_uniform": he_uniform,
+    "lecun_normal": lecun_normal,
+    "lecun_uniform": lecun_uniform,
+    "orthogonal": orthogonal,
+    "constant": constant,
 }

@@ -6,36 +6,57 @@ as short as p - T. To add one: write its class and give it a line in `LOSSES`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from mlplab.engine.numpy_engine import Array
 
 
 class Loss(Protocol):
-    """What the trainer needs of a loss; an object of your own with these four is one too."""
+    """What the trainer needs of a loss; an object of your own with these three is one too."""
 
-    #: The name of the output's non-linearity, `out_activation_` of the classifier.
+    #: The name of the output's non-linearity, `out_activation_` of the estimator.
     out_activation: str
 
     def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
-        """Return the loss of every row (M, B) in nats, and turn `z` (M, B, C) into ∂loss/∂z in place.
+        """Return the loss of every row (M, B), and turn `z` (M, B, C) into ∂loss/∂z in place.
 
-        T (M, B, C) holds the target of every row: 1 at its class, 0 elsewhere.
+        T (M, B, C) holds the target of every row: for classes 1 at its class and 0 elsewhere, or close to that.
         """
 
-    def probabilities(self, xp: Any, z: Array) -> None:
-        """Turn `z` (M, B, C) into probabilities in place."""
-
-    def decide(self, xp: Any, z: Array) -> Array:
-        """Return the most probable class (M, B) of every row: an index."""
+    def predict(self, xp: Any, z: Array) -> None:
+        """Turn `z` (M, B, C) into what the network says, probabilities or values, in place."""
 
 
-class SoftmaxCrossEntropy:
-    """Loss = -Σ T·log p with p = softmax(z), for C ≥ 2 classes that exclude each other."""
+class Softmax:
+    """p = softmax(z), for C ≥ 2 classes that exclude each other."""
 
     out_activation = "softmax"
 
-    # loss = log Σ eᶻ - Σ T·z        both unchanged by z ← z - max z, after which no exponential overflows
+    # p = eᶻ / Σ eᶻ        unchanged by z ← z - max z, after which no exponential overflows
+    def predict(self, xp: Any, z: Array) -> None:
+        z -= z.max(axis=-1, keepdims=True)
+        xp.exp(z, out=z)
+        z /= z.sum(axis=-1, keepdims=True)
+
+
+class Sigmoid:
+    """p = sigmoid(z), for two classes with one output, or for C labels that a row may have or not."""
+
+    out_activation = "logistic"
+
+    # log p = min(z, 0) - log(1 + e^-|z|): no exponential of a positive number, and a small p keeps its digits
+    def predict(self, xp: Any, z: Array) -> None:
+        soft = xp.log1p(xp.exp(-xp.abs(z)))
+        xp.clip(z, None, 0, out=z)
+        z -= soft
+        xp.exp(z, out=z)
+
+
+class SoftmaxCrossEntropy(Softmax):
+    """Loss = -Σ T·log p, in nats."""
+
+    # loss = log Σ eᶻ - Σ T·z        both unchanged by z ← z - max z
     # ∂loss/∂z = p - T
     def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
         z -= z.max(axis=-1, keepdims=True)
@@ -47,41 +68,124 @@ class SoftmaxCrossEntropy:
         loss: Array = xp.log(total[..., 0]) - target
         return loss
 
-    # p = eᶻ / Σ eᶻ
-    def probabilities(self, xp: Any, z: Array) -> None:
-        z -= z.max(axis=-1, keepdims=True)
-        xp.exp(z, out=z)
-        z /= z.sum(axis=-1, keepdims=True)
 
-    def decide(self, xp: Any, z: Array) -> Array:
-        decided: Array = z.argmax(axis=-1)
-        return decided
-
-
-class BinaryCrossEntropy:
-    """Loss = -T·log p - (1 - T)·log(1 - p) with p = sigmoid(z), for two classes and one output."""
-
-    out_activation = "logistic"
+class SigmoidCrossEntropy(Sigmoid):
+    """Loss = Σ -T·log p - (1 - T)·log(1 - p), in nats."""
 
     # loss = max(z, 0) - T·z + log(1 + e^-|z|)        no exponential of a positive number
     # ∂loss/∂z = p - T
     def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
-        loss: Array = xp.sum(xp.clip(z, 0, None) - T * z + xp.log1p(xp.exp(-xp.abs(z))), axis=-1)
-        self.probabilities(xp, z)
+        loss: Array = (xp.clip(z, 0, None) - T * z + xp.log1p(xp.exp(-xp.abs(z)))).sum(axis=-1)
+        self.predict(xp, z)
         z -= T
         return loss
 
-    # p = 1 / (1 + e⁻ᶻ) = ½ + ½·tanh(z/2)
-    def probabilities(self, xp: Any, z: Array) -> None:
-        z *= 0.5
-        xp.tanh(z, out=z)
-        z *= 0.5
-        z += 0.5
 
-    def decide(self, xp: Any, z: Array) -> Array:
-        decided: Array = xp.where(z[..., 0] > 0, 1, 0)
-        return decided
+class SoftmaxSquaredError(Softmax):
+    """Loss = ½·Σ (p - T)², half the Brier score: bounded, so that wrong labels cost little."""
+
+    # ∂loss/∂z = p·(d - Σ d·p) with d = p - T
+    def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
+        self.predict(xp, z)
+        d = z - T
+        z *= d - (d * z).sum(axis=-1, keepdims=True)
+        loss: Array = 0.5 * (d * d).sum(axis=-1)
+        return loss
 
 
-#: By the name that settings use: the loss for two classes (one output) and for more (an output for each).
-LOSSES: dict[str, tuple[Loss, Loss]] = {"cross_entropy": (BinaryCrossEntropy(), SoftmaxCrossEntropy())}
+class SigmoidSquaredError(Sigmoid):
+    """Loss = ½·Σ (p - T)²."""
+
+    # ∂loss/∂z = d·p·(1 - p) with d = p - T
+    def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
+        self.predict(xp, z)
+        d = z - T
+        z *= d * (1 - z)
+        loss: Array = 0.5 * (d * d).sum(axis=-1)
+        return loss
+
+
+class SoftmaxFocal(Softmax):
+    """Loss = -Σ T·(1 - p)ᵞ·log p: rows that are right already count little. Source: Lin et al. 2017, equation 4.
+
+    Args:
+        gamma: γ, at least 1; 0 would be the cross-entropy.
+    """
+
+    def __init__(self, gamma: float = 2.0) -> None:
+        self.gamma = gamma
+
+    # p·∂loss/∂p = T·(γ·p·(1 - p)ᵞ⁻¹·log p - (1 - p)ᵞ) = u,        ∂loss/∂z = u - p·Σ u
+    def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
+        z -= z.max(axis=-1, keepdims=True)
+        log_p = z - xp.log(xp.exp(z).sum(axis=-1, keepdims=True))
+        xp.exp(log_p, out=z)
+        far = -xp.expm1(log_p)
+        loss: Array = -(T * far**self.gamma * log_p).sum(axis=-1)
+        u = T * far ** (self.gamma - 1) * (self.gamma * z * log_p - far)
+        z *= -u.sum(axis=-1, keepdims=True)
+        z += u
+        return loss
+
+
+class SigmoidFocal(Sigmoid):
+    """Loss = Σ -T·(1 - p)ᵞ·log p - (1 - T)·pᵞ·log(1 - p). Source and argument as of `SoftmaxFocal`."""
+
+    def __init__(self, gamma: float = 2.0) -> None:
+        self.gamma = gamma
+
+    # ∂loss/∂z = T·(γ·p·qᵞ·log p - qᵞ⁺¹) - (1 - T)·(γ·q·pᵞ·log q - pᵞ⁺¹) with q = 1 - p
+    def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
+        soft = xp.log1p(xp.exp(-xp.abs(z)))
+        log_p, log_q = xp.clip(z, None, 0) - soft, xp.clip(-z, None, 0) - soft
+        p, q, gamma = xp.exp(log_p), xp.exp(log_q), self.gamma
+        loss: Array = -(T * q**gamma * log_p + (1 - T) * p**gamma * log_q).sum(axis=-1)
+        z[...] = T * q**gamma * (gamma * p * log_p - q) - (1 - T) * p**gamma * (gamma * q * log_q - p)
+        return loss
+
+
+class SquaredError:
+    """Loss = ½·Σ (z - T)², for values."""
+
+    out_activation = "identity"
+
+    # ∂loss/∂z = z - T
+    def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
+        z -= T
+        loss: Array = 0.5 * (z * z).sum(axis=-1)
+        return loss
+
+    def predict(self, xp: Any, z: Array) -> None:
+        pass
+
+
+class Poisson:
+    """Loss = Σ T·log(T/p) - T + p with p = eᶻ, half the Poisson deviance, for counts T ≥ 0."""
+
+    out_activation = "exp"
+
+    # ∂loss/∂z = p - T
+    def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
+        constant = T * xp.log(xp.where(T > 0, T, 1)) - T  # 0·log 0 is 0
+        loss = constant - T * z
+        xp.exp(z, out=z)
+        loss += z
+        z -= T
+        value: Array = loss.sum(axis=-1)
+        return value
+
+    def predict(self, xp: Any, z: Array) -> None:
+        xp.exp(z, out=z)
+
+
+#: By the name that settings use: for each non-linearity of the output that it goes with. One for classes has both
+#: "logistic" and "softmax".
+LOSSES: dict[str, Mapping[str, Loss]] = {
+    name: {loss.out_activation: loss for loss in losses}
+    for name, losses in {
+        "cross_entropy": (SigmoidCrossEntropy(), SoftmaxCrossEntropy()),
+        "squared_error": (SigmoidSquaredError(), SoftmaxSquaredError(), SquaredError()),
+        "focal": (SigmoidFocal(), SoftmaxFocal()),
+        "poisson": (Poisson(),),
+    }.items()
+}

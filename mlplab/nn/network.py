@@ -6,25 +6,55 @@ P parameters of a member.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from mlplab.engine.numpy_engine import Array, NumpyEngine, row_stride
 from mlplab.nn.activations import Activation, Identity
 from mlplab.nn.initializers import Initializer
-from mlplab.nn.penalties import l2_gradient
+from mlplab.nn.noise import Noise, add_normal, draw_mask
+from mlplab.nn.normalization import Normalization, Running
+from mlplab.nn.penalties import l1_gradient, l2_gradient
 
-#: Takes what a layer's gradient is made of: the layer's number, its input a (M, B, I), its delta dz (M, B, O).
-Receive = Callable[[int, Array, Array], None]
+NO_NOISE = Noise()
+_NONE_RUNNING = Running(np.empty(0), np.empty(0))
+
+
+class Receiver(Protocol):
+    """Takes what the gradient is made of, as `Network.backward` hands it over."""
+
+    def receive(self, layer: int, a: Array, dz: Array) -> None:
+        """Take a layer's input a (M, B, I) and delta dz (M, B, O)."""
+
+    def receive_scale(self, layer: int, dgain: Array, dshift: Array) -> None:
+        """Take the derivatives by a normalised hidden layer's gain and shift, of every row, (M, B, O) each."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which parameters a network has: sizes of all layers, whether there are biases, whether layers are normalised."""
+
+    sizes: tuple[int, ...]
+    fit_intercept: bool = True
+    normalized: bool = False
+
+    def vectors(self) -> list[int]:
+        """Return the lengths of what comes after the weights: biases, then gain and shift of every hidden layer."""
+        biases = list(self.sizes[1:]) if self.fit_intercept else []
+        return biases + [o for o in self.sizes[1:-1] for _ in range(2) if self.normalized]
+
+    def count(self) -> int:
+        """Return P."""
+        return sum(i * o for i, o in pairwise(self.sizes)) + sum(self.vectors())
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """A flat buffer, every W first, then every b, and the views of it that the layers use.
+    """A flat buffer, every W first, then every b, then gains and shifts, and the views of it that the layers use.
 
     The same layout serves the parameters, their gradient and an optimizer's moments. Where the engine lays the rows of
     a W apart the buffer is a little longer than P, and what lies between the rows is zero and stays so.
@@ -33,37 +63,41 @@ class Parameters:
     flat: Array  # (M, P and what lies between the rows)
     weights: list[Array]  # of every layer, (M, I, O)
     biases: list[Array]  # of every layer, (M, 1, O); empty for a network without biases
+    scales: list[tuple[Array, Array]]  # gain and shift of every hidden layer, (M, 1, O) each, where it is normalised
     weight_count: int  # flat[:, :weight_count] are the weights: what penalties act on
+    layout: Layout
 
     @classmethod
-    def over(cls, flat: Array, sizes: tuple[int, ...]) -> Parameters:
-        """Lay views over `flat` for layers of the given sizes: inputs, hidden layers, outputs."""
-        members, shapes = len(flat), list(pairwise(sizes))
-        weights, biases, start = [], [], 0
+    def over(cls, flat: Array, layout: Layout) -> Parameters:
+        """Lay views over `flat`."""
+        members, shapes = len(flat), list(pairwise(layout.sizes))
+        weights, start = [], 0
         for i, o in shapes:
             stride = row_stride(o, flat.dtype)
             weights.append(flat[:, start : start + i * stride].reshape(members, i, stride)[:, :, :o])
             start += i * stride
         weight_count = start
-        for _, o in shapes if flat.shape[1] > weight_count else []:
-            biases.append(flat[:, start : start + o].reshape(members, 1, o))
+        vectors = []
+        for o in layout.vectors():
+            vectors.append(flat[:, start : start + o].reshape(members, 1, o))
             start += o
-        return cls(flat, weights, biases, weight_count)
+        biases = vectors[: len(shapes)] if layout.fit_intercept else []
+        rest = vectors[len(biases) :]
+        return cls(flat, weights, biases, list(zip(rest[::2], rest[1::2], strict=True)), weight_count, layout)
 
     @classmethod
-    def zeros(cls, engine: NumpyEngine, sizes: tuple[int, ...], fit_intercept: bool, members: int) -> Parameters:
+    def zeros(cls, engine: NumpyEngine, layout: Layout, members: int) -> Parameters:
         """Return a new buffer of zeros and its views."""
-        length = sum(i * row_stride(o, engine.dtype) for i, o in pairwise(sizes))
-        return cls.over(engine.zeros(members, length + (sum(sizes[1:]) if fit_intercept else 0)), sizes)
+        length = sum(i * row_stride(o, engine.dtype) for i, o in pairwise(layout.sizes)) + sum(layout.vectors())
+        return cls.over(engine.zeros(members, length), layout)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        sizes = (self.weights[0].shape[1], *(W.shape[2] for W in self.weights))
-        return Parameters.over, (self.flat, sizes)  # pickled on their own, the views would become copies
+        return Parameters.over, (self.flat, self.layout)  # pickled on their own, the views would become copies
 
 
-def count_parameters(sizes: Sequence[int], fit_intercept: bool) -> int:
-    """Return P: the weights, and the biases where there are any, of layers of the given sizes."""
-    return sum(i * o for i, o in pairwise(sizes)) + (sum(sizes[1:]) if fit_intercept else 0)
+def count_parameters(sizes: Sequence[int], fit_intercept: bool, normalized: bool = False) -> int:
+    """Return P: the weights, and the biases, gains and shifts where there are any."""
+    return Layout(tuple(sizes), fit_intercept, normalized).count()
 
 
 class Network:
@@ -72,63 +106,123 @@ class Network:
     Args:
         engine: where the arrays live.
         sizes: inputs, units of every hidden layer, outputs. Two sizes are a linear model: depth 0.
-        activation: of the hidden layers; the output layer has none, it belongs to the loss.
+        activation: of the hidden layers, one for all or a list with one for each; the output layer has none, it belongs
+            to the loss.
         fit_intercept: whether layers have biases.
         members: M.
+        normalization: of the hidden layers' pre-activations, or None.
+        noise: what training adds.
+
+    Attributes:
+        generators: one a member, for the noise.
+        running: of every hidden layer, where the normalisation keeps running statistics.
     """
 
     def __init__(
         self,
         engine: NumpyEngine,
         sizes: Sequence[int],
-        activation: Activation,
+        activation: Activation | Sequence[Activation],
         fit_intercept: bool = True,
         members: int = 1,
+        normalization: Normalization | None = None,
+        noise: Noise = NO_NOISE,
     ) -> None:
         self.engine = engine
         self.sizes = tuple(sizes)
         self.members = members
         self.fit_intercept = fit_intercept
-        self.activations: list[Activation] = [activation] * (len(self.sizes) - 2) + [Identity()]
+        self.normalization, self.noise = normalization, noise
+        self.generators: Sequence[np.random.Generator] = [np.random.default_rng(m) for m in range(members)]
+        hidden = activation if isinstance(activation, Sequence) else [activation] * (len(self.sizes) - 2)
+        self.activations: list[Activation] = [*hidden, Identity()]
+        self.layout = Layout(self.sizes, fit_intercept, normalization is not None)
         self.theta = self.new_parameters()
+        for gain, _ in self.theta.scales:
+            gain[...] = 1
+        runs = normalization is not None and normalization.runs
+        zeros = engine.zeros
+        self.running = [Running(zeros(members, 1, o), zeros(members, 1, o) + 1) for o in self.sizes[1:-1] if runs]
 
     def __repr__(self) -> str:
         shape = "-".join(map(str, self.sizes))
-        count = count_parameters(self.sizes, self.fit_intercept)
-        return f"<Network {shape}, {count:,} parameters, members={self.members}>"
+        return f"<Network {shape}, {self.layout.count():,} parameters, members={self.members}>"
 
     def new_parameters(self) -> Parameters:
         """Return zeros in the layout of this network's parameters."""
-        return Parameters.zeros(self.engine, self.sizes, self.fit_intercept, self.members)
+        return Parameters.zeros(self.engine, self.layout, self.members)
 
-    def initialize(self, initializer: Initializer, generators: Sequence[np.random.Generator]) -> None:
+    def initialize(self, initializers: Sequence[Initializer], generators: Sequence[np.random.Generator]) -> None:
         """Draw the weights of every member from its own generator, layer by layer; biases become zero."""
         for m, rng in enumerate(generators):
-            for W in self.theta.weights:
+            for W, initializer in zip(self.theta.weights, initializers, strict=True):
                 W[m] = self.engine.asarray(initializer(rng, *W.shape[1:]))
             for b in self.theta.biases:
                 b[m] = 0
 
-    def forward(self, X: Array, work: Workspace) -> Array:
+    def arrays(self, member: int = 0) -> dict[str, Array]:
+        """Return views of everything that predictions depend on, by the names that model files use."""
+        theta = self.theta
+        groups = {
+            "coefs": [W[member] for W in theta.weights],
+            "intercepts": [b[member, 0] for b in theta.biases],
+            "gains": [gain[member, 0] for gain, _ in theta.scales],
+            "shifts": [shift[member, 0] for _, shift in theta.scales],
+            "running_means": [running.mean[member, 0] for running in self.running],
+            "running_variances": [running.variance[member, 0] for running in self.running],
+        }
+        return {f"{group}.{layer}": view for group, views in groups.items() for layer, view in enumerate(views)}
+
+    def forward(self, X: Array, work: Workspace, training: bool = False) -> Array:
         """Compute the logits (M, B, C) of the rows X (M, B, I) and return them: `work`'s last array, its own.
 
-        `work` keeps what `backward` needs. X is not changed.
+        `work` keeps what `backward` needs. X is not changed. In `training`, noise is added and layers are normalised
+        by their batches.
         """
-        xp, a = self.engine.xp, X
+        xp, a, noise = self.engine.xp, X, self.noise if training else NO_NOISE
+        if noise.on_inputs:
+            a = self._disturb(X, work)
         for layer, (W, activation) in enumerate(zip(self.theta.weights, self.activations, strict=True)):
             z = work.z[layer]
             work.inputs[layer] = a
             self.engine.matmul(a, W, out=z)
             if self.theta.biases:
                 z += self.theta.biases[layer]
+            hidden = layer < len(self.sizes) - 2
+            if hidden and self.normalization:
+                self._normalize(layer, z, work, training)
+            if hidden and noise.hidden_noise:
+                add_normal(self.generators, noise.hidden_noise, z)
             a = work.a[layer]
             activation.forward(xp, z, a)
+            if hidden and noise.dropout:  # into an array of its own: the derivative of the activation needs a
+                draw_mask(self.generators, noise.dropout, work.masks[layer])
+                a = xp.multiply(a, work.masks[layer], out=work.dropped[layer])
         return a
 
-    def backward(self, dz: Array, work: Workspace, receive: Receive) -> None:
-        """Walk from the last layer down, handing each layer's number, input and delta to `receive`.
+    def _disturb(self, X: Array, work: Workspace) -> Array:
+        if self.noise.input_dropout:
+            draw_mask(self.generators, self.noise.input_dropout, work.disturbed)
+            work.disturbed *= X
+        else:
+            work.disturbed[...] = X
+        if self.noise.input_noise:
+            add_normal(self.generators, self.noise.input_noise, work.disturbed)
+        return work.disturbed
 
-        dz (M, B, C) is ∂loss/∂z of the last layer. `receive` may change that layer's weights on the spot: the delta
+    # z ← gain·n + shift with n = normalised z
+    def _normalize(self, layer: int, z: Array, work: Workspace, training: bool) -> None:
+        assert self.normalization is not None
+        n, (gain, shift) = work.normal[layer], self.theta.scales[layer]
+        running = self.running[layer] if self.running else _NONE_RUNNING
+        work.scale[layer] = self.normalization.forward(self.engine.xp, z, n, running, training)
+        self.engine.xp.multiply(n, gain, out=z)
+        z += shift
+
+    def backward(self, dz: Array, work: Workspace, receiver: Receiver) -> None:
+        """Walk from the last layer down, handing each layer's number, input and delta to `receiver`.
+
+        dz (M, B, C) is ∂loss/∂z of the last layer. `receiver` may change that layer's parameters on the spot: the delta
         for the layer below was computed before. The deltas are not divided by the number of rows.
         """
         xp = self.engine.xp
@@ -137,9 +231,17 @@ class Network:
             if layer > 0:
                 da = work.delta[below]
                 self.engine.matmul(dz, self.theta.weights[layer], out=da, transpose_b=True)
+                if work.dropped:
+                    da *= work.masks[below]
                 self.activations[below].backward(xp, work.z[below], work.a[below], da)
-            receive(layer, work.inputs[layer], dz)
+            receiver.receive(layer, work.inputs[layer], dz)
             if layer > 0:
+                if self.normalization:
+                    n, (gain, _) = work.normal[below], self.theta.scales[below]
+                    dn = da * gain
+                    receiver.receive_scale(below, da * n, da)
+                    self.normalization.backward(xp, n, work.scale[below], dn)
+                    da[...] = dn
                 dz = da
 
 
@@ -147,7 +249,7 @@ class Workspace:
     """The arrays of one forward and backward walk over batches of `rows` rows, allocated once."""
 
     def __init__(self, network: Network, rows: int) -> None:
-        new, members = network.engine.matrices, network.members
+        new, members, noise = network.engine.matrices, network.members, network.noise
         self.z = [new(members, rows, o) for o in network.sizes[1:]]
         self.a = [
             new(*z.shape) if activation.needs_z else z
@@ -155,33 +257,53 @@ class Workspace:
         ]
         self.delta = [new(*z.shape) for z in self.z[:-1]]
         self.inputs: list[Array] = [*self.a]  # of every layer, replaced by `forward`
+        self.masks, self.dropped = ([new(*d.shape) for d in self.delta if noise.dropout] for _ in range(2))
+        self.normal = [new(*d.shape) for d in self.delta if network.normalization]
+        self.scale: list[Array] = [*self.normal]  # replaced by `forward`
+        self.disturbed = new(members, rows if noise.on_inputs else 0, network.sizes[0])
 
 
 class GradientWriter:
     """Receives what `Network.backward` hands over and writes the gradient of the objective into one flat buffer."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, l1: float = 0.0) -> None:
         self.gradient = network.new_parameters()
         self._engine, self._theta, self._ones = network.engine, network.theta, Ones(network.engine)
+        self._l1 = l1
 
     def begin(self, totals: Sequence[float], weight_decay: Sequence[float]) -> None:
         """Get ready for one batch: what its sums are divided by, and the decay, of each of the M members."""
         self._alpha = [1 / total for total in totals]
         self._decay = self._engine.asarray(weight_decay)[:, None, None] if any(weight_decay) else None
+        self._beta = 0.0
 
-    # ∂objective/∂W = aᵀ·dz / B + decay·W
+    def go_on(self) -> None:
+        """Get ready for more rows of the same batch: their part is added."""
+        self._beta = 1.0
+
+    # ∂objective/∂gain = Σ dgain / B, ∂objective/∂shift = Σ dshift / B
+    def receive_scale(self, layer: int, dgain: Array, dshift: Array) -> None:
+        """Write the part of a hidden layer's gain and shift; both (M, B, O), of every row."""
+        for d, g in zip((dgain, dshift), self.gradient.scales[layer], strict=True):
+            ones = self._ones.of(d)
+            self._engine.matmul(ones, d, out=g, transpose_a=True, alpha=self._alpha, beta=self._beta)
+
+    # ∂objective/∂W = aᵀ·dz / B + decay·W + l1·sign(W)
     # ∂objective/∂b = Σ dz / B
     def receive(self, layer: int, a: Array, dz: Array) -> None:
         """Write one layer's part; a (M, B, I), dz (M, B, O)."""
-        g, beta = self.gradient.weights[layer], 0.0
-        if self._decay is not None:  # the product adds to the penalty's part, which saves a pass and a buffer
+        g, beta = self.gradient.weights[layer], self._beta
+        if (
+            self._decay is not None and not beta
+        ):  # the product adds to the penalty's part, which saves a pass and a buffer
             l2_gradient(self._engine.xp, self._theta.weights[layer], self._decay, out=g)
             beta = 1.0
         self._engine.matmul(a, dz, out=g, transpose_a=True, alpha=self._alpha, beta=beta)
         if self.gradient.biases:
-            self._engine.matmul(
-                self._ones.of(dz), dz, out=self.gradient.biases[layer], transpose_a=True, alpha=self._alpha
-            )
+            ones, gb = self._ones.of(dz), self.gradient.biases[layer]
+            self._engine.matmul(ones, dz, out=gb, transpose_a=True, alpha=self._alpha, beta=self._beta)
+        if self._l1 and not self._beta:
+            g += l1_gradient(self._engine.xp, self._theta.weights[layer], self._l1)
 
 
 class Ones:

@@ -16,7 +16,28 @@ def l2_value(xp: Any, weights: Array, decay: Sequence[float]) -> Array:
     return value
 
 
+# l1·Σ|W|
+def l1_value(xp: Any, weights: Array, l1: float) -> Array:
+    """Return the penalty of each member (M,); weights (M, K) flat."""
+    value: Array = l1 * xp.abs(weights).sum(axis=1)
+    return value
+
+
 # decay·W
 def l2_gradient(xp: Any, W: Array, decay: Array, out: Array) -> None:
     """Write the penalty's derivative into `out`; W and out (M, I, O), decay (M, 1, 1)."""
     xp.multiply(W, decay, out=out)
+
+
+# l1·sign(W)
+def l1_gradient(xp: Any, W: Array, l1: float) -> Array:
+    """Return the penalty's derivative (M, I, O), 0 at 0."""
+    gradient: Array = l1 * xp.sign(W)
+    return gradient
+
+
+# ‖column of W‖ ≤ max_norm
+def limit_norms(xp: Any, W: Array, max_norm: float) -> None:
+    """Shorten, in place, what comes into each unit to `max_norm`; W (M, I, O). Source: Srivastava et al. 2014, 5.1."""
+    norms = xp.sqrt(xp.einsum("mio,mio->mo", W, W))[:, None]
+    W *= max_norm / xp.maximum(norms, max_norm)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -17,26 +18,26 @@ class Rows:
     """What is trained or evaluated on: N rows of X, which is never copied and may be larger than memory.
 
     Attributes:
-        X: (K, I), of any number type; images stay uint8, memory maps stay on disk.
-        codes: (N,) the class of every row, as an index.
+        X: (K, I), of any number type; images stay uint8, memory maps stay on disk, sparse matrices stay sparse.
+        y: (N,) the class of every row, as an index, or (N, C) its targets.
         scale: X is multiplied by it as it is gathered.
         weights: (N,) of every row, or None where all are 1.
         numbers: (N,) which rows of X; None is all of them, as they lie.
     """
 
     X: Array
-    codes: Array
+    y: Array
     scale: float = 1.0
     weights: Array | None = None
     numbers: Array | None = None
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self.y)
 
     def at(self, positions: Array) -> Rows:
         """Return some of the rows."""
         weights = None if self.weights is None else self.weights[positions]
-        return Rows(self.X, self.codes[positions], self.scale, weights, self.numbers_at(positions))
+        return Rows(self.X, self.y[positions], self.scale, weights, self.numbers_at(positions))
 
     def numbers_at(self, positions: Array) -> Array:
         """Return where in X the rows at these positions are."""
@@ -45,11 +46,11 @@ class Rows:
 
 @dataclass(frozen=True)
 class Batch:
-    """M batches side by side: X (M, B, I), T (M, B, C), codes (M, B), weights (M, B) or None."""
+    """M batches side by side: X (M, B, I), targets T (M, B, C), y (M, B) or (M, B, C), weights (M, B) or None."""
 
     X: Array
     T: Array
-    codes: Array
+    y: Array
     weights: Array | None
 
 
@@ -58,14 +59,17 @@ class BatchReader:
 
     Args:
         rows: where from.
-        targets: (K, C), the target of each class.
+        targets: (K, C), the target of each class; None where the rows hold targets.
         batch_size: B; the last batch of an epoch may be smaller.
         members: M.
     """
 
-    def __init__(self, engine: NumpyEngine, rows: Rows, targets: Array, batch_size: int, members: int = 1) -> None:
+    def __init__(
+        self, engine: NumpyEngine, rows: Rows, targets: Array | None, batch_size: int, members: int = 1
+    ) -> None:
         self.rows, self.batch_size = rows, min(batch_size, len(rows))
-        self._engine, self._targets, self._members = engine, engine.asarray(targets), members
+        self._engine, self._members = engine, members
+        self._targets = None if targets is None else engine.asarray(targets)
         self._buffers: dict[int, tuple[Array, Array]] = {}
 
     def batches(self, order: Array) -> Iterator[Batch]:
@@ -89,26 +93,37 @@ class BatchReader:
 
     def _read(self, index: Array) -> Batch:
         size = index.shape[1]
+        table = self.rows.y if self._targets is None else self._targets
         if size not in self._buffers:
             empty = self._engine.empty
             self._buffers[size] = (
                 empty(self._members, size, self.rows.X.shape[1]),
-                empty(self._members, size, self._targets.shape[1]),
+                empty(self._members, size, table.shape[1]),
             )
         X, T = self._buffers[size]
         self._engine.gather(self.rows.X, self.rows.numbers_at(index), X, self.rows.scale)
-        codes = self.rows.codes[index]
-        self._engine.gather(self._targets, codes, T)
+        y = self.rows.y[index]
+        self._engine.gather(table, index if self._targets is None else y, T)
         weights = None if self.rows.weights is None else self._engine.asarray(self.rows.weights[index])
-        return Batch(X, T, codes, weights)
+        return Batch(X, T, y, weights)
 
 
-def set_apart(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
-    """Return the rows without a stratified part, and that part, divided by scikit-learn's own function."""
+def set_apart(rows: Rows, fraction: float, seed: int, stratify: Array | None) -> tuple[Rows, Rows]:
+    """Return the rows without a part of them, and that part, divided by scikit-learn's own function.
+
+    stratify: the class of every row, whose shares are kept; None draws freely, and so does it where there are more than
+        two classes and too few rows of one, or in the part, for each to have some.
+    """
     from sklearn.model_selection import train_test_split  # a second to import: not before it is needed
 
     aside = int(generator(seed, SPLIT).integers(2**31 - 1))
-    train, val = train_test_split(np.arange(len(rows)), test_size=fraction, stratify=rows.codes, random_state=aside)
+    if stratify is not None:
+        counts, apart = np.unique(stratify, return_counts=True)[1], ceil(fraction * len(rows))
+        if len(counts) > 2 and (counts.min() < 2 or min(apart, len(rows) - apart) < len(counts)):
+            stratify = None
+    train, val = train_test_split(np.arange(len(rows)), test_size=fraction, stratify=stratify, random_state=aside)
     if len(val) < 2:
-        raise DataError(f"validation_fraction={fraction:g} of {len(rows)} rows is less than 2 rows to validate on")
-    return rows.at(train), replace(rows.at(val), weights=None)
+        raise DataError(
+            f"The validation set is too small: validation_fraction={fraction:g} of {len(rows)} rows is less than 2 rows"
+        )
+    return rows.at(train), rows.at(val)

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
 from mlplab.engine import NumpyEngine
 from mlplab.engine.numpy_engine import Array
-from mlplab.errors import DataError, SettingError, shorten
+from mlplab.errors import DataError, SettingError, one_of, shorten
 from mlplab.nn.activations import ACTIVATIONS, Activation
-from mlplab.nn.initializers import INITIALIZERS, Initializer
+from mlplab.nn.initializers import INITIALIZERS
 from mlplab.nn.losses import LOSSES, Loss
 from mlplab.nn.network import Network, count_parameters
+from mlplab.nn.noise import Noise
+from mlplab.nn.normalization import NORMALIZATIONS
 from mlplab.nn.optimizers import OPTIMIZERS
-from mlplab.randomness import ORDER, WEIGHTS, generator
+from mlplab.nn.schedules import SCHEDULES, WarmUp
+from mlplab.randomness import NOISE, ORDER, WEIGHTS, generator
+from mlplab.training.averaging import ExponentialAverage, LastEpochsAverage, WeightAverage
 from mlplab.training.batches import BatchReader, Rows
-from mlplab.training.settings import Settings, layer_widths
-from mlplab.training.trainer import EVALUATION_BATCH, Rates, Trainer
+from mlplab.training.history import History
+from mlplab.training.settings import RegressorSettings, Settings, layer_widths
+from mlplab.training.tasks import Task
+from mlplab.training.trainer import EVALUATION_BATCH, Learner, Rates, Trainer
 
 T = TypeVar("T")
+AnySettings = Settings | RegressorSettings
 
 
-def layer_sizes(hidden_layer_sizes: Any, inputs: int, classes: int) -> tuple[int, ...]:
-    """Return the sizes of all layers: inputs, hidden layers, outputs. Two classes need one output only."""
-    return (inputs, *layer_widths(hidden_layer_sizes), classes if classes > 2 else 1)
+def layer_sizes(hidden_layer_sizes: Any, inputs: int, outputs: int) -> tuple[int, ...]:
+    """Return the sizes of all layers: inputs, hidden layers, outputs."""
+    return (inputs, *layer_widths(hidden_layer_sizes), outputs)
 
 
 def _named(table: Mapping[str, T], part: str | T) -> T:
@@ -34,59 +42,121 @@ def _named(table: Mapping[str, T], part: str | T) -> T:
     return table[part] if isinstance(part, str) else part
 
 
-def build_loss(settings: Settings, classes: int) -> Loss:
-    """Return the loss for that many classes."""
-    table = {name: multiclass if classes > 2 else binary for name, (binary, multiclass) in LOSSES.items()}
-    loss: Loss = _named(table, settings.loss)
-    return loss
+def build_loss(settings: AnySettings, task: Task) -> Loss:
+    """Return the loss for a task.
+
+    Raises:
+        SettingError: for one that does not go with it.
+    """
+    if not isinstance(settings.loss, str):
+        own: Loss = settings.loss
+        return own
+    for out_activation in task.out_activations:
+        if out_activation in LOSSES[settings.loss]:
+            return LOSSES[settings.loss][out_activation]
+    fitting = [name for name, losses in LOSSES.items() if set(losses) & set(task.out_activations)]
+    raise SettingError(f"loss={settings.loss!r} does not go with this task; {one_of(fitting)} would")
 
 
-def class_targets(classes: int) -> Array:
-    """Return the target of each class, (classes, outputs): a one at its place; 0 and 1 for two classes."""
-    return np.eye(classes) if classes > 2 else np.array([[0.0], [1.0]])
-
-
-def build_network(settings: Settings, inputs: int, classes: int, engine: NumpyEngine, seeds: Sequence[int]) -> Network:
+def build_network(
+    settings: AnySettings, inputs: int, outputs: int, engine: NumpyEngine, seeds: Sequence[int]
+) -> Network:
     """Return a network with a member for each seed, its weights drawn."""
-    activation: Activation = _named(ACTIVATIONS, settings.activation)
-    automatic = "he_normal" if settings.activation == "relu" else "glorot_normal"
-    initializer: Initializer = _named(INITIALIZERS | {"auto": INITIALIZERS[automatic]}, settings.initializer)
-    sizes = layer_sizes(settings.hidden_layer_sizes, inputs, classes)
+    sizes = layer_sizes(settings.hidden_layer_sizes, inputs, outputs)
+    activations = build_activations(settings)
+    given = settings.normalization
+    normalization = given if given is None else _named(NORMALIZATIONS, given)
+    noise = Noise(**{name: getattr(settings, name) for name in vars(Noise())})
+    if settings.solver == "lbfgs" and (noise or (normalization and normalization.runs)):
+        raise SettingError("solver='lbfgs' needs the same loss every time: no noise, dropout or batch normalization")
     try:
-        network = Network(engine, sizes, activation, settings.fit_intercept, len(seeds))
+        network = Network(engine, sizes, activations, settings.fit_intercept, len(seeds), normalization, noise)
     except (MemoryError, OverflowError, ValueError) as error:  # NumPy has a different one for every kind of too much
-        count = count_parameters(sizes, settings.fit_intercept)
+        count = count_parameters(sizes, settings.fit_intercept, normalization is not None)
         raise SettingError(f"hidden_layer_sizes: a network of {count:.2g} parameters is beyond the memory") from error
-    network.initialize(initializer, [generator(seed, WEIGHTS) for seed in seeds])
+    # the output layer's weights are drawn as those of the layer below it
+    parts = [*activations, *(activations[-1:] or [_named(ACTIVATIONS, settings.activation)])]
+    if settings.initializer == "auto":
+        initializers = [INITIALIZERS[getattr(part, "initializer", "glorot_uniform")] for part in parts]
+    else:
+        initializers = [_named(INITIALIZERS, settings.initializer)] * len(parts)
+    network.initialize(initializers, [generator(seed, WEIGHTS) for seed in seeds])
     return network
 
 
+def build_activations(settings: AnySettings) -> list[Activation]:
+    """Return the activation of every hidden layer.
+
+    Raises:
+        SettingError: for a list of another length.
+    """
+    hidden = len(layer_widths(settings.hidden_layer_sizes))
+    given = settings.activation
+    if not isinstance(given, list | tuple):
+        return [_named(ACTIVATIONS, given)] * hidden
+    if len(given) != hidden:
+        raise SettingError(f"activation must be one or one for each of the {hidden} hidden layers; got {len(given)}")
+    return [_named(ACTIVATIONS, part) for part in given]
+
+
+def build_learner(settings: AnySettings, network: Network, seeds: Sequence[int], rows: int = 0) -> Learner:
+    """Return what trains a network, from its first step; the order of the rows is drawn with the members' seeds.
+
+    rows: those that the network has learnt from already.
+    """
+    schedule = settings.learning_rate
+    if isinstance(schedule, str):
+        schedule = SCHEDULES[schedule](settings)
+    if settings.warmup_epochs:
+        schedule = WarmUp(settings.warmup_epochs, schedule)
+    network.generators = [generator(seed, NOISE) for seed in seeds]
+    average: WeightAverage | None = None
+    if settings.ema_decay is not None:
+        average = ExponentialAverage(settings.ema_decay)
+    elif settings.average_epochs:
+        average = LastEpochsAverage(settings.max_iter + 1 - settings.average_epochs)
+    return Learner(
+        network,
+        None if settings.solver == "lbfgs" else _named(OPTIMIZERS, settings.solver)(network, settings),
+        schedule,
+        [generator(seed, ORDER) for seed in seeds] if settings.shuffle else None,
+        average,
+        rows=rows,
+    )
+
+
 def build_trainer(
-    members: Sequence[Settings],
-    network: Network,
-    loss: Loss,
-    classes: int,
+    members: Sequence[AnySettings],
+    learner: Learner,
+    task: Task,
     training: Rows,
     validation: Rows | None,
-    seeds: Sequence[int],
+    histories: list[History] | None = None,
 ) -> Trainer:
-    """Return the trainer of a network whose members have these settings and seeds.
+    """Return the trainer of a network whose members have these settings.
 
     Members may differ in `learning_rate_init`, `alpha`, `weight_decay` and their seeds; everything else is the first
     one's.
     """
-    settings, targets, engine = members[0], class_targets(classes), network.engine
+    settings, engine = members[0], learner.network.engine
     batch_size = min(200, len(training)) if settings.batch_size == "auto" else settings.batch_size
+    if settings.solver == "lbfgs":  # which adds all batches up
+        batch_size = min(EVALUATION_BATCH, len(training))
     if batch_size > len(training):
         warnings.warn(f"batch_size={batch_size} is cut to the {len(training)} training rows", stacklevel=4)
+    learning_rates, alphas, decays = zip(
+        *((s.learning_rate_init, s.alpha, s.weight_decay) for s in members), strict=True
+    )
+    reader = partial(BatchReader, engine, members=len(members))
     return Trainer(
-        network,
-        loss,
-        OPTIMIZERS[settings.solver](network, settings),
-        Rates(*zip(*((s.learning_rate_init, s.alpha, s.weight_decay) for s in members), strict=True)),
-        BatchReader(engine, training, targets, batch_size, len(members)),
-        BatchReader(engine, validation, targets, EVALUATION_BATCH, len(members)) if validation else None,
-        [generator(seed, ORDER) for seed in seeds] if settings.shuffle else None,
+        learner,
+        task,
+        build_loss(settings, task),
+        Rates(learning_rates, alphas, decays, settings.l1, settings.max_norm),
+        reader(training, task.table(smooth=True), batch_size),
+        # what is measured is the loss of the answers as they are
+        reader(validation, task.table(smooth=False), EVALUATION_BATCH) if validation else None,
+        histories,
     )
 
 

@@ -1,7 +1,8 @@
-"""The live display of one fit: on standard error, as plain lines where there is no terminal."""
+"""The live display of one fit: a bar on a terminal, elsewhere scikit-learn's line for each epoch, and more in it."""
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 from rich.console import Console
@@ -14,9 +15,15 @@ from mlplab.training.history import Epoch
 
 def describe(epoch: Epoch, rows: int) -> str:
     """Return an epoch's loss, accuracy and speed in one line; `rows` is the number of training rows."""
-    text = f"loss {epoch.train_loss:.4f}  accuracy {percent(epoch.train_accuracy)}"
-    if epoch.val_loss == epoch.val_loss:  # not NaN: there are validation rows
-        text += f"  validation {epoch.val_loss:.4f} {percent(epoch.val_accuracy)}"
+    return f"loss {epoch.train_loss:.4f}{_measured(epoch, rows)}"
+
+
+def _measured(epoch: Epoch, rows: int) -> str:
+    """Return what there is beside the loss: values have no accuracy, and there may be no validation rows."""
+    text = "" if isnan(epoch.train_accuracy) else f"  accuracy {percent(epoch.train_accuracy)}"
+    if not isnan(epoch.val_loss):
+        text += f"  validation {epoch.val_loss:.4f}"
+        text += "" if isnan(epoch.val_accuracy) else f" {percent(epoch.val_accuracy)}"
     return text + f"  {rows / epoch.seconds:,.0f} rows/s"
 
 
@@ -24,11 +31,11 @@ class FitDisplay(Callback):
     """Shows epoch, loss, accuracy, rows per second and the time left.
 
     Args:
-        console: where to; None is standard error.
+        console: where to; None is standard output.
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or Console()
         self._progress: Progress | None = None
 
     def on_fit_begin(self, estimator: Any) -> None:
@@ -44,13 +51,14 @@ class FitDisplay(Callback):
             self._progress.start()
 
     def on_epoch_end(self, estimator: Any, epoch: Epoch) -> None:
-        text = describe(epoch, estimator.n_training_rows_)
+        rows = estimator.n_training_rows_
         if self._progress:
+            text = describe(epoch, rows)
             self._progress.update(self._progress.task_ids[0], completed=epoch.epoch, description=text)
         else:
-            left = (estimator.max_iter - epoch.epoch) * epoch.seconds
+            left = max(0, estimator.max_iter - epoch.epoch) * epoch.seconds
             self._console.print(
-                f"epoch {epoch.epoch}/{estimator.max_iter}  {text}  {left:.0f} s left",
+                f"Iteration {epoch.epoch}, loss = {epoch.objective:.8f}{_measured(epoch, rows)}  {left:.0f} s left",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -18,7 +18,9 @@ from mlplab.errors import SettingError, nearest, one_of, shorten
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.initializers import INITIALIZERS
 from mlplab.nn.losses import LOSSES
+from mlplab.nn.normalization import NORMALIZATIONS
 from mlplab.nn.optimizers import OPTIMIZERS
+from mlplab.nn.schedules import SCHEDULES, Schedule
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,16 @@ def _is_callbacks(value: Any) -> bool:
     )
 
 
+def _each(check: Check) -> Check:
+    return Check(
+        "one for each hidden layer",
+        lambda v: isinstance(v, list | tuple) and len(v) > 0 and all(map(check.accepts, v)),
+        check.names,
+    )
+
+
+_ACTIVATION = _name(ACTIVATIONS) | _own("activation", "needs_z", "forward", "backward")
+_OWN_LOSS = _own("loss", "out_activation", "value_and_delta", "predict")
 _NONE = _exactly("None", None)
 _BOOLEAN = Check("True or False", lambda v: isinstance(v, bool | np.bool_))
 _FLOATS = (np.float32, np.float64)
@@ -99,17 +111,27 @@ def _setting(default: Any, check: Check) -> Any:
     return field(default=default, metadata={"check": check})
 
 
+def _losses_for(out_activation: str) -> list[str]:
+    return [name for name, losses in LOSSES.items() if out_activation in losses]
+
+
 @dataclass(eq=False, repr=False)
-class Settings:
-    """The settings; what each means is told in `NeuralNetworkClassifier`."""
+class SharedSettings:
+    """The settings of every network; what each means is told in `NeuralNetworkClassifier`."""
 
     hidden_layer_sizes: Any = _setting((100,), Check("whole numbers of at least 1, one a hidden layer", _is_widths))
-    activation: Any = _setting("relu", _name(ACTIVATIONS) | _own("activation", "needs_z", "forward", "backward"))
+    activation: Any = _setting("relu", _ACTIVATION | _each(_ACTIVATION))
     _: KW_ONLY
-    solver: str = _setting("adam", _name(OPTIMIZERS))
+    solver: Any = _setting(
+        "adam", _name([*OPTIMIZERS, "lbfgs"]) | Check("your own function(network, settings)", callable)
+    )
     alpha: float = _setting(0.0001, _number(0))
     batch_size: Any = _setting("auto", _name(["auto"]) | _integer(1))
+    learning_rate: Any = _setting(
+        "constant", _name(SCHEDULES) | Check("your own Schedule", lambda v: isinstance(v, Schedule))
+    )
     learning_rate_init: float = _setting(0.001, _number(0, above=True))
+    power_t: float = _setting(0.5, _number(0))
     max_iter: int = _setting(200, _integer(1))
     shuffle: bool = _setting(True, _BOOLEAN)
     random_state: Any = _setting(
@@ -122,6 +144,7 @@ class Settings:
     )
     tol: float | None = _setting(0.0001, _NONE | _number(0))
     verbose: Any = _setting(False, _BOOLEAN | _integer(0))
+    warm_start: bool = _setting(False, _BOOLEAN)
     momentum: float = _setting(0.9, _number(0, 1))
     nesterovs_momentum: bool = _setting(True, _BOOLEAN)
     early_stopping: bool = _setting(False, _BOOLEAN)
@@ -130,19 +153,51 @@ class Settings:
     beta_2: float = _setting(0.999, _number(0, 1, below=True))
     epsilon: float = _setting(1e-8, _number(0, above=True))
     n_iter_no_change: Any = _setting(10, _integer(1) | Check("infinity", lambda v: isinstance(v, Real) and v == inf))
+    max_fun: int = _setting(15000, _integer(1))
     initializer: Any = _setting(
         "auto", _name(["auto", *INITIALIZERS]) | Check("your own function(rng, inputs, outputs)", callable)
     )
     fit_intercept: bool = _setting(True, _BOOLEAN)
     weight_decay: float = _setting(0.0, _number(0))
-    loss: Any = _setting(
-        "cross_entropy", _name(LOSSES) | _own("loss", "out_activation", "value_and_delta", "probabilities", "decide")
+    l1: float = _setting(0.0, _number(0))
+    max_norm: float | None = _setting(None, _NONE | _number(0, above=True))
+    dropout: float = _setting(0.0, _number(0, 1, below=True))
+    input_dropout: float = _setting(0.0, _number(0, 1, below=True))
+    input_noise: float = _setting(0.0, _number(0))
+    hidden_noise: float = _setting(0.0, _number(0))
+    normalization: Any = _setting(
+        None, _NONE | _name(NORMALIZATIONS) | _own("normalization", "runs", "forward", "backward")
     )
+    ema_decay: float | None = _setting(None, _NONE | _number(0, 1, below=True))
+    average_epochs: int = _setting(0, _integer(0))
+    clip_norm: float | None = _setting(None, _NONE | _number(0, above=True))
+    rho: float = _setting(0.9, _number(0, 1, below=True))
+    learning_rate_decay: float | None = _setting(None, _NONE | _number(0, 1, above=True))
+    learning_rate_step: int = _setting(10, _integer(1))
+    warmup_epochs: float = _setting(0.0, _number(0))
     input_scale: float = _setting(1.0, _number(0, above=True))
     callbacks: Any = _setting((), Check("a list of Callback objects", _is_callbacks))
     dtype: Any = _setting(
         None, _NONE | Check("'float32' or 'float64'", lambda v: v in ("float32", "float64", *_FLOATS))
     )
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Settings(SharedSettings):
+    """The settings of a classifier, which are those of the lab and the command line too."""
+
+    loss: Any = _setting("cross_entropy", _name(_losses_for("softmax")) | _OWN_LOSS)
+    label_smoothing: float = _setting(0.0, _number(0, 1, below=True))
+    class_weight: Any = _setting(
+        None, _NONE | _name(["balanced"]) | Check("weights by class", lambda v: isinstance(v, Mapping))
+    )
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class RegressorSettings(SharedSettings):
+    """The settings of a regressor."""
+
+    loss: Any = _setting("squared_error", _name([*_losses_for("identity"), *_losses_for("exp")]) | _OWN_LOSS)
 
 
 SETTINGS = {f.name: f for f in fields(Settings)}
@@ -155,11 +210,15 @@ def check_setting_name(name: str, where: str = "") -> None:
         raise SettingError(f"{where}unknown setting {name!r}{nearest(name, SETTINGS)}")
 
 
-def check_settings(values: Mapping[str, Any], where: str = "") -> None:
-    """Raise SettingError for the first value that its setting does not allow; `where` goes before the message."""
+def check_settings(values: Mapping[str, Any], where: str = "", of: type[SharedSettings] = Settings) -> None:
+    """Raise SettingError for the first value that its setting does not allow; `where` goes before the message.
+
+    of: whose settings they are.
+    """
+    checks: dict[str, Check] = {f.name: f.metadata["check"] for f in fields(of)}
     for name, value in values.items():
         check_setting_name(name, where)
-        check: Check = SETTINGS[name].metadata["check"]
+        check = checks[name]
         try:
             accepted = check.accepts(value)
         except (TypeError, ValueError, ArithmeticError):  # a value too odd to be looked at

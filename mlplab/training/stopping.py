@@ -28,6 +28,10 @@ class Patience:
         self.best = min(self.best, value)
         return improved
 
+    def reset(self) -> None:
+        """Begin to count anew; the best value stays."""
+        self._waited = 0
+
     @property
     def exhausted(self) -> bool:
         """Whether more than `n_iter_no_change` epochs in a row brought nothing."""

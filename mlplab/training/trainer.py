@@ -12,9 +12,12 @@ from mlplab.engine.numpy_engine import Array
 from mlplab.nn.losses import Loss
 from mlplab.nn.network import Network, Workspace
 from mlplab.nn.optimizers import Optimizer
-from mlplab.nn.penalties import l2_value
+from mlplab.nn.penalties import l1_value, l2_value, limit_norms
+from mlplab.nn.schedules import Schedule
+from mlplab.training.averaging import WeightAverage
 from mlplab.training.batches import Batch, BatchReader
 from mlplab.training.history import Epoch, History
+from mlplab.training.tasks import Task
 
 #: Rows of a batch where nothing is learnt: 1,000 fill the matrix product and stay in the cache.
 EVALUATION_BATCH = 1000
@@ -27,42 +30,68 @@ class Rates:
     """What scales the updates, a number for each of the M members: in sequences, for arrays of one cost a µs a touch.
 
     Attributes:
-        learning_rate: of every step.
+        learning_rate: before the schedule.
         alpha: scikit-learn's: adds ½·alpha·‖W‖²/B to the mean loss of a batch of B rows.
         weight_decay: adds ½·weight_decay·‖W‖² to it.
+        l1: adds l1·Σ|W| to it; of all members.
+        max_norm: what the weights into each unit of a hidden layer are shortened to, or None; of all members.
     """
 
     learning_rate: Sequence[float]
     alpha: Sequence[float]
     weight_decay: Sequence[float]
+    l1: float = 0.0
+    max_norm: float | None = None
+
+
+@dataclass
+class Learner:
+    """What learns, and what it remembers from one epoch to the next: all that continuing it later takes.
+
+    Attributes:
+        network: changed in place.
+        optimizer, schedule: how it is changed; no optimizer with lbfgs, which sees all rows at once.
+        generators: one a member, for the order of the rows; None keeps the rows as they lie.
+        average: of the weights, which is what is measured, kept and used; or None.
+        epochs, rows: finished and learnt from, in all.
+    """
+
+    network: Network
+    optimizer: Optimizer | None
+    schedule: Schedule
+    generators: Sequence[np.random.Generator] | None = None
+    average: WeightAverage | None = None
+    epochs: int = 0
+    rows: int = 0
 
 
 class Trainer:
     """Trains the members of a network on the same rows, each in an order of its own.
 
     Args:
-        network: changed in place.
-        loss, optimizer, rates: how.
+        learner: what is trained, changed in place.
+        task, loss, rates: what for, and how.
         training: what to learn from.
         validation: what to measure on after every epoch, or None.
-        generators: one a member, for the order of the rows; None keeps the rows as they lie.
+        histories: of the members, to be continued; None begins new ones.
     """
 
     def __init__(
         self,
-        network: Network,
+        learner: Learner,
+        task: Task,
         loss: Loss,
-        optimizer: Optimizer,
         rates: Rates,
         training: BatchReader,
         validation: BatchReader | None = None,
-        generators: Sequence[np.random.Generator] | None = None,
+        histories: list[History] | None = None,
     ) -> None:
-        self.network, self.loss, self.optimizer, self.rates = network, loss, optimizer, rates
-        self.training, self.validation, self.generators = training, validation, generators
-        self.histories = [History() for _ in range(network.members)]
+        self.learner, self.network = learner, learner.network
+        self.task, self.loss, self.rates = task, loss, rates
+        self.training, self.validation = training, validation
+        self.histories = histories or [History() for _ in range(self.network.members)]
         self._workspaces: dict[int, Workspace] = {}
-        self._weights = network.theta.flat[:, : network.theta.weight_count]
+        self._weights = self.network.theta.flat[:, : self.network.theta.weight_count]
 
     def run(self, epochs: int, on_epoch_end: Callable[[], bool] = lambda: False) -> list[History]:
         """Train for `epochs` epochs and return the members' histories, which grow as it goes.
@@ -70,11 +99,18 @@ class Trainer:
         It ends early when `on_epoch_end`, called after every epoch, returns True, and when every member's loss has
         stopped being finite (`History.diverged_in`).
         """
+        average = self.learner.average
         with self.network.engine.quiet():
-            for epoch in range(1, epochs + 1):
-                started = perf_counter()
+            for _ in range(epochs):
+                epoch, started = 1 + max(map(len, self.histories)), perf_counter()
+                if average:
+                    average.swap_out(self.network)
                 losses, accuracies, penalties = self._train_epoch()
-                val = evaluate(self.network, self.loss, self.validation, self._workspace) if self.validation else None
+                self.learner.epochs += 1
+                self.learner.rows += len(self.training.rows)
+                if average:
+                    average.swap_in(self.network, self.learner.epochs)
+                val = self.evaluate(self.validation) if self.validation else None
                 finite = np.logical_and(np.isfinite(losses + penalties), self._finite_outputs(val))
                 for history in (h for h, ok in zip(self.histories, finite, strict=True) if not ok):
                     history.diverged_in = history.diverged_in or epoch
@@ -94,6 +130,7 @@ class Trainer:
                                 objective=float(losses[m] + penalties[m]),
                             )
                         )
+                self.learner.schedule.on_epoch_end(float(np.mean(val[0] if val else losses + penalties)))
                 if on_epoch_end():
                     break
         return self.histories
@@ -102,37 +139,44 @@ class Trainer:
         """Make one pass; return each member's mean loss, accuracy and penalty, (M,) each."""
         engine, members, count = self.network.engine, self.network.members, len(self.training.rows)
         # what every row gave is kept to the end of the epoch: adding up batch by batch took a third of a small step
-        losses, right = engine.empty(members, count), np.empty((members, count), np.bool_)
+        losses, right = engine.empty(members, count), np.empty((members, count), np.float32)
         penalties, done = np.zeros(members), 0
         for batch in self._batches():
-            rows = batch.codes.shape[1]
+            rows = batch.X.shape[1]
             part = slice(done, done + rows)
-            losses[:, part], right[:, part], penalty = self._step(batch)
+            losses[:, part], right[:, part], penalty = self._step(batch, self._learning_rates(done / count))
             if penalty is not None:
                 penalties += engine.to_numpy(penalty) * (rows / count)
             done += rows
             if done % _LOOK < rows and not np.isfinite(engine.to_numpy(losses[:, part])).any():
-                losses[:, done:], right[:, done:] = np.nan, False  # every member has diverged: no need to go on
+                losses[:, done:], right[:, done:] = np.nan, 0  # every member has diverged: no need to go on
                 break
-        return engine.to_numpy(losses).mean(axis=1, dtype=np.float64), right.mean(axis=1), penalties
+        return engine.to_numpy(losses).mean(axis=1, dtype=np.float64), right.mean(axis=1, dtype=np.float64), penalties
 
     def _batches(self) -> Iterator[Batch]:
-        if self.generators is None:
+        generators, count = self.learner.generators, len(self.training.rows)
+        if generators is None:
             return self.training.in_order()
-        count = len(self.training.rows)
-        return self.training.batches(np.stack([rng.permutation(count) for rng in self.generators]))
+        return self.training.batches(np.stack([rng.permutation(count) for rng in generators]))
 
-    def _step(self, batch: Batch) -> tuple[Array, Array, Array | None]:
+    def _learning_rates(self, finished: float) -> Sequence[float]:
+        """Return the members' learning rates for the step after that part of the epoch, 0 to 1."""
+        learner = self.learner
+        factor = learner.schedule.factor(learner.epochs + finished, learner.rows)
+        return self.rates.learning_rate if factor == 1 else [factor * rate for rate in self.rates.learning_rate]
+
+    def _step(self, batch: Batch, learning_rates: Sequence[float]) -> tuple[Array, Array, Array | None]:
         """Learn from one batch.
 
         Returns every row's loss (M, B), whether it was classified rightly (M, B) and the penalty (M,), or None where
         there is none: all before the update. Weighted losses are scaled so that their mean is the weighted mean.
         """
-        network, engine = self.network, self.network.engine
-        rows = batch.codes.shape[1]
-        work = self._workspace(rows)
-        z = network.forward(batch.X, work)
-        right = engine.to_numpy(self.loss.decide(engine.xp, z) == batch.codes)
+        network, engine, optimizer = self.network, self.network.engine, self.learner.optimizer
+        assert optimizer is not None
+        rows = batch.X.shape[1]
+        work = self.workspace(rows)
+        z = network.forward(batch.X, work, training=True)
+        right = engine.to_numpy(self.task.right(engine.xp, z, batch.y))
         losses = self.loss.value_and_delta(engine.xp, z, batch.T)
         totals = [float(rows)] * network.members
         if batch.weights is not None:
@@ -145,11 +189,23 @@ class Trainer:
             losses *= engine.asarray([rows / total for total in totals])[:, None]
         rates = self.rates
         decay = [d + a / total for d, a, total in zip(rates.weight_decay, rates.alpha, totals, strict=True)]
-        penalty = l2_value(engine.xp, self._weights, decay) if any(decay) else None
-        self.optimizer.begin_step(totals, rates.learning_rate, decay)
-        network.backward(z, work, self.optimizer.receive)
-        self.optimizer.end_step()
+        penalty = None if optimizer.decoupled else self._penalty(decay)
+        optimizer.begin_step(totals, learning_rates, decay)
+        network.backward(z, work, optimizer)
+        optimizer.end_step()
+        if rates.max_norm is not None:
+            for W in network.theta.weights[:-1]:
+                limit_norms(engine.xp, W, rates.max_norm)
+        if self.learner.average:
+            self.learner.average.on_step(network)
         return losses, right, penalty
+
+    def _penalty(self, decay: Sequence[float]) -> Array | None:
+        xp, l1 = self.network.engine.xp, self.rates.l1
+        if not any(decay):
+            return l1_value(xp, self._weights, l1) if l1 else None
+        l2 = l2_value(xp, self._weights, decay)
+        return l2 + l1_value(xp, self._weights, l1) if l1 else l2
 
     def _finite_outputs(self, validation: tuple[Array, Array] | None) -> Array:
         """Return whether each member still computes numbers: its parameters and its loss on rows after the epoch."""
@@ -160,28 +216,26 @@ class Trainer:
 
     def _loss_of_one_batch(self) -> Array:
         batch = self.training.first()
-        z = self.network.forward(batch.X, self._workspace(batch.codes.shape[1]))
+        z = self.network.forward(batch.X, self.workspace(batch.X.shape[1]))
         losses = self.network.engine.to_numpy(self.loss.value_and_delta(self.network.engine.xp, z, batch.T))
         total: Array = losses.sum(axis=1, dtype=np.float64)
         return total
 
-    def _workspace(self, rows: int) -> Workspace:
+    def evaluate(self, reader: BatchReader) -> tuple[Array, Array]:
+        """Return each member's mean loss in nats and its accuracy on the reader's rows, weighted, (M,) each."""
+        engine, xp = self.network.engine, self.network.engine.xp
+        losses, right, totals = np.zeros((3, self.network.members))
+        for batch in reader.in_order():
+            z = self.network.forward(batch.X, self.workspace(batch.X.shape[1]))
+            weights = np.ones(1) if batch.weights is None else engine.to_numpy(batch.weights)
+            right += (engine.to_numpy(self.task.right(xp, z, batch.y)) * weights).sum(axis=1, dtype=np.float64)
+            values = engine.to_numpy(self.loss.value_and_delta(xp, z, batch.T))
+            losses += (values * weights).sum(axis=1, dtype=np.float64)
+            totals += np.broadcast_to(weights, values.shape).sum(axis=1, dtype=np.float64)
+        return losses / totals, right / totals
+
+    def workspace(self, rows: int) -> Workspace:
+        """Return the arrays for batches of that many rows, the same ones every time."""
         if rows not in self._workspaces:
             self._workspaces[rows] = Workspace(self.network, rows)
         return self._workspaces[rows]
-
-
-def evaluate(
-    network: Network, loss: Loss, reader: BatchReader, workspace: Callable[[int], Workspace]
-) -> tuple[Array, Array]:
-    """Return each member's mean loss in nats and its accuracy on the reader's rows, (M,) each.
-
-    `workspace` returns one for a number of rows; it is used and free again afterwards.
-    """
-    engine = network.engine
-    losses, correct = np.zeros((2, network.members))
-    for batch in reader.in_order():
-        z = network.forward(batch.X, workspace(batch.codes.shape[1]))
-        correct += engine.to_numpy(loss.decide(engine.xp, z) == batch.codes).sum(axis=1)
-        losses += engine.to_numpy(loss.value_and_delta(engine.xp, z, batch.T)).sum(axis=1, dtype=np.float64)
-    return losses / len(reader.rows), correct / len(reader.rows)

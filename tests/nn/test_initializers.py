@@ -23,16 +23,36 @@ DISTRIBUTIONS = {
     "xavier_uniform": uniform((6 / (INPUTS + OUTPUTS)) ** 0.5),
     "he_normal": normal(2 / INPUTS),
     "he_uniform": uniform((6 / INPUTS) ** 0.5),
+    "lecun_normal": normal(1 / INPUTS),
+    "lecun_uniform": uniform((3 / INPUTS) ** 0.5),
 }
-every_initializer = pytest.mark.parametrize("name", INITIALIZERS)
+every_initializer = pytest.mark.parametrize("name", DISTRIBUTIONS)
 
 
 def draw(name, seed=0, inputs=INPUTS, outputs=OUTPUTS):
     return INITIALIZERS[name](np.random.default_rng(seed), inputs, outputs)
 
 
-def test_every_initializer_has_a_distribution():
-    assert set(DISTRIBUTIONS) == set(INITIALIZERS)
+def test_every_initializer_has_a_distribution_or_tests_of_its_own():
+    assert {*DISTRIBUTIONS, "orthogonal", "constant"} == set(INITIALIZERS)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(6, 6), (9, 4), (4, 9), (1, 5), (5, 1)])
+def test_orthogonal_keeps_the_length_of_what_comes_in_or_goes_back(inputs, outputs):
+    W = draw("orthogonal", inputs=inputs, outputs=outputs)
+    assert W.shape == (inputs, outputs)
+    product = W.T @ W if inputs >= outputs else W @ W.T
+    np.testing.assert_allclose(product, np.eye(min(inputs, outputs)), atol=1e-12)
+
+
+def test_orthogonal_draws_evenly():
+    # evenly means that no direction is preferred: the first weight of a rotation of the plane has the arcsine law
+    first = [draw("orthogonal", seed, 2, 2)[0, 0] for seed in range(2000)]
+    assert stats.kstest(first, stats.arcsine(-1, 2).cdf).pvalue > 1e-3
+
+
+def test_constant_is_one_number():
+    np.testing.assert_array_equal(draw("constant"), np.full((INPUTS, OUTPUTS), 0.01))
 
 
 @every_initializer

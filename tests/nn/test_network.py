@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mlplab.engine import NumpyEngine
 from mlplab.nn.activations import ACTIVATIONS
-from mlplab.nn.network import GradientWriter, Network, Parameters, Workspace, count_parameters
+from mlplab.nn.network import GradientWriter, Layout, Network, Parameters, Workspace, count_parameters
 
 widths = st.integers(1, 5)
 #: Inputs, none to three hidden layers, outputs.
@@ -17,6 +17,13 @@ shapes = st.lists(widths, min_size=2, max_size=5)
 members_, rows_, seeds = st.integers(1, 3), st.integers(1, 4), st.integers(0, 99)
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 DTYPES = {"float32": 1e-5, "float64": 1e-12}
+
+
+class Receives:
+    """Hands what a network gives to a function."""
+
+    def __init__(self, receive):
+        self.receive = receive
 
 
 def apply(activation, z):
@@ -61,7 +68,7 @@ def test_backward_is_the_chain_rule_written_out(network, activation, sizes, memb
     X, dz = rng.normal(size=(members, rows, sizes[0])), rng.normal(size=(members, rows, sizes[-1]))
     work, received = Workspace(net, rows), []
     net.forward(X, work)
-    net.backward(dz.copy(), work, lambda layer, a, delta: received.append((layer, a.copy(), delta.copy())))
+    net.backward(dz.copy(), work, Receives(lambda layer, a, delta: received.append((layer, a.copy(), delta.copy()))))
 
     assert [layer for layer, *_ in received] == list(reversed(range(len(sizes) - 1)))
     for m in range(members):
@@ -82,7 +89,7 @@ def test_a_receiver_may_change_the_weights_on_the_spot(network):
 
     def walk(receive):
         net.forward(X, work)
-        net.backward(dz.copy(), work, receive)
+        net.backward(dz.copy(), work, Receives(receive))
 
     walk(lambda layer, a, delta: deltas.update({layer: delta.copy()}))
 
@@ -117,7 +124,7 @@ def test_a_workspace_can_be_used_again(network):
 def test_the_flat_vector_holds_every_weight_and_then_every_bias(sizes, members, fit_intercept):
     count = count_parameters(sizes, fit_intercept)
     flat = np.arange(members * count, dtype=float).reshape(members, count)
-    theta = Parameters.over(flat, tuple(sizes))
+    theta = Parameters.over(flat, Layout(tuple(sizes), fit_intercept))
     parts = [*theta.weights, *theta.biases]
     np.testing.assert_array_equal(np.concatenate([part.reshape(members, -1) for part in parts], axis=1), flat)
     assert [W.shape for W in theta.weights] == [(members, i, o) for i, o in pairwise(sizes)]
@@ -147,7 +154,7 @@ def test_every_member_is_drawn_from_its_own_generator_alone():
     def draw(*seeds):
         net = Network(NumpyEngine("float64"), (3, 4, 2), ACTIVATIONS["tanh"], members=len(seeds))
         net.theta.flat[...] = np.nan
-        net.initialize(lambda rng, i, o: rng.normal(size=(i, o)), [np.random.default_rng(seed) for seed in seeds])
+        net.initialize([lambda rng, i, o: rng.normal(size=(i, o))] * 2, [np.random.default_rng(seed) for seed in seeds])
         return net.theta
 
     together = draw(1, 2, 3)

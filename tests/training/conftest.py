@@ -5,8 +5,9 @@ import pytest
 
 from mlplab.engine import NumpyEngine
 from mlplab.training.batches import Rows
-from mlplab.training.build import build_loss, build_network, build_trainer
+from mlplab.training.build import build_learner, build_network, build_trainer
 from mlplab.training.settings import Settings
+from mlplab.training.tasks import classify
 
 
 @pytest.fixture(scope="session")
@@ -15,10 +16,10 @@ def trainer():
 
     def make(settings, seeds, X, y, validation=None, dtype=np.float64, scale=1.0, weights=None):
         members = [Settings(**{"hidden_layer_sizes": (5,), "batch_size": 16, **own}) for own in settings]
-        classes = int(y.max()) + 1
-        network = build_network(members[0], X.shape[1], classes, NumpyEngine(dtype), seeds)
+        task = classify(int(y.max()) + 1)
+        network = build_network(members[0], X.shape[1], task.outputs, NumpyEngine(dtype), seeds)
         val = Rows(*validation, scale) if validation else None
         rows = Rows(X, y, scale, weights)
-        return build_trainer(members, network, build_loss(members[0], classes), classes, rows, val, seeds)
+        return build_trainer(members, build_learner(members[0], network, seeds), task, rows, val)
 
     return make

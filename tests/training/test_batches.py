@@ -16,7 +16,7 @@ def rows(count, width=2, dtype=float, scale=1.0, weights=None):
 
 def copies(batches):
     """Keep what is valid only until the next batch."""
-    return [(b.X.copy(), b.T.copy(), b.codes.copy(), None if b.weights is None else b.weights.copy()) for b in batches]
+    return [(b.X.copy(), b.T.copy(), b.y.copy(), None if b.weights is None else b.weights.copy()) for b in batches]
 
 
 @given(st.integers(1, 3), st.integers(1, 20), st.integers(1, 25), st.integers(1, 3), st.integers(0, 99))
@@ -25,7 +25,7 @@ def test_batches_are_the_rows_in_the_given_order_of_every_member(members, count,
     order = np.stack([rng.permutation(count) for _ in range(members)])
     batches = copies(BatchReader(NumpyEngine("float64"), data, TARGETS, batch_size, members).batches(order))
     assert [X.shape[1] for X, *_ in batches[:-1]] == [min(batch_size, count)] * (len(batches) - 1)
-    for part, expected in enumerate((data.X[order], TARGETS[data.codes[order]], data.codes[order])):
+    for part, expected in enumerate((data.X[order], TARGETS[data.y[order]], data.y[order])):
         np.testing.assert_array_equal(np.concatenate([batch[part] for batch in batches], axis=1), expected)
 
 

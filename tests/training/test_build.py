@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 
 from mlplab.engine import NumpyEngine
+from mlplab.errors import SettingError
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.initializers import INITIALIZERS
 from mlplab.nn.losses import LOSSES
 from mlplab.nn.optimizers import OPTIMIZERS, SGD, Adam, Momentum
 from mlplab.randomness import WEIGHTS, generator
-from mlplab.training.build import build_loss, build_network, class_targets, layer_sizes
-from mlplab.training.settings import Settings
+from mlplab.training.build import build_loss, build_network, layer_sizes
+from mlplab.training.settings import SETTINGS, Settings
+from mlplab.training.tasks import classify
 
 
 @pytest.mark.parametrize(
@@ -24,23 +26,38 @@ from mlplab.training.settings import Settings
     ],
 )
 def test_two_classes_need_one_output_and_more_need_one_each(hidden, classes, expected):
-    sizes = layer_sizes(hidden, 4, classes)
+    sizes = layer_sizes(hidden, 4, classify(classes).outputs)
     assert sizes == expected
     assert all(type(size) is int for size in sizes)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10])
-def test_every_named_loss_gets_targets_that_it_is_right_about_at_the_right_logits(classes):
-    targets = class_targets(classes)
-    for name in LOSSES:
-        loss, sure = build_loss(Settings(loss=name), classes), np.where(targets > 0, 100.0, -100.0)
-        np.testing.assert_array_equal(loss.decide(np, sure[None])[0], np.arange(classes))
-        np.testing.assert_allclose(loss.value_and_delta(np, sure[None].copy(), targets[None]), 0, atol=1e-12)
+@pytest.mark.parametrize("name", SETTINGS["loss"].metadata["check"].names)
+def test_every_named_loss_gets_targets_that_it_is_right_about_at_the_right_logits(name, classes):
+    task = classify(classes)
+    targets = task.table(smooth=False)
+    loss, sure = build_loss(Settings(loss=name), task), np.where(targets > 0, 100.0, -100.0)
+    np.testing.assert_array_equal(task.decide(np, sure[None])[0], np.arange(classes))
+    assert task.right(np, sure[None], np.arange(classes)[None]).all()
+    np.testing.assert_allclose(loss.value_and_delta(np, sure[None].copy(), targets[None]), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_smoothed_targets_give_each_class_its_share(classes):
+    task = classify(classes, label_smoothing=0.3)
+    smooth, hard = task.table(smooth=True), task.table(smooth=False)
+    np.testing.assert_allclose(smooth, 0.7 * hard + 0.3 / classes)
+    np.testing.assert_array_equal(hard, classify(classes).table(smooth=True))
 
 
 def test_a_loss_of_ones_own_is_taken_as_it_is():
-    own = LOSSES["cross_entropy"][1]
-    assert build_loss(Settings(loss=own), 2) is own
+    own = LOSSES["cross_entropy"]["softmax"]
+    assert build_loss(Settings(loss=own), classify(2)) is own
+
+
+def test_a_loss_that_does_not_go_with_the_task_is_refused_with_those_that_do():
+    with pytest.raises(SettingError, match="'cross_entropy', 'squared_error' or 'focal' would"):
+        build_loss(Settings(loss="poisson"), classify(3))
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
@@ -53,11 +70,14 @@ def test_every_initializer_draws_the_weights_with_the_seeds_own_generator(name):
     assert all((b == 0).all() for b in network.theta.biases)
 
 
+WANTED = {"scaled_tanh": "lecun_normal", "selu": "lecun_normal"}
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_auto_is_he_for_relu_and_glorot_for_the_others(activation):
+def test_auto_is_what_the_activation_wants(activation):
     automatic, named = (
         build_network(Settings((7,), activation, initializer=name), 4, 3, NumpyEngine("float64"), [0])
-        for name in ("auto", "he_normal" if activation == "relu" else "glorot_normal")
+        for name in ("auto", WANTED.get(activation, "glorot_uniform"))
     )
     np.testing.assert_array_equal(automatic.theta.flat, named.theta.flat)
 

@@ -1,4 +1,5 @@
 import io
+from math import nan
 from types import SimpleNamespace
 
 import pytest
@@ -7,8 +8,9 @@ from rich.console import Console
 from mlplab.training.history import Epoch
 from mlplab.training.progress import FitDisplay, describe
 
-PLAIN = Epoch(1, 0.5, 0.75, seconds=2.0)
-VALIDATED = Epoch(3, 0.25, 0.875, 0.5, 0.8, seconds=0.5)
+PLAIN = Epoch(1, 0.5, 0.75, seconds=2.0, objective=0.625)
+VALIDATED = Epoch(3, 0.25, 0.875, 0.5, 0.8, seconds=0.5, objective=0.25)
+VALUES = Epoch(3, 0.25, nan, 0.5, nan, seconds=0.5, objective=0.25)
 ESTIMATOR = SimpleNamespace(max_iter=4, n_training_rows_=3000)
 
 
@@ -27,6 +29,7 @@ def show(epochs, **console):
     [
         (PLAIN, "loss 0.5000  accuracy 75.00 %  1,500 rows/s"),
         (VALIDATED, "loss 0.2500  accuracy 87.50 %  validation 0.5000 80.00 %  6,000 rows/s"),
+        (VALUES, "loss 0.2500  validation 0.5000  6,000 rows/s"),
     ],
 )
 def test_an_epoch_is_described_in_one_line(epoch, text):
@@ -35,9 +38,10 @@ def test_an_epoch_is_described_in_one_line(epoch, text):
 
 def test_without_a_terminal_every_epoch_is_one_plain_line():
     printed = show([PLAIN, VALIDATED], width=20)
-    assert (
-        printed == f"epoch 1/4  {describe(PLAIN, 3000)}  6 s left\nepoch 3/4  {describe(VALIDATED, 3000)}  0 s left\n"
-    )
+    assert printed.splitlines() == [
+        "Iteration 1, loss = 0.62500000  accuracy 75.00 %  1,500 rows/s  6 s left",
+        "Iteration 3, loss = 0.25000000  accuracy 87.50 %  validation 0.5000 80.00 %  6,000 rows/s  0 s left",
+    ]
 
 
 def test_on_a_terminal_a_bar_tells_the_epoch_and_its_loss():

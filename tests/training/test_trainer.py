@@ -1,15 +1,11 @@
-from functools import partial
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, log_softmax
 
-from mlplab.nn.network import Workspace
 from mlplab.nn.optimizers import OPTIMIZERS
 from mlplab.randomness import ORDER, generator
-from mlplab.training.trainer import evaluate
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(50, 4)), np.arange(50) % 3
@@ -160,7 +156,7 @@ def test_training_ends_when_every_member_has_diverged(trainer):
 def test_an_epoch_in_which_everything_diverged_is_not_gone_through_to_its_end(trainer, monkeypatch):
     monkeypatch.setattr("mlplab.training.trainer._LOOK", 2)
     made, steps = trainer([{**PLAIN, "learning_rate_init": 1e30, "weight_decay": 1.0, "batch_size": 2}], [0], X, Y), []
-    monkeypatch.setattr(made, "_step", lambda batch, step=made._step: steps.append(1) or step(batch))
+    monkeypatch.setattr(made, "_step", lambda *given, step=made._step: steps.append(1) or step(*given))
     (history,) = made.run(1)
     assert history.diverged_in == 1
     assert len(steps) < len(X) / 2
@@ -175,7 +171,7 @@ def test_an_infinite_loss_of_rows_that_weigh_nothing_does_not_count(trainer):
     made.network.theta.weights[0][...] *= 1e200
     batch = next(made.training.in_order())
     with made.network.engine.quiet():
-        losses, _, penalty = made._step(batch)
+        losses, _, penalty = made._step(batch, [0.1])
     np.testing.assert_array_equal(losses, 0)
     assert penalty is None
 
@@ -196,10 +192,8 @@ def test_without_validation_its_columns_are_nan_and_time_passes(trainer):
 def test_evaluate_takes_the_mean_over_all_rows_of_all_batches(trainer, classes):
     made = trainer([PLAIN, PLAIN], [0, 1], X, Y % classes, (X, Y % classes))
     made.validation.batch_size = 16
-    several = evaluate(made.network, made.loss, made.validation, partial(Workspace, made.network))
+    several = made.evaluate(made.validation)
     made.validation.batch_size = 50
-    np.testing.assert_allclose(
-        several, evaluate(made.network, made.loss, made.validation, partial(Workspace, made.network)), rtol=1e-12
-    )
+    np.testing.assert_allclose(several, made.evaluate(made.validation), rtol=1e-12)
     if classes == 3:
         assert several[0][0] == pytest.approx(mean_nats(made.network, X, Y))

@@ -1,0 +1,54 @@
+"""Noise that training adds to what passes through a network, so that it does not learn the rows by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlplab.engine.numpy_engine import Array
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How much of which noise; none by default. In predictions there never is any.
+
+    Attributes:
+        dropout: the share of a hidden layer's activations that each row loses. Source: Srivastava et al. 2014, in the
+            form in which the others grow by 1/(1 - dropout), so that predictions need no correction.
+        input_dropout: the same of the inputs.
+        input_noise: standard deviation of what is added to the inputs, after `input_scale`.
+        hidden_noise: standard deviation of what is added to the pre-activations of the hidden layers.
+    """
+
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    input_noise: float = 0.0
+    hidden_noise: float = 0.0
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+    @property
+    def on_inputs(self) -> bool:
+        """Whether the inputs are changed."""
+        return bool(self.input_dropout or self.input_noise)
+
+
+def draw_mask(generators: Sequence[np.random.Generator], share: float, out: Array) -> None:
+    """Fill `out` (M, B, O): 0 for that share of it, 1/(1 - share) elsewhere; a generator for each member."""
+    # 16 bits a number: 0.1 ms for 100 rows of 1,024, where floats take 0.3; shares are met to 1/65,536
+    threshold = round(share * 65_536)
+    for mask, rng in zip(out, generators, strict=True):
+        np.greater_equal(rng.integers(0, 65_536, mask.shape, np.uint16), threshold, out=mask, casting="unsafe")
+    out *= 65_536 / (65_536 - threshold)
+
+
+def add_normal(generators: Sequence[np.random.Generator], deviation: float, x: Array) -> None:
+    """Add normal noise to x (M, B, O) in place; a generator for each member."""
+    for m, rng in enumerate(generators):
+        noise: Any = rng.standard_normal(x.shape[1:], x.dtype.type)
+        noise *= deviation
+        x[m] += noise

@@ -1,0 +1,91 @@
+"""Normalisation of a hidden layer's pre-activations, with its derivative.
+
+z becomes gain·n + shift, where n is z with mean 0 and variance 1: over the rows of a batch, or over the units of a row.
+Gain and shift are parameters of the network. To add one: write its class, give it a line in `NORMALIZATIONS` and one in
+`docs/parts.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mlplab.engine.numpy_engine import Array
+
+_EPSILON = 1e-5
+#: How much of a batch goes into the running mean and variance.
+_MOMENTUM = 0.1
+
+
+@dataclass
+class Running:
+    """Mean and variance of a layer's pre-activations in training, (M, 1, O) each; what predictions are made with."""
+
+    mean: Array
+    variance: Array
+
+
+class Normalization(Protocol):
+    """What the network needs to know of its normalisation."""
+
+    #: Whether predictions use `Running` statistics of the training.
+    runs: bool
+
+    def forward(self, xp: Any, z: Array, n: Array, running: Running, training: bool) -> Array:
+        """Write the normalised z into `n`, both (M, B, O), and return what it was divided by, to be broadcast.
+
+        In training the running statistics are updated in place, where there are any.
+        """
+
+    def backward(self, xp: Any, n: Array, scale: Array, dn: Array) -> None:
+        """Turn `dn` = ∂loss/∂n into ∂loss/∂z in place; `scale` is what `forward` returned in training."""
+
+
+class _Normalization:
+    axis: int
+
+    # ∂loss/∂z = (dn - mean dn - n·mean(dn·n)) / scale
+    def backward(self, xp: Any, n: Array, scale: Array, dn: Array) -> None:
+        along = (dn * n).mean(axis=self.axis, keepdims=True)
+        dn -= dn.mean(axis=self.axis, keepdims=True)
+        dn -= n * along
+        dn /= scale
+
+
+class BatchNormalization(_Normalization):
+    """Over the rows of a batch. Source: Ioffe and Szegedy 2015, algorithms 1 and 2."""
+
+    axis = 1
+    runs = True
+
+    # n = (z - μ) / √(σ² + ε), with the batch's own μ and σ² in training
+    def forward(self, xp: Any, z: Array, n: Array, running: Running, training: bool) -> Array:
+        if training:
+            mean, variance = z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True)
+            rows = z.shape[1]
+            running.mean += _MOMENTUM * (mean - running.mean)
+            running.variance += _MOMENTUM * (variance * (rows / max(1, rows - 1)) - running.variance)
+        else:
+            mean, variance = running.mean, running.variance
+        scale: Array = xp.sqrt(variance + _EPSILON)
+        xp.subtract(z, mean, out=n)
+        n /= scale
+        return scale
+
+
+class LayerNormalization(_Normalization):
+    """Over the units of a row. Source: Ba et al. 2016, equation 4."""
+
+    axis = 2
+    runs = False
+
+    # n = (z - μ) / √(σ² + ε), with the row's own μ and σ²
+    def forward(self, xp: Any, z: Array, n: Array, running: Running, training: bool) -> Array:
+        scale: Array = xp.sqrt(z.var(axis=2, keepdims=True) + _EPSILON)
+        xp.subtract(z, z.mean(axis=2, keepdims=True), out=n)
+        n /= scale
+        return scale
+
+
+#: By the name that settings use.
+NORMALIZATIONS: dict[str, Normalization] = {"batch": BatchNormalization(), "layer": LayerNormalization()}

@@ -1,0 +1,165 @@
+"""Schedules: what the learning rate is multiplied by as training goes on, with every optimizer.
+
+To add one: write its class, give it a line in `SCHEDULES` and one in `docs/parts.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import cos, inf, pi
+from typing import Protocol
+
+
+class Schedule:
+    """The constant one, and the base of all others: override what you need."""
+
+    def factor(self, epoch: float, rows: int) -> float:
+        """Return what `learning_rate_init` is multiplied by in the next step.
+
+        Args:
+            epoch: epochs finished before it, with the finished part of the running one: 2.5 in the middle of the third.
+            rows: rows learnt from in finished epochs, those of earlier fits that this one continues included.
+        """
+        return 1.0
+
+    def on_epoch_end(self, value: float) -> None:
+        """Take what is to be lowered: the validation loss where there is one, else the objective."""
+
+    def on_no_improvement(self) -> bool:
+        """Return whether to stop now that `n_iter_no_change` epochs have brought nothing; False goes on."""
+        return True
+
+
+class InverseScaling(Schedule):
+    """1 / (rows + 1)^power_t after the first epoch of a fit, scikit-learn's "invscaling"."""
+
+    def __init__(self, power_t: float) -> None:
+        self._power = power_t
+
+    def factor(self, epoch: float, rows: int) -> float:
+        # a fit that goes on from another has seen rows, and begins at the full rate all the same
+        factor: float = 1.0 if epoch < 1 else (rows + 1.0) ** -self._power
+        return factor
+
+
+class Adaptive(Schedule):
+    """A fifth of the rate wherever training would stop, until it is below 1e-6; scikit-learn's "adaptive"."""
+
+    def __init__(self, learning_rate_init: float) -> None:
+        self._init, self._factor = learning_rate_init, 1.0
+
+    def factor(self, epoch: float, rows: int) -> float:
+        return self._factor
+
+    def on_no_improvement(self) -> bool:
+        if self._init * self._factor <= 1e-6:
+            return True
+        self._factor /= 5
+        return False
+
+
+class Step(Schedule):
+    """Multiplied by `decay` after every `every` epochs."""
+
+    def __init__(self, decay: float, every: int) -> None:
+        self._decay, self._every = decay, every
+
+    def factor(self, epoch: float, rows: int) -> float:
+        factor: float = self._decay ** (int(epoch) // self._every)
+        return factor
+
+
+class Cosine(Schedule):
+    """Half a cosine from 1 to 0 over the epochs. Source: Loshchilov and Hutter 2017, equation 5, without restarts."""
+
+    def __init__(self, epochs: float) -> None:
+        self._epochs = epochs
+
+    # ½·(1 + cos(π·epoch/epochs))
+    def factor(self, epoch: float, rows: int) -> float:
+        return _cosine(1.0, 0.0, epoch / self._epochs)
+
+
+class OneCycle(Schedule):
+    """Up from 1/25 to 1 in 0.3 of the epochs, then down to 1/250,000. Source: Smith and Topin 2018, in half cosines."""
+
+    def __init__(self, epochs: float) -> None:
+        self._epochs = epochs
+
+    def factor(self, epoch: float, rows: int) -> float:
+        done = epoch / self._epochs
+        return _cosine(1 / 25, 1.0, done / 0.3) if done < 0.3 else _cosine(1.0, 1 / 250_000, (done - 0.3) / 0.7)
+
+
+class Plateau(Schedule):
+    """Multiplied by `decay` when `patience` epochs in a row have not lowered the loss."""
+
+    def __init__(self, decay: float, patience: int) -> None:
+        self._decay, self._patience = decay, patience
+        self._factor, self._best, self._waited = 1.0, inf, 0
+
+    def factor(self, epoch: float, rows: int) -> float:
+        return self._factor
+
+    def on_epoch_end(self, value: float) -> None:
+        self._waited = 0 if value < self._best else self._waited + 1
+        self._best = min(self._best, value)
+        if self._waited > self._patience:
+            self._factor, self._waited = self._factor * self._decay, 0
+
+
+class WarmUp(Schedule):
+    """Another schedule after `epochs` epochs in which the rate rises in a straight line."""
+
+    def __init__(self, epochs: float, after: Schedule) -> None:
+        self._epochs, self._after = epochs, after
+
+    def factor(self, epoch: float, rows: int) -> float:
+        # half a thousandth of an epoch keeps the first step from being none
+        rising = min(1.0, (epoch + 0.0005) / self._epochs)
+        return rising * self._after.factor(max(0.0, epoch - self._epochs), rows)
+
+    def on_epoch_end(self, value: float) -> None:
+        self._after.on_epoch_end(value)
+
+    def on_no_improvement(self) -> bool:
+        return self._after.on_no_improvement()
+
+
+# from + (to - from)·½·(1 - cos(π·done))
+def _cosine(start: float, end: float, done: float) -> float:
+    return start + (end - start) * 0.5 * (1 - cos(pi * min(1.0, done)))
+
+
+class ScheduleSettings(Protocol):
+    """The settings that schedules read."""
+
+    learning_rate_init: float
+    power_t: float
+    learning_rate_decay: float | None
+    learning_rate_step: int
+    warmup_epochs: float
+    max_iter: int
+
+
+def _after_warm_up(settings: ScheduleSettings) -> float:
+    return max(1e-9, settings.max_iter - settings.warmup_epochs)
+
+
+def _decay(settings: ScheduleSettings, default: float) -> float:
+    return default if settings.learning_rate_decay is None else settings.learning_rate_decay
+
+
+#: By the name that settings use, scikit-learn's `learning_rate`.
+SCHEDULES: dict[str, Callable[[ScheduleSettings], Schedule]] = {
+    "constant": lambda s: Schedule(),
+    "invscaling": lambda s: InverseScaling(s.power_t),
+    "adaptive": lambda s: Adaptive(s.learning_rate_init),
+    "step": lambda s: Step(_decay(s, 0.1), s.learning_rate_step),
+    "exponential": lambda s: Step(_decay(s, 0.95), 1),
+    "cosine": lambda s: Cosine(_after_warm_up(s)),
+    "one_cycle": lambda s: OneCycle(_after_warm_up(s)),
+    "plateau": lambda s: Plateau(_decay(s, 0.1), s.learning_rate_step),
+}
+#: Those whose course depends on `max_iter`: a run of 20 epochs is no beginning of one of 40.
+PLANNED = frozenset({"cosine", "one_cycle"})

@@ -1,0 +1,127 @@
+"""The regressor: the same network, for values instead of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import Tags, column_or_1d
+from sklearn.utils.metaestimators import available_if
+
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import DataError
+from mlplab.estimator import NeuralNetwork, in_range
+from mlplab.training.batches import Rows
+from mlplab.training.history import Epoch
+from mlplab.training.settings import RegressorSettings
+from mlplab.training.tasks import Values
+
+
+class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
+    """Predict values with a fully-connected network, written from scratch.
+
+    Its parameters and attributes are those of `NeuralNetworkClassifier`, without `label_smoothing` and `class_weight`,
+    and mean the same; they have the names, defaults and meanings of scikit-learn's `MLPRegressor`. The one of its own:
+
+    Parameters:
+        loss: "squared_error" (half the squared error, summed over the outputs), "poisson" (half the deviance, for y of
+            at least 0), or an object of your own (`mlplab.nn.losses.Loss`).
+
+    Scores are R². Scale y to a variance of about 1 for the default learning rate.
+    """
+
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        X_val: npt.ArrayLike | None = None,
+        y_val: npt.ArrayLike | None = None,
+        coef_init: Sequence[Array] | None = None,
+        intercept_init: Sequence[Array] | None = None,
+    ) -> Self:
+        """Train a network: a new one, or with `warm_start` the one there is.
+
+        Args:
+            X: (rows, features), numbers. y: (rows,) or (rows, outputs), numbers.
+            sample_weight, X_val, y_val, coef_init, intercept_init: as in `NeuralNetworkClassifier.fit`.
+        """
+        going_on = self.warm_start and hasattr(self, "_network")
+        self._begin(going_on)
+        training = self._rows(X, y, sample_weight, reset=not going_on)
+        self._fit(
+            training,
+            self._validation_rows(X_val, y_val),
+            coef_init=coef_init,
+            intercept_init=intercept_init,
+            going_on=going_on,
+        )
+        return self
+
+    @available_if(NeuralNetwork._has_passes)
+    def partial_fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        X_val: npt.ArrayLike | None = None,
+        y_val: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Make one pass over the rows, going on where the last call stopped: n calls on the same rows are n epochs."""
+        if self.early_stopping and X_val is None:
+            raise DataError("partial_fit does not support early_stopping=True without X_val and y_val to watch")
+        going_on = hasattr(self, "_network")
+        self._begin(going_on)
+        training = self._rows(X, y, sample_weight, reset=not going_on)
+        self._fit_once(training, self._validation_rows(X_val, y_val))
+        return self
+
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """Return the predicted values, (rows,), or (rows, outputs) where y had several columns."""
+        return self._shaped(self._outputs(self._check(X), None))
+
+    def _validation_score(self, epoch: Epoch, validation: Rows) -> float:
+        predicted = self._outputs(validation.X, validation.numbers)
+        if not np.isfinite(predicted).all():
+            return float("nan")
+        with np.errstate(all="ignore"):  # the squares of values that are about to diverge
+            return float(r2_score(validation.y, predicted, sample_weight=validation.weights))
+
+    def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+        X, y = self._check_rows(X, y, reset=reset)
+        if y.dtype.kind in "US":
+            raise DataError("y must be numbers; it is text")
+        y = in_range(np.asarray(y, None if np.asarray(y).dtype.kind == "f" else np.float64), self._dtype_for(X), "y")
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)  # predictions are then (rows,), as scikit-learn's
+        y = y.astype(self._dtype_for(X), copy=False)
+        if reset:
+            self._one_column = y.ndim == 1
+            self._task = Values(1 if y.ndim == 1 else y.shape[1])
+        if self.loss == "poisson" and (y < 0).any():
+            raise DataError("loss='poisson' is for y of at least 0")
+        y = y.reshape(len(y), -1)
+        if y.shape[1] != self._task.outputs:
+            raise DataError(f"y must have {self._task.outputs} columns, as in the fit before; it has {y.shape[1]}")
+        return self._training_rows(X, y, sample_weight)
+
+    def _validation_rows(self, X_val: Any, y_val: Any) -> Rows | None:
+        if X_val is None and y_val is None:
+            return None
+        if X_val is None or y_val is None:
+            raise DataError("X_val and y_val belong together; only one of them was given")
+        return self._rows(X_val, y_val, None, reset=False)
+
+    def _shaped(self, values: Array) -> Array:
+        return values[:, 0] if self._one_column else values
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,99 @@
+"""What a network is asked for: classes, labels or values. What its targets look like and when a row is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mlplab.engine.numpy_engine import Array
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is asked for.
+
+    The answers `y` of the rows are whole numbers (N,), indices into `table`, or, where there is no table, the targets
+    themselves (N, C).
+
+    Attributes:
+        outputs: C, of the network.
+        label_smoothing: the share of the certainty that is taken from targets. Source: Szegedy et al. 2016, section 7.
+    """
+
+    #: The non-linearities of the output that serve it, the best first: a loss must have one of them.
+    out_activations: ClassVar[tuple[str, ...]] = ("logistic",)
+
+    outputs: int = 1
+    label_smoothing: float = 0.0
+
+    def table(self, smooth: bool) -> Array | None:
+        """Return the target of each class, (classes, C), smoothed or not; None where `y` holds the targets."""
+        return None
+
+    def decide(self, xp: Any, z: Array) -> Array:
+        """Return what the logits (M, B, C) say, in the form of `y`."""
+        raise NotImplementedError
+
+    def right(self, xp: Any, z: Array, y: Array) -> Array:
+        """Return whether each row (M, B) is right, or what counts for it."""
+        right: Array = self.decide(xp, z) == y
+        return right
+
+    # T ← (1 - ε)·T + ε/K
+    def _smooth(self, table: Array, smooth: bool) -> Array:
+        share = self.label_smoothing if smooth else 0.0
+        return (1 - share) * table + share / len(table)
+
+
+class TwoClasses(Task):
+    """One class or the other: one output, the second class's. Also for a single class, which is then never left."""
+
+    def table(self, smooth: bool) -> Array | None:
+        return self._smooth(np.array([[0.0], [1.0]]), smooth)
+
+    def decide(self, xp: Any, z: Array) -> Array:
+        decided: Array = xp.where(z[..., 0] > 0, 1, 0)
+        return decided
+
+
+class ManyClasses(Task):
+    """One class of several: an output for each."""
+
+    out_activations = ("softmax",)
+
+    def table(self, smooth: bool) -> Array | None:
+        return self._smooth(np.eye(self.outputs), smooth)
+
+    def decide(self, xp: Any, z: Array) -> Array:
+        decided: Array = z.argmax(axis=-1)
+        return decided
+
+
+class Labels(Task):
+    """Any of several labels: an output for each. A row is right when all its labels are."""
+
+    def decide(self, xp: Any, z: Array) -> Array:
+        return z > 0
+
+    def right(self, xp: Any, z: Array, y: Array) -> Array:
+        right: Array = (self.decide(xp, z) == (y > 0)).all(axis=-1)
+        return right
+
+
+class Values(Task):
+    """Numbers: an output for each. No row is right or wrong, so that its accuracy is not a number."""
+
+    out_activations = ("identity", "exp")
+
+    def decide(self, xp: Any, z: Array) -> Array:
+        return z
+
+    def right(self, xp: Any, z: Array, y: Array) -> Array:
+        return np.full(y.shape[:-1], np.nan)
+
+
+def classify(classes: int, label_smoothing: float = 0.0) -> Task:
+    """Return the task of telling that many classes apart."""
+    return ManyClasses(classes, label_smoothing) if classes > 2 else TwoClasses(1, label_smoothing)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from mlplab import Callback, NeuralNetworkClassifier
+from mlplab.engine import NumpyEngine
+from mlplab.nn.activations import ACTIVATIONS
+from mlplab.nn.network import Network
+from mlplab.training.averaging import ExponentialAverage, LastEpochsAverage
+
+
+class Weights(Callback):
+    """Keeps what the estimator shows of its weights after every epoch."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_epoch_end(self, estimator, epoch):
+        self.seen.append(estimator.coefs_[0].copy())
+
+
+def network():
+    return Network(NumpyEngine("float64"), (2, 3, 2), ACTIVATIONS["tanh"])
+
+
+def test_the_exponential_average_forgets_as_told():
+    net, average, rng = network(), ExponentialAverage(0.9), np.random.default_rng(0)
+    expected = None
+    for t in range(1, 200):
+        net.theta.flat[...] = rng.normal(size=net.theta.flat.shape)
+        average.on_step(net)
+        decay = min(0.9, (1 + t) / (10 + t))
+        expected = net.theta.flat.copy() if expected is None else decay * expected + (1 - decay) * net.theta.flat
+    own = net.theta.flat.copy()
+    average.swap_in(net, 1)
+    np.testing.assert_allclose(net.theta.flat, expected)
+    average.swap_out(net)
+    np.testing.assert_array_equal(net.theta.flat, own)
+
+
+def test_the_mean_of_the_last_epochs_begins_with_the_first_that_counts():
+    net, average, thetas = network(), LastEpochsAverage(3), []
+    for epoch in range(1, 6):
+        average.swap_out(net)
+        net.theta.flat[...] = np.random.default_rng(epoch).normal(size=net.theta.flat.shape)
+        thetas.append(net.theta.flat.copy())
+        average.swap_in(net, epoch)
+        np.testing.assert_allclose(net.theta.flat, np.mean(thetas[2:], axis=0) if epoch >= 3 else thetas[-1])
+
+
+@pytest.mark.parametrize("given", [{"ema_decay": 0.95}, {"average_epochs": 3}])
+def test_training_goes_on_with_its_own_weights_and_the_average_is_what_is_kept(three_classes, given):
+    X, y = three_classes
+    settings = {"max_iter": 6, "tol": None, "random_state": 0, "batch_size": 10, "solver": "sgd"}
+    own, shown = Weights(), Weights()
+    plain = NeuralNetworkClassifier((5,), callbacks=[own], **settings).fit(X, y)
+    averaged = NeuralNetworkClassifier((5,), callbacks=[shown], **settings, **given).fit(X, y)
+    # each batch's loss is measured with the weights of the training, which the average must not have touched
+    assert averaged.loss_curve_ == plain.loss_curve_
+    np.testing.assert_array_equal(averaged.coefs_[0], shown.seen[-1])
+    if "average_epochs" in given:
+        np.testing.assert_allclose(averaged.coefs_[0], np.mean(own.seen[-3:], axis=0), rtol=1e-5)
+        np.testing.assert_array_equal(shown.seen[2], own.seen[2])
+    else:
+        assert (averaged.coefs_[0] != plain.coefs_[0]).any()
