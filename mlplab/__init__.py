@@ -10,12 +10,14 @@ _HOMES = {
     "Callback": "mlplab.training.callbacks",
     "NeuralNetworkClassifier": "mlplab.classifier",
     "NeuralNetworkRegressor": "mlplab.regressor",
+    "find_learning_rate": "mlplab.learningrate",
     "gradient_check": "mlplab.gradientcheck",
     "load_dataset": "mlplab.data",
     "load_model": "mlplab.modelfile",
     "load_suite": "mlplab.lab",
     "plot_confusion_matrix": "mlplab.report",
     "plot_learning_curves": "mlplab.report",
+    "plot_learning_rates": "mlplab.report",
     "run_suite": "mlplab.lab",
     "save_model": "mlplab.modelfile",
 }
@@ -26,9 +28,10 @@ if TYPE_CHECKING:
     from mlplab.data import load_dataset
     from mlplab.gradientcheck import gradient_check
     from mlplab.lab import load_suite, run_suite
+    from mlplab.learningrate import find_learning_rate
     from mlplab.modelfile import load_model, save_model
     from mlplab.regressor import NeuralNetworkRegressor
-    from mlplab.report import plot_confusion_matrix, plot_learning_curves
+    from mlplab.report import plot_confusion_matrix, plot_learning_curves, plot_learning_rates
     from mlplab.training.callbacks import Callback
 
 

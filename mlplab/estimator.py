@@ -24,6 +24,7 @@ from mlplab.nn.network import Workspace
 from mlplab.randomness import seed_from
 from mlplab.training.batches import Rows, set_apart
 from mlplab.training.build import build_learner, build_loss, build_network, build_trainer, set_start
+from mlplab.training.callbacks import Callbacks
 from mlplab.training.history import Epoch, History
 from mlplab.training.lbfgs import run_lbfgs
 from mlplab.training.progress import FitDisplay
@@ -167,7 +168,8 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
         self._patience.n_iter_no_change = settings.n_iter_no_change
         early = self._stops_early()
         trainer = build_trainer([settings], learner, self._task, training, validation, [self.history_])
-        callbacks = [*settings.callbacks, *([FitDisplay()] if settings.verbose else [])]
+        display = [FitDisplay()] if settings.verbose else []
+        callbacks = Callbacks([*settings.callbacks, *display], self)
 
         def on_epoch_end() -> bool:
             epoch = self.history_.epochs[-1]
@@ -177,29 +179,26 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
                 self._validation_scores.append(self._validation_score(epoch, validation))
             if self._patience.update(-self._validation_scores[-1] if early else epoch.objective):
                 self._best = self._copies() if early else None
-            # every callback is told, whatever the ones before it answer
-            stops = [callback.on_epoch_end(self, epoch) for callback in callbacks]
+            stop = callbacks.on_epoch_end(epoch)
             if settings.solver == "lbfgs":  # which knows by its gradient when to stop
-                return any(stops)
+                return stop
             if self._patience.exhausted and not learner.schedule.on_no_improvement():
                 self._patience.reset()
-            return self._patience.exhausted or any(stops)
+            return self._patience.exhausted or stop
 
         self.interrupted_ = False
-        for callback in callbacks:
-            callback.on_fit_begin(self)
+        callbacks.on_fit_begin()
         try:
             if settings.solver == "lbfgs":
                 tol = 0.0 if settings.tol is None else settings.tol
                 run_lbfgs(trainer, max_iter=epochs, max_fun=settings.max_fun, tol=tol, on_epoch_end=on_epoch_end)
             else:
-                trainer.run(epochs, on_epoch_end)
+                trainer.run(epochs, on_epoch_end, callbacks.on_epoch_begin, callbacks.on_batch_end)
         except KeyboardInterrupt:
             self.interrupted_ = True
             warnings.warn("Training interrupted by user.", stacklevel=4)
         finally:
-            for callback in callbacks:
-                callback.on_fit_end(self)
+            callbacks.on_fit_end()
         self._after_training(passes)
 
     def _after_training(self, passes: bool) -> None:

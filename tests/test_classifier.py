@@ -507,6 +507,35 @@ def test_a_callback_may_stop_the_training_and_all_callbacks_hear_of_that_epoch(c
     assert [callback.told for callback in callbacks] == [["begin", 1, 2, "end"]] * 2
 
 
+class Batches(Callback):
+    """Hears of epochs and batches, and may stop after a number of them."""
+
+    def __init__(self, last=None):
+        self.epochs, self.losses, self.last = [], [], last
+
+    def on_epoch_begin(self, estimator, epoch):
+        self.epochs.append(epoch)
+
+    def on_batch_end(self, estimator, loss):
+        self.losses.append(loss)
+        return len(self.losses) == self.last
+
+
+def test_a_callback_hears_of_epochs_that_begin_and_of_every_batch(classifier, three_classes):
+    callback = Batches()
+    model = classifier(max_iter=3, batch_size=30, callbacks=[callback]).fit(*three_classes)
+    assert callback.epochs == [1, 2, 3]
+    np.testing.assert_allclose(np.reshape(callback.losses, (3, 3)).mean(axis=1), model.history_["train_loss"])
+
+
+def test_a_callback_may_stop_in_the_middle_of_an_epoch_whose_steps_are_kept(classifier, three_classes):
+    callbacks = [Batches(4), Batches()]
+    model = classifier(max_iter=3, batch_size=30, callbacks=callbacks).fit(*three_classes)
+    assert model.n_iter_ == 1
+    assert [len(callback.losses) for callback in callbacks] == [4, 4]
+    assert (model.coefs_[0] != classifier(max_iter=1, batch_size=30).fit(*three_classes).coefs_[0]).any()
+
+
 def test_a_callback_that_does_nothing_changes_nothing(classifier, three_classes):
     X, y = three_classes
     assert same_bits(classifier(callbacks=[Callback()]).fit(X, y), classifier().fit(X, y), X)

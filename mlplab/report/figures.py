@@ -22,6 +22,7 @@ from mlplab.training.settings import layer_widths
 
 if TYPE_CHECKING:
     from mlplab.classifier import NeuralNetworkClassifier
+    from mlplab.learningrate import LearningRates
 
 #: Okabe and Ito 2008: eight colours that people with any kind of colour vision tell apart; yellow, too pale for a line
 #: on white, is darkened. Line styles tell them apart in grey.
@@ -44,6 +45,23 @@ def plot_learning_curves(estimators: Sequence[NeuralNetworkClassifier], labels: 
 
 def _shape(estimator: NeuralNetworkClassifier) -> str:
     return "-".join(map(str, layer_widths(estimator.hidden_layer_sizes))) or "no hidden layer"
+
+
+def plot_learning_rates(found: LearningRates, *, ax: Axes | None = None) -> Axes:
+    """Draw what `find_learning_rate` returned: the loss at every learning rate, and the suggested one.
+
+    Returns:
+        The axes drawn into: `ax`, or those of a new figure.
+    """
+    ax = ax if ax is not None else Figure(figsize=(6, 4), layout="constrained").subplots()
+    ax.plot(found.rates, found.losses, color=COLOURS[0])
+    ax.axvline(found.suggestion, color=COLOURS[1], linestyle="--", label=f"suggested: {found.suggestion:.2g}")
+    low, high = min(found.losses), found.losses[0]
+    ax.set(xscale="log", xlabel="learning rate", ylabel="loss of a batch (nats), smoothed")
+    ax.set_ylim(low - 0.1 * (high - low), high + 0.5 * (high - low))
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax
 
 
 def plot_confusion_matrix(

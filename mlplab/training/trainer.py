@@ -93,19 +93,30 @@ class Trainer:
         self._workspaces: dict[int, Workspace] = {}
         self._weights = self.network.theta.flat[:, : self.network.theta.weight_count]
 
-    def run(self, epochs: int, on_epoch_end: Callable[[], bool] = lambda: False) -> list[History]:
+    def run(
+        self,
+        epochs: int,
+        on_epoch_end: Callable[[], bool] = lambda: False,
+        on_epoch_begin: Callable[[int], object] = lambda epoch: None,
+        on_batch_end: Callable[[float], bool] | None = None,
+    ) -> list[History]:
         """Train for `epochs` epochs and return the members' histories, which grow as it goes.
 
-        It ends early when `on_epoch_end`, called after every epoch, returns True, and when every member's loss has
-        stopped being finite (`History.diverged_in`).
+        It ends early when `on_epoch_end`, called after every epoch, or `on_batch_end`, called with the mean loss of
+        every batch, returns True, and when every member's loss has stopped being finite (`History.diverged_in`). An
+        epoch that `on_batch_end` ends is not in the histories.
         """
         average = self.learner.average
         with self.network.engine.quiet():
             for _ in range(epochs):
                 epoch, started = 1 + max(map(len, self.histories)), perf_counter()
+                on_epoch_begin(epoch)
                 if average:
                     average.swap_out(self.network)
-                losses, accuracies, penalties = self._train_epoch()
+                try:
+                    losses, accuracies, penalties = self._train_epoch(on_batch_end)
+                except StopIteration:
+                    break
                 self.learner.epochs += 1
                 self.learner.rows += len(self.training.rows)
                 if average:
@@ -135,8 +146,12 @@ class Trainer:
                     break
         return self.histories
 
-    def _train_epoch(self) -> tuple[Array, Array, Array]:
-        """Make one pass; return each member's mean loss, accuracy and penalty, (M,) each."""
+    def _train_epoch(self, on_batch_end: Callable[[float], bool] | None) -> tuple[Array, Array, Array]:
+        """Make one pass; return each member's mean loss, accuracy and penalty, (M,) each.
+
+        Raises:
+            StopIteration: when `on_batch_end` wants it.
+        """
         engine, members, count = self.network.engine, self.network.members, len(self.training.rows)
         # what every row gave is kept to the end of the epoch: adding up batch by batch took a third of a small step
         losses, right = engine.empty(members, count), np.empty((members, count), np.float32)
@@ -148,6 +163,8 @@ class Trainer:
             if penalty is not None:
                 penalties += engine.to_numpy(penalty) * (rows / count)
             done += rows
+            if on_batch_end and on_batch_end(float(engine.to_numpy(losses[:, part]).mean(dtype=np.float64))):
+                raise StopIteration
             if done % _LOOK < rows and not np.isfinite(engine.to_numpy(losses[:, part])).any():
                 losses[:, done:], right[:, done:] = np.nan, 0  # every member has diverged: no need to go on
                 break
