@@ -11,6 +11,7 @@ _HOMES = {
     "NeuralNetworkClassifier": "mlplab.classifier",
     "NeuralNetworkRegressor": "mlplab.regressor",
     "find_learning_rate": "mlplab.learningrate",
+    "from_sklearn": "mlplab.export",
     "gradient_check": "mlplab.gradientcheck",
     "load_dataset": "mlplab.data",
     "load_model": "mlplab.modelfile",
@@ -20,12 +21,15 @@ _HOMES = {
     "plot_learning_rates": "mlplab.report",
     "run_suite": "mlplab.lab",
     "save_model": "mlplab.modelfile",
+    "to_onnx": "mlplab.export",
+    "to_sklearn": "mlplab.export",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from mlplab.classifier import NeuralNetworkClassifier
     from mlplab.data import load_dataset
+    from mlplab.export import from_sklearn, to_onnx, to_sklearn
     from mlplab.gradientcheck import gradient_check
     from mlplab.lab import load_suite, run_suite
     from mlplab.learningrate import find_learning_rate

@@ -10,6 +10,7 @@ PROMISED = {
     "NeuralNetworkClassifier",
     "NeuralNetworkRegressor",
     "find_learning_rate",
+    "from_sklearn",
     "gradient_check",
     "load_dataset",
     "load_model",
@@ -19,6 +20,8 @@ PROMISED = {
     "plot_learning_rates",
     "run_suite",
     "save_model",
+    "to_onnx",
+    "to_sklearn",
 }
 
 

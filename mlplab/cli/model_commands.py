@@ -214,4 +214,18 @@ def _draw_confusion(model: NeuralNetworkClassifier, X: Any, y: Any, path: Path) 
     click.echo(f"figure: {path}", err=True)
 
 
-COMMANDS = (train, predict, evaluate)
+@click.command()
+@_model_argument
+@click.argument("out", type=click.Path(path_type=Path))
+def export(model: Path, out: Path) -> None:
+    """Write MODEL as ONNX to OUT, for use without mlplab: input "X", output "probabilities"."""
+    from mlplab.export import to_onnx
+    from mlplab.modelfile import load_model
+
+    _check_output(out, "OUT", (".onnx",))
+    loaded = load_model(model)
+    to_onnx(loaded, out)
+    click.echo(f"{out}: X (rows, {loaded.n_features_in_}) to probabilities (rows, {len(loaded.classes_)})")
+
+
+COMMANDS = (train, predict, evaluate, export)

@@ -103,6 +103,17 @@ def test_a_model_of_mnist_is_evaluated_on_the_official_test_rows(tmp_path, capsy
     assert "of 10,000 official test rows of mnist right" in capsys.readouterr().out
 
 
+def test_a_model_is_exported_as_onnx(tmp_path, capsys):
+    model, out = tmp_path / "digits.safetensors", tmp_path / "digits.onnx"
+    assert mlplab(["train", "digits", "--out", str(model), "--set", "max_iter=1", "--set", "activation=gelu"]) == 0
+    capsys.readouterr()
+    assert mlplab(["export", str(model), str(out)]) == 0
+    assert "X (rows, 64) to probabilities (rows, 10)" in capsys.readouterr().out
+    assert out.stat().st_size > 10_000
+    assert mlplab(["export", str(model), str(tmp_path / "digits.json")]) == 2
+    assert ".onnx" in capsys.readouterr().err
+
+
 def test_lists(capsys):
     assert mlplab(["suites"]) == 0
     assert re.search(r"exercise6: .*\n  width +4 trials", capsys.readouterr().out)
