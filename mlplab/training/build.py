@@ -17,7 +17,7 @@ from mlplab.nn.initializers import INITIALIZERS
 from mlplab.nn.losses import LOSSES, Loss
 from mlplab.nn.network import Network, count_parameters
 from mlplab.nn.noise import Noise
-from mlplab.nn.normalization import NORMALIZATIONS
+from mlplab.nn.normalization import NORMALIZATIONS, Normalization
 from mlplab.nn.optimizers import OPTIMIZERS
 from mlplab.nn.schedules import SCHEDULES, WarmUp
 from mlplab.randomness import NOISE, ORDER, WEIGHTS, generator
@@ -67,8 +67,8 @@ def build_network(
     given = settings.normalization
     normalization = given if given is None else _named(NORMALIZATIONS, given)
     noise = Noise(**{name: getattr(settings, name) for name in vars(Noise())})
-    if settings.solver == "lbfgs" and (noise or (normalization and normalization.runs)):
-        raise SettingError("solver='lbfgs' needs the same loss every time: no noise, dropout or batch normalization")
+    if settings.solver == "lbfgs":
+        _check_for_lbfgs(settings, noise, normalization)
     try:
         network = Network(engine, sizes, activations, settings.fit_intercept, len(seeds), normalization, noise)
     except (MemoryError, OverflowError, ValueError) as error:  # NumPy has a different one for every kind of too much
@@ -82,6 +82,15 @@ def build_network(
         initializers = [_named(INITIALIZERS, settings.initializer)] * len(parts)
     network.initialize(initializers, [generator(seed, WEIGHTS) for seed in seeds])
     return network
+
+
+def _check_for_lbfgs(settings: AnySettings, noise: Noise, normalization: Normalization | None) -> None:
+    """Raise SettingError for what a solver without batches and steps cannot do, and would leave out in silence."""
+    if noise or (normalization and normalization.runs):
+        raise SettingError("solver='lbfgs' needs the same loss every time: no noise, dropout or batch normalization")
+    for name in ("max_norm", "clip_norm", "ema_decay", "average_epochs", "warmup_epochs"):
+        if getattr(settings, name):
+            raise SettingError(f"{name} does not go with solver='lbfgs', which makes no steps of ours")
 
 
 def build_activations(settings: AnySettings) -> list[Activation]:

@@ -106,3 +106,27 @@ def test_a_batch_larger_than_the_rows_is_cut_with_a_warning(trainer):
     with pytest.warns(UserWarning, match="batch_size=40 is cut to the 30 training rows"):
         made = trainer([{"batch_size": 40}], [0], np.ones((30, 2)), np.arange(30) % 2)
     assert made.training.batch_size == 30
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dropout": 0.1},
+        {"input_noise": 0.1},
+        {"normalization": "batch"},
+        {"max_norm": 3},
+        {"clip_norm": 1},
+        {"ema_decay": 0.9},
+        {"average_epochs": 2},
+        {"warmup_epochs": 1},
+    ],
+)
+def test_lbfgs_refuses_what_it_would_leave_out_in_silence(refuses, settings):
+    with refuses(SettingError, "solver='lbfgs'"):
+        build_network(Settings((7,), solver="lbfgs", **settings), 4, 3, NumpyEngine(), [0])
+
+
+@pytest.mark.parametrize("given", [["relu"], ["relu"] * 3])
+def test_a_list_of_activations_must_have_one_for_each_hidden_layer(refuses, given):
+    with refuses(SettingError, "2 hidden layers", f"got {len(given)}"):
+        build_network(Settings((7, 6), given), 4, 3, NumpyEngine(), [0])
