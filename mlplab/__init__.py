@@ -8,6 +8,7 @@ from mlplab.version import __version__
 #: Where each public name lives. They are imported when they are first used: `mlplab --help` needs none of them.
 _HOMES = {
     "Callback": "mlplab.training.callbacks",
+    "Checkpoint": "mlplab.training.checkpoint",
     "NeuralNetworkClassifier": "mlplab.classifier",
     "NeuralNetworkRegressor": "mlplab.regressor",
     "find_learning_rate": "mlplab.learningrate",
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from mlplab.regressor import NeuralNetworkRegressor
     from mlplab.report import plot_confusion_matrix, plot_learning_curves, plot_learning_rates
     from mlplab.training.callbacks import Callback
+    from mlplab.training.checkpoint import Checkpoint
 
 
 def __getattr__(name: str) -> Any:

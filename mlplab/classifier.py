@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, SettingError
 from mlplab.estimator import NeuralNetwork
 from mlplab.training.batches import Rows
+from mlplab.training.checkpoint import Checkpoint
 from mlplab.training.history import History
 from mlplab.training.settings import Settings
 from mlplab.training.tasks import Labels, TwoClasses, classify
@@ -105,6 +107,7 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
         y_val: npt.ArrayLike | None = None,
         coef_init: Sequence[Array] | None = None,
         intercept_init: Sequence[Array] | None = None,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> Self:
         """Train a network: a new one, or with `warm_start` the one there is.
 
@@ -115,11 +118,15 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
             X_val, y_val: rows to measure on after every epoch; nothing is learnt from them, unless `early_stopping`
                 chooses the epoch by them.
             coef_init, intercept_init: start weights (I, O) and biases (O,) of every layer.
+            checkpoint: a file, or a `Checkpoint` of it. The state of the training is written to it as it goes; where it
+                exists already, the fit goes on from it and ends as if it had never been interrupted, bit for bit. It
+                belongs to these data and settings; `max_iter`, `tol` and `n_iter_no_change` may grow.
 
         Raises:
             SettingError: for a parameter that is not allowed.
             DataError, ValueError: for data that cannot be used.
             DivergenceError: when the loss stops being finite; `history_` keeps the epochs before.
+            ModelFileError: for a checkpoint that is damaged or another fit's.
         """
         going_on = self.warm_start and hasattr(self, "_network")
         self._begin(going_on)
@@ -137,6 +144,7 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
             coef_init=coef_init,
             intercept_init=intercept_init,
             going_on=going_on,
+            checkpoint=checkpoint,
         )
         return self
 
@@ -152,6 +160,8 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
         y_val: npt.ArrayLike | None = None,
     ) -> Self:
         """Make one pass over the rows, going on where the last call stopped: n calls with the same rows are n epochs.
+
+        With `early_stopping`, call it until `stopped_early_`: the weights are then those of the best epoch.
 
         Args:
             X, y, sample_weight, X_val, y_val: as in `fit`.

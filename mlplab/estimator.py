@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,26 +20,32 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from mlplab.engine import NumpyEngine
 from mlplab.engine.numpy_engine import Array
-from mlplab.errors import DataError, DivergenceError
+from mlplab.errors import DataError, DivergenceError, SettingError
 from mlplab.fitted import FittedAttributes
 from mlplab.nn.losses import Loss
 from mlplab.nn.network import Workspace
+from mlplab.nn.schedules import PLANNED
 from mlplab.randomness import seed_from
 from mlplab.training.batches import Rows, set_apart
 from mlplab.training.build import build_learner, build_loss, build_network, build_trainer, set_start
 from mlplab.training.callbacks import Callbacks
+from mlplab.training.checkpoint import Checkpoint, digest
 from mlplab.training.history import Epoch, History
 from mlplab.training.lbfgs import run_lbfgs
 from mlplab.training.progress import FitDisplay
-from mlplab.training.settings import RegressorSettings, Settings, check_settings
+from mlplab.training.settings import RegressorSettings, Settings, check_settings, is_integer
 from mlplab.training.stopping import Patience
 from mlplab.training.tasks import Task
 from mlplab.training.trainer import EVALUATION_BATCH, Learner
+from mlplab.version import NUMERICS
 
 #: What scikit-learn says of parameters that are not finite; programs look for it.
 THEIR_SENTENCE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
 )
+
+#: Settings that change nothing of the epochs that a checkpoint holds, or are told in its identity otherwise.
+_NO_PART = ("callbacks", "max_iter", "n_iter_no_change", "random_state", "tol", "verbose", "warm_start")
 
 
 class NeuralNetwork(FittedAttributes, BaseEstimator):
@@ -48,6 +57,9 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
     _patience: Patience
     _best: dict[str, Array] | None
     history_: History
+
+    #: What changes as training goes on, and a checkpoint holds.
+    remembers = ("_learner", "_patience", "_best", "_validation_scores", "_epochs_before", "t_", "history_")
 
     # ---- fit -----------------------------------------------------------------------------------------------------
 
@@ -112,6 +124,7 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
         coef_init: Sequence[Array] | None = None,
         intercept_init: Sequence[Array] | None = None,
         going_on: bool = False,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> None:
         """Train on the rows: a new network, or with `going_on` the one there is, by a new optimizer.
 
@@ -119,13 +132,41 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
         """
         settings = self._settings()
         seed = seed_from(settings.random_state)
+        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+            checkpoint = Checkpoint(checkpoint)
+        saved = checkpoint.read() if checkpoint else None
+        if saved and not is_integer(settings.random_state):
+            seed = saved["identity"]["seed"]
+        data = digest(training, validation) if checkpoint else ""
         if self._stops_early() and validation is None:
             training, validation = set_apart(training, settings.validation_fraction, seed, stratify)
         rows_before = self.t_ if going_on else 0
         if not going_on:
             self._build(NumpyEngine(self._dtype_for(training.X)), seed, coef_init, intercept_init)
         self._learner = build_learner(settings, self._network, [seed], rows_before)
-        self._train(training, validation, settings.max_iter)
+        self._epochs_before = len(self.history_)
+        if not checkpoint:
+            self._train(training, validation, settings.max_iter)
+            return
+        identity = self._identity(seed, data)
+        if saved:
+            checkpoint.resume(self, saved, identity)
+        self._set_patience()
+        stopped = bool(saved) and self._patience.exhausted
+        epochs = 0 if stopped else settings.max_iter - self.n_iter_
+        self._train(training, validation, epochs, keep=partial(checkpoint.write, self, identity))
+
+    def _identity(self, seed: int, data: str) -> dict[str, Any]:
+        """Return what determines the result of a fit whose start weights are drawn: plain data by name."""
+        settings = self._settings()
+        if settings.solver == "lbfgs":
+            raise SettingError("checkpoint does not go with solver='lbfgs', which keeps its memory to itself")
+        values = {f.name: getattr(self, f.name) for f in fields(settings) if f.name not in _NO_PART}
+        if settings.learning_rate in PLANNED or settings.average_epochs:
+            values["max_iter"] = settings.max_iter
+        start = digest(self._network.theta.flat)
+        plain = {name: _plain(value) for name, value in values.items()}
+        return {**plain, "seed": seed, "numerics": NUMERICS, "data": data, "start": start}
 
     def _fit_once(self, training: Rows, validation: Rows | None) -> None:
         """Make one pass over the rows, with the optimizer and the order of the passes before."""
@@ -137,6 +178,7 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
             self._build(NumpyEngine(self._dtype_for(training.X)), seed)
         if not hasattr(self, "_learner"):
             self._learner = build_learner(settings, self._network, [seed], self.t_)
+        self._epochs_before = len(self.history_)
         self._train(training, validation, 1, passes=True)
 
     def _build(
@@ -159,13 +201,24 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
         self._validation_scores = []
         self._patience = Patience(0.0, settings.n_iter_no_change)
 
-    def _train(self, training: Rows, validation: Rows | None, epochs: int, *, passes: bool = False) -> None:
+    def _train(
+        self,
+        training: Rows,
+        validation: Rows | None,
+        epochs: int,
+        *,
+        passes: bool = False,
+        keep: Callable[..., None] | None = None,
+    ) -> None:
+        """Make some more epochs.
+
+        passes: whether they are those of `partial_fit`.
+        keep: writes the state after an epoch; told whether it is the `last`.
+        """
         settings, learner = self._settings(), self._learner
-        self.n_training_rows_, self._epochs_before = len(training), len(self.history_)
+        self.n_training_rows_, last = len(training), len(self.history_) + epochs
         self.history_.diverged_in = None  # which early stopping survives
-        # the settings of now, which may not be those of the fit that this one continues
-        self._patience.tol = -np.inf if settings.tol is None else settings.tol
-        self._patience.n_iter_no_change = settings.n_iter_no_change
+        self._set_patience()
         early = self._stops_early()
         trainer = build_trainer([settings], learner, self._task, training, validation, [self.history_])
         display = [FitDisplay()] if settings.verbose else []
@@ -184,7 +237,10 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
                 return stop
             if self._patience.exhausted and not learner.schedule.on_no_improvement():
                 self._patience.reset()
-            return self._patience.exhausted or stop
+            stop = self._patience.exhausted or stop
+            if keep:
+                keep(last=stop or len(self.history_) == last)
+            return stop
 
         self.interrupted_ = False
         callbacks.on_fit_begin()
@@ -201,6 +257,12 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
             callbacks.on_fit_end()
         self._after_training(passes)
 
+    def _set_patience(self) -> None:
+        """Take the settings of now, which may not be those of the fit that this one continues."""
+        settings = self._settings()
+        self._patience.tol = -np.inf if settings.tol is None else settings.tol
+        self._patience.n_iter_no_change = settings.n_iter_no_change
+
     def _after_training(self, passes: bool) -> None:
         settings = self._settings()
         if self.history_.diverged_in:
@@ -214,6 +276,8 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
             self._validation_scores.append(np.nan)
             warnings.warn(f"{what}; the weights of the best epoch are kept", ConvergenceWarning, stacklevel=6)
         if passes:
+            if self._stops_early() and self._patience.exhausted:
+                self._put_best()
             return
         limited = settings.tol is not None and settings.solver != "lbfgs" and not self._patience.exhausted
         if limited and self.n_iter_ == settings.max_iter:
@@ -223,9 +287,15 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=6,
             )
+        self._put_best()
+
+    def _put_best(self) -> None:
+        """Put the best epoch's weights back, where early stopping has kept them."""
         if self._best is not None:
             for name, view in self.arrays().items():
                 view[...] = self._best[name]
+            if self._learner.average:
+                self._learner.average.settle()
 
     def _copies(self) -> dict[str, Array]:
         return {name: view.copy() for name, view in self.arrays().items()}
@@ -311,6 +381,18 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
         if self._settings().solver == "lbfgs":
             raise AttributeError("partial_fit needs a solver that learns batch by batch; lbfgs sees all rows at once")
         return True
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as text: names and numbers read as they are, objects of the user's own as their type."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return repr(value) if value is None or isinstance(value, str | Real | Mapping) else _name_of(value)
+
+
+def _name_of(part: Any) -> str:
+    kind = part if hasattr(part, "__qualname__") else type(part)
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def in_range(X: Array, dtype: np.dtype[Any], what: str = "X") -> Array:

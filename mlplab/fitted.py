@@ -12,6 +12,7 @@ from mlplab.errors import DataError
 from mlplab.nn.network import Network
 from mlplab.training.build import set_start
 from mlplab.training.history import History
+from mlplab.training.stopping import Patience
 
 
 class FittedAttributes:
@@ -22,6 +23,7 @@ class FittedAttributes:
     _network: Network
     history_: History
     _validation_scores: list[float]
+    _patience: Patience
     _epochs_before: int  # those of the fits that the last one continued
 
     @property
@@ -61,6 +63,12 @@ class FittedAttributes:
         scores = self.validation_scores_
         self._finished_epochs()
         return None if scores is None else float(np.nanmax(scores))
+
+    @property
+    def stopped_early_(self) -> bool:
+        """Whether `n_iter_no_change` epochs brought nothing: where `fit` stops, and `partial_fit` would be left off."""
+        self._fitted_network()
+        return self._patience.exhausted
 
     @property
     def coefs_(self) -> list[Array]:

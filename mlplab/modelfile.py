@@ -5,24 +5,21 @@ Nothing is ever unpickled: a model file from a stranger can be wrong, but it can
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from sklearn.utils.validation import check_is_fitted
 
 from mlplab.atomic import write_whole
 from mlplab.classifier import NeuralNetworkClassifier
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, ModelFileError, SettingError, shorten
-from mlplab.training.history import Epoch, History
+from mlplab.tensorfile import read_tensors, write_tensors
+from mlplab.training.history import History
 from mlplab.training.settings import SETTINGS, check_settings, is_integer
 from mlplab.version import __version__
 
@@ -67,11 +64,9 @@ def write_model(model: NeuralNetworkClassifier, path: Path) -> None:
         "classes_dtype": model.classes_.dtype.str if model.classes_.dtype.kind != "O" else "object",
         "n_training_rows": json.dumps(model.n_training_rows_),
         "feature_names": json.dumps(None if names is None else list(names)),
-        "history": json.dumps([vars(epoch) for epoch in model.history_]),
+        "history": json.dumps(model.history_.records),
     }
-    tensors = {name: np.ascontiguousarray(view) for name, view in model.arrays().items()}
-    metadata["sha256"] = _digest(metadata, tensors)
-    save_file(tensors, path, metadata)
+    write_tensors(model.arrays(), metadata, path)
 
 
 def load_model(path: str | os.PathLike[str]) -> NeuralNetworkClassifier:
@@ -81,19 +76,7 @@ def load_model(path: str | os.PathLike[str]) -> NeuralNetworkClassifier:
         ModelFileError: for a file that is missing, damaged, truncated or of another kind.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such file")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise ModelFileError(f"{path} is damaged, truncated or no .safetensors file: {error}") from error
-    if metadata.get("format") != FORMAT:
-        found = metadata.get("format", "none of mlplab's")
-        raise ModelFileError(f"{path} is a .safetensors file, but no model of mlplab (format {FORMAT}; found {found})")
-    if metadata.pop("sha256", None) != _digest(metadata, tensors):
-        raise ModelFileError(f"{path} is damaged: its content does not have the SHA-256 that is written in it")
+    tensors, metadata = read_tensors(path, FORMAT, "model")
     try:
         return _restore(metadata, tensors)
     except Exception as error:  # written by somebody else's hand: whatever is wrong in it, it is no model of ours
@@ -107,7 +90,8 @@ def _restore(metadata: dict[str, str], tensors: dict[str, Array]) -> NeuralNetwo
     if (dtype != "object" and np.dtype(dtype).kind not in "biufU") or not is_integer(read["n_training_rows"]):
         raise ModelFileError("classes_dtype or n_training_rows is wrong")
     classes = np.array(read["classes"], dtype=object if dtype == "object" else np.dtype(dtype))
-    history = History([Epoch(**epoch) for epoch in read["history"]])
+    history = History()
+    history.records = read["history"]
     model = NeuralNetworkClassifier(**read["settings"])
     model.restore(
         classes=classes,
@@ -118,15 +102,6 @@ def _restore(metadata: dict[str, str], tensors: dict[str, Array]) -> NeuralNetwo
         feature_names=read["feature_names"],
     )
     return model
-
-
-def _digest(metadata: Mapping[str, str], tensors: Mapping[str, Array]) -> str:
-    """Return the SHA-256 of everything in the file."""
-    digest = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
-        digest.update(tensor.tobytes())
-    return digest.hexdigest()
 
 
 def _listed(value: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError
 from mlplab.estimator import NeuralNetwork, in_range
 from mlplab.training.batches import Rows
+from mlplab.training.checkpoint import Checkpoint
 from mlplab.training.history import Epoch
 from mlplab.training.settings import RegressorSettings
 from mlplab.training.tasks import Values
@@ -44,12 +46,13 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
         y_val: npt.ArrayLike | None = None,
         coef_init: Sequence[Array] | None = None,
         intercept_init: Sequence[Array] | None = None,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> Self:
         """Train a network: a new one, or with `warm_start` the one there is.
 
         Args:
             X: (rows, features), numbers. y: (rows,) or (rows, outputs), numbers.
-            sample_weight, X_val, y_val, coef_init, intercept_init: as in `NeuralNetworkClassifier.fit`.
+            sample_weight, X_val, y_val, coef_init, intercept_init, checkpoint: as in `NeuralNetworkClassifier.fit`.
         """
         going_on = self.warm_start and hasattr(self, "_network")
         self._begin(going_on)
@@ -60,6 +63,7 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
             coef_init=coef_init,
             intercept_init=intercept_init,
             going_on=going_on,
+            checkpoint=checkpoint,
         )
         return self
 

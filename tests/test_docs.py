@@ -27,7 +27,7 @@ def test_an_example_runs_and_prints_what_it_says(code, tmp_path, monkeypatch):
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         exec(code, {})
-    for expected in re.findall(r"^#> (.*)$", code, re.MULTILINE):
+    for expected in re.findall(r"^# ?> (.*)$", code, re.MULTILINE):
         assert expected in output.getvalue().splitlines()
 
 

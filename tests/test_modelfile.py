@@ -8,8 +8,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from sklearn.exceptions import NotFittedError
 
-import mlplab.modelfile as module
-from mlplab import Callback, load_model, save_model
+from mlplab import Callback, load_model, save_model, tensorfile
 from mlplab.errors import ModelFileError, SettingError
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.losses import LOSSES
@@ -204,7 +203,7 @@ def test_an_interrupted_write_leaves_the_old_file_whole(saved, three_classes, cl
         temporary.write_bytes(b"half")
         raise interruption
 
-    monkeypatch.setattr(module, "save_file", write_half)
+    monkeypatch.setattr(tensorfile, "save_file", write_half)
     with pytest.raises((KeyboardInterrupt, OSError)):
         save_model(classifier(random_state=1).fit(*three_classes), path)
     assert_same(load_model(path), model, three_classes[0])
@@ -247,7 +246,7 @@ def rewrite(path, change):
         metadata, tensors = dict(file.metadata()), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     metadata.pop("sha256")
     change(metadata, tensors)
-    metadata["sha256"] = module._digest(metadata, tensors)  # as somebody would who forges a file
+    metadata["sha256"] = tensorfile._digest(metadata, tensors)  # as somebody would who forges a file
     save_file(tensors, path, metadata)
 
 

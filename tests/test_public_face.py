@@ -7,6 +7,7 @@ import mlplab
 
 PROMISED = {
     "Callback",
+    "Checkpoint",
     "NeuralNetworkClassifier",
     "NeuralNetworkRegressor",
     "find_learning_rate",

@@ -11,9 +11,8 @@ from typing import Any
 
 from mlplab.nn.schedules import PLANNED
 from mlplab.training.settings import DEFAULTS, layer_widths
+from mlplab.version import NUMERICS
 
-#: To be raised whenever the same settings and seed would give other numbers than before, or a default changes.
-NUMERICS = 3
 #: Settings that change nothing of a result, or are given otherwise.
 _NO_PART = ("random_state", "verbose", "callbacks")
 #: What settings are called where there is little room, and in labels, as the notebook's.

@@ -118,6 +118,8 @@ class Network:
         running: of every hidden layer, where the normalisation keeps running statistics.
     """
 
+    remembers = ("theta", "running", "generators")
+
     def __init__(
         self,
         engine: NumpyEngine,

@@ -21,6 +21,8 @@ _MOMENTUM = 0.1
 class Running:
     """Mean and variance of a layer's pre-activations in training, (M, 1, O) each; what predictions are made with."""
 
+    remembers = ("mean", "variance")
+
     mean: Array
     variance: Array
 

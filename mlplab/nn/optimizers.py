@@ -20,6 +20,8 @@ class Optimizer(Protocol):
 
     #: Whether its decay shrinks the weights beside the gradient: then it is no penalty, and no part of the objective.
     decoupled: bool
+    # One may also have `remembers`, the names of those of its attributes that change from step to step: arrays,
+    # `Parameters`, numbers. A fit with a checkpoint needs to know.
 
     def begin_step(
         self, totals: Sequence[float], learning_rate: Sequence[float], weight_decay: Sequence[float]
@@ -43,6 +45,7 @@ class SGD:
     """Plain stochastic gradient descent, W ← W - lr·(∂loss/∂W + decay·W), folded into one product a layer."""
 
     decoupled = False
+    remembers: tuple[str, ...] = ()
 
     def __init__(self, network: Network) -> None:
         self._engine, self._theta, self._ones = network.engine, network.theta, Ones(network.engine)
@@ -86,6 +89,7 @@ class FlatOptimizer:
     """
 
     decoupled = False
+    remembers: tuple[str, ...] = ("_states",)
 
     def __init__(self, network: Network, states: int, settings: OptimizerSettings, start: int = 0) -> None:
         self._network, self._clip_norm, self._start = network, settings.clip_norm, start
@@ -165,6 +169,8 @@ class Momentum(FlatOptimizer):
 
 class Adam(FlatOptimizer):
     """Adam. Source: Kingma and Ba 2015, algorithm 1 in the order of operations of its section 2's last paragraph."""
+
+    remembers = ("_states", "_t")
 
     def __init__(self, network: Network, settings: OptimizerSettings, start: int = 0) -> None:
         super().__init__(network, 2, settings, start)

@@ -13,6 +13,11 @@ from typing import Protocol
 class Schedule:
     """The constant one, and the base of all others: override what you need."""
 
+    @property
+    def remembers(self) -> tuple[str, ...]:
+        """The names of the attributes that change as training goes on: all, to be safe; a checkpoint holds them."""
+        return tuple(vars(self))
+
     def factor(self, epoch: float, rows: int) -> float:
         """Return what `learning_rate_init` is multiplied by in the next step.
 

@@ -20,6 +20,9 @@ class WeightAverage(Protocol):
     def swap_out(self, network: Network) -> None:
         """Put those weights back, before an epoch; nothing where there are none yet."""
 
+    def settle(self) -> None:
+        """Forget those weights: training goes on with what the network holds now."""
+
 
 class _Swap:
     _own: Array | None = None
@@ -33,12 +36,17 @@ class _Swap:
             network.theta.flat[...] = self._own
             self._own = None
 
+    def settle(self) -> None:
+        self._own = None
+
 
 class ExponentialAverage(_Swap):
     """Average ← decay·average + (1 - decay)·θ after every step. Source: Polyak and Juditsky 1992, with a short memory.
 
     In the first steps the memory is shorter still, (1 + t)/(10 + t), so that the start is forgotten.
     """
+
+    remembers = ("_own", "_average", "_t")
 
     def __init__(self, decay: float) -> None:
         self._decay, self._t = decay, 0
@@ -65,6 +73,8 @@ class LastEpochsAverage(_Swap):
     Args:
         first: the number of the first epoch that counts.
     """
+
+    remembers = ("_own", "_mean", "_count")
 
     def __init__(self, first: int) -> None:
         self._first, self._count = first, 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import pandas
@@ -47,6 +47,17 @@ class History:
 
     epochs: list[Epoch] = field(default_factory=list)
     diverged_in: int | None = None
+
+    remembers: ClassVar = ("records",)
+
+    @property
+    def records(self) -> list[dict[str, float]]:
+        """The epochs as plain data."""
+        return [vars(epoch) for epoch in self.epochs]
+
+    @records.setter
+    def records(self, records: list[dict[str, Any]]) -> None:
+        self.epochs = [Epoch(**record) for record in records]
 
     def __len__(self) -> int:
         return len(self.epochs)

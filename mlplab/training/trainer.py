@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import ClassVar
 
 import numpy as np
 
@@ -63,6 +64,8 @@ class Learner:
     average: WeightAverage | None = None
     epochs: int = 0
     rows: int = 0
+
+    remembers: ClassVar = ("network", "optimizer", "schedule", "generators", "average", "epochs", "rows")
 
 
 class Trainer:
