@@ -17,6 +17,7 @@ from mlplab.data.labels import encode
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, SettingError
 from mlplab.estimator import NeuralNetwork
+from mlplab.sklearncallbacks import with_callbacks
 from mlplab.training.batches import Rows
 from mlplab.training.checkpoint import Checkpoint
 from mlplab.training.history import History
@@ -97,6 +98,7 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
         n_training_rows_: rows learnt from in each epoch.
     """
 
+    @with_callbacks
     def fit(
         self,
         X: npt.ArrayLike,
@@ -145,6 +147,7 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
             intercept_init=intercept_init,
             going_on=going_on,
             checkpoint=checkpoint,
+            listeners=self._listeners(X, y, sample_weight),
         )
         return self
 

@@ -26,9 +26,10 @@ from mlplab.nn.losses import Loss
 from mlplab.nn.network import Workspace
 from mlplab.nn.schedules import PLANNED
 from mlplab.randomness import seed_from
+from mlplab.sklearncallbacks import CallbackSupportMixin, Listeners
 from mlplab.training.batches import Rows, set_apart
 from mlplab.training.build import build_learner, build_loss, build_network, build_trainer, set_start
-from mlplab.training.callbacks import Callbacks
+from mlplab.training.callbacks import Callback, Callbacks
 from mlplab.training.checkpoint import Checkpoint, digest
 from mlplab.training.history import Epoch, History
 from mlplab.training.lbfgs import run_lbfgs
@@ -48,7 +49,7 @@ THEIR_SENTENCE = (
 _NO_PART = ("callbacks", "max_iter", "n_iter_no_change", "random_state", "tol", "verbose", "warm_start")
 
 
-class NeuralNetwork(FittedAttributes, BaseEstimator):
+class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
     """The base of the estimators, which are also `Settings`: they know what the answers y are."""
 
     _task: Task
@@ -125,6 +126,7 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
         intercept_init: Sequence[Array] | None = None,
         going_on: bool = False,
         checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+        listeners: Sequence[Listeners] = (),
     ) -> None:
         """Train on the rows: a new network, or with `going_on` the one there is, by a new optimizer.
 
@@ -145,16 +147,21 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
             self._build(NumpyEngine(self._dtype_for(training.X)), seed, coef_init, intercept_init)
         self._learner = build_learner(settings, self._network, [seed], rows_before)
         self._epochs_before = len(self.history_)
-        if not checkpoint:
-            self._train(training, validation, settings.max_iter)
-            return
-        identity = self._identity(seed, data)
-        if saved:
-            checkpoint.resume(self, saved, identity)
-        self._set_patience()
-        stopped = bool(saved) and self._patience.exhausted
-        epochs = 0 if stopped else settings.max_iter - self.n_iter_
-        self._train(training, validation, epochs, keep=partial(checkpoint.write, self, identity))
+        epochs, keep = settings.max_iter, None
+        if checkpoint:
+            identity = self._identity(seed, data)
+            keep = partial(checkpoint.write, self, identity)
+            if saved:
+                checkpoint.resume(self, saved, identity)
+                self._set_patience()
+                epochs = 0 if self._patience.exhausted else settings.max_iter - self.n_iter_
+        self._train(training, validation, epochs, keep=keep, listeners=listeners)
+        for listener in listeners:
+            listener.close(self)
+
+    def _listeners(self, X: Any, y: Any, sample_weight: Any) -> list[Listeners]:
+        """Return what tells scikit-learn's callbacks of a fit to these data, if there are any."""
+        return [Listeners(X, y, sample_weight)] if hasattr(self, "_skl_callbacks") else []
 
     def _identity(self, seed: int, data: str) -> dict[str, Any]:
         """Return what determines the result of a fit whose start weights are drawn: plain data by name."""
@@ -209,6 +216,7 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
         *,
         passes: bool = False,
         keep: Callable[..., None] | None = None,
+        listeners: Sequence[Callback] = (),
     ) -> None:
         """Make some more epochs.
 
@@ -222,7 +230,7 @@ class NeuralNetwork(FittedAttributes, BaseEstimator):
         early = self._stops_early()
         trainer = build_trainer([settings], learner, self._task, training, validation, [self.history_])
         display = [FitDisplay()] if settings.verbose else []
-        callbacks = Callbacks([*settings.callbacks, *display], self)
+        callbacks = Callbacks([*settings.callbacks, *listeners, *display], self)
 
         def on_epoch_end() -> bool:
             epoch = self.history_.epochs[-1]

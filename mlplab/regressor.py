@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError
 from mlplab.estimator import NeuralNetwork, in_range
+from mlplab.sklearncallbacks import with_callbacks
 from mlplab.training.batches import Rows
 from mlplab.training.checkpoint import Checkpoint
 from mlplab.training.history import Epoch
@@ -36,6 +37,7 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
     Scores are R². Scale y to a variance of about 1 for the default learning rate.
     """
 
+    @with_callbacks
     def fit(
         self,
         X: npt.ArrayLike,
@@ -64,6 +66,7 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
             intercept_init=intercept_init,
             going_on=going_on,
             checkpoint=checkpoint,
+            listeners=self._listeners(X, y, sample_weight),
         )
         return self
 
