@@ -207,7 +207,7 @@ def undisturbed(slow_suite_file, tmp_path_factory):
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_results(slow_suite_file, undisturbed, tmp_path, how):
     out = tmp_path / "out"
     process = _start(slow_suite_file, out)
-    _wait_for(lambda: any(out.glob("trials/*/trial.json")))
+    _wait_for(lambda: any(out.glob("trials/[!.]*/trial.json")))
     children = _children(process.pid)
     os.kill(process.pid, how)
     _, errors = process.communicate(timeout=60)
@@ -217,7 +217,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_results(slow_suite_fi
         assert process.returncode == 130
         assert "interrupted" in errors
     _wait_for(lambda: not any(_is_alive(child) for child in children))
-    held = len(list(out.glob("trials/*/trial.json")))
+    held = len(list(out.glob("trials/[!.]*/trial.json")))
     again = run_suite(load_suite(slow_suite_file), out, jobs=2)
     assert held + again.trained >= 6
     assert again.trained < 6
@@ -246,7 +246,7 @@ def _is_alive(pid):
 def test_a_worker_that_dies_fails_its_trial_alone_and_the_next_run_mends_it(slow_suite_file, undisturbed, tmp_path):
     out = tmp_path / "out"
     process = _start(slow_suite_file, out)
-    _wait_for(lambda: any(out.glob("trials/*/trial.json")))
+    _wait_for(lambda: any(out.glob("trials/[!.]*/trial.json")))
     os.kill(_children(process.pid)[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
