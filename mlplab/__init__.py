@@ -13,6 +13,7 @@ _HOMES = {
     "NeuralNetworkRegressor": "mlplab.regressor",
     "find_learning_rate": "mlplab.learningrate",
     "from_sklearn": "mlplab.export",
+    "from_state_dict": "mlplab.export",
     "gradient_check": "mlplab.gradientcheck",
     "load_dataset": "mlplab.data",
     "load_model": "mlplab.modelfile",
@@ -22,15 +23,17 @@ _HOMES = {
     "plot_learning_rates": "mlplab.report",
     "run_suite": "mlplab.lab",
     "save_model": "mlplab.modelfile",
+    "to_json": "mlplab.export",
     "to_onnx": "mlplab.export",
     "to_sklearn": "mlplab.export",
+    "to_state_dict": "mlplab.export",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from mlplab.classifier import NeuralNetworkClassifier
     from mlplab.data import load_dataset
-    from mlplab.export import from_sklearn, to_onnx, to_sklearn
+    from mlplab.export import from_sklearn, from_state_dict, to_json, to_onnx, to_sklearn, to_state_dict
     from mlplab.gradientcheck import gradient_check
     from mlplab.lab import load_suite, run_suite
     from mlplab.learningrate import find_learning_rate

@@ -17,10 +17,10 @@ from mlplab.data.labels import encode
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, SettingError
 from mlplab.estimator import NeuralNetwork
+from mlplab.fitted import Left
 from mlplab.sklearncallbacks import with_callbacks
 from mlplab.training.batches import Rows
 from mlplab.training.checkpoint import Checkpoint
-from mlplab.training.history import History
 from mlplab.training.settings import Settings
 from mlplab.training.tasks import Labels, TwoClasses, classify
 
@@ -212,27 +212,17 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
         self._fit(self._weigh(learnt), measured)
         return self
 
-    def restore(
-        self,
-        *,
-        classes: Array,
-        labels: bool,
-        arrays: Mapping[str, Array],
-        history: History,
-        n_training_rows: int,
-        feature_names: Sequence[str] | None,
-    ) -> None:
-        """Put this estimator into the state that a fit had left: what `load_model` read from a file.
+    def restore(self, left: Left, *, classes: Array, labels: bool) -> None:
+        """Put this estimator into the state that a fit had left.
 
         Args:
             labels: whether a row may have several of the classes.
-            arrays: what `arrays` returned.
 
         Raises:
             DataError: for weights or names that do not fit one another.
         """
         self._set_task(classes, labels)
-        self._restore(arrays, history, n_training_rows, feature_names)
+        self._restore(left)
 
     @property
     def multilabel_(self) -> bool:

@@ -21,7 +21,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from mlplab.engine import NumpyEngine
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, DivergenceError, SettingError
-from mlplab.fitted import FittedAttributes
+from mlplab.fitted import FittedAttributes, Left
 from mlplab.nn.losses import Loss
 from mlplab.nn.network import Workspace
 from mlplab.nn.schedules import PLANNED
@@ -316,18 +316,17 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         """Return what early stopping wants to grow, for the rows that it watches."""
         return epoch.val_accuracy
 
-    def _restore(
-        self, arrays: Mapping[str, Array], history: History, n_training_rows: int, feature_names: Sequence[str] | None
-    ) -> None:
+    def _restore(self, left: Left) -> None:
         """Put this estimator, whose task is set, into the state that a fit had left.
 
         Raises:
             DataError: for arrays or names that do not fit one another.
         """
+        arrays, names = left.arrays, left.feature_names
         inputs = len(arrays["coefs.0"])
-        if feature_names is not None and len(feature_names) != inputs:
+        if names is not None and len(names) != inputs:
             raise DataError("the feature names do not fit the weights")
-        self._set_features(inputs, feature_names)
+        self._set_features(inputs, names)
         self._build(NumpyEngine(arrays["coefs.0"].dtype), 0)
         views = self.arrays()
         if {name: (view.shape, view.dtype) for name, view in views.items()} != {
@@ -337,9 +336,10 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             raise DataError("the weights do not fit the settings")
         for name, view in views.items():
             view[...] = arrays[name]
-        self.history_, self.n_training_rows_ = history, n_training_rows
-        self._validation_scores = history["val_accuracy"]
-        self.t_ = len(history) * n_training_rows
+        self.history_, self.n_training_rows_ = left.history, left.n_training_rows
+        scores = left.validation_scores
+        self._validation_scores = left.history["val_accuracy"] if scores is None else scores
+        self.t_ = len(left.history) * left.n_training_rows
 
     # ---- predict -------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,23 @@ from mlplab.nn.network import Network
 from mlplab.training.build import set_start
 from mlplab.training.history import History
 from mlplab.training.stopping import Patience
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a fit has left, beside the settings and what the outputs stand for: an estimator goes on from it.
+
+    Attributes:
+        arrays: what `NeuralNetwork.arrays` returned.
+        feature_names: of X, or None.
+        validation_scores: those of early stopping; None takes the validation accuracies of the history.
+    """
+
+    arrays: Mapping[str, Array]
+    history: History = field(default_factory=History)
+    n_training_rows: int = 0
+    feature_names: Sequence[str] | None = None
+    validation_scores: list[float] | None = None
 
 
 class FittedAttributes:

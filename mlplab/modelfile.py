@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from mlplab.atomic import write_whole
 from mlplab.classifier import NeuralNetworkClassifier
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, ModelFileError, SettingError, shorten
+from mlplab.fitted import Left
+from mlplab.regressor import NeuralNetworkRegressor
 from mlplab.tensorfile import read_tensors, write_tensors
 from mlplab.training.history import History
-from mlplab.training.settings import SETTINGS, check_settings, is_integer
+from mlplab.training.settings import RegressorSettings, check_settings, is_integer
 from mlplab.version import __version__
 
 #: The version of the layout of the metadata; a reader refuses one that it does not know.
@@ -31,8 +34,11 @@ FORMAT = "mlplab-1"
 _PARTS = ("activation", "initializer", "loss", "solver", "learning_rate", "normalization")
 
 
-def save_model(model: NeuralNetworkClassifier, path: str | os.PathLike[str]) -> None:
-    """Write a fitted classifier to `path` as a .safetensors file, whole or not at all.
+Model = NeuralNetworkClassifier | NeuralNetworkRegressor
+
+
+def save_model(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator to `path` as a .safetensors file, whole or not at all.
 
     Its callbacks are left out, and a `random_state` that is a generator becomes None.
 
@@ -43,10 +49,10 @@ def save_model(model: NeuralNetworkClassifier, path: str | os.PathLike[str]) -> 
     write_whole(Path(path), partial(write_model, model))
 
 
-def write_model(model: NeuralNetworkClassifier, path: Path) -> None:
+def write_model(model: Model, path: Path) -> None:
     """Write what `save_model` does, straight to `path`."""
     check_is_fitted(model)
-    settings = {name: getattr(model, name) for name in SETTINGS if name != "callbacks"}
+    settings = {f.name: getattr(model, f.name) for f in fields(model) if f.name != "callbacks"}
     own = [name for name in _PARTS if not all(isinstance(part, str | None) for part in _listed(settings[name]))]
     if own:
         raise SettingError(f"a model with your own {own[0]} cannot be saved: a model file holds names, not code")
@@ -59,9 +65,7 @@ def write_model(model: NeuralNetworkClassifier, path: Path) -> None:
         "format": FORMAT,
         "mlplab": __version__,
         "settings": json.dumps(settings, default=_plain),
-        "labels": json.dumps(model.multilabel_),
-        "classes": json.dumps(_labels(model.classes_)),
-        "classes_dtype": model.classes_.dtype.str if model.classes_.dtype.kind != "O" else "object",
+        **_answers(model),
         "n_training_rows": json.dumps(model.n_training_rows_),
         "feature_names": json.dumps(None if names is None else list(names)),
         "history": json.dumps(model.history_.records),
@@ -69,8 +73,20 @@ def write_model(model: NeuralNetworkClassifier, path: Path) -> None:
     write_tensors(model.arrays(), metadata, path)
 
 
-def load_model(path: str | os.PathLike[str]) -> NeuralNetworkClassifier:
-    """Return the classifier in a file that `save_model` wrote; it predicts bit for bit what the saved one did.
+def _answers(model: Model) -> dict[str, str]:
+    """Return what the outputs stand for. A file without "one_column" is a classifier's."""
+    if isinstance(model, NeuralNetworkRegressor):
+        scores = json.dumps(model._validation_scores)
+        return {"one_column": json.dumps(model.one_column_), "validation_scores": scores}
+    return {
+        "labels": json.dumps(model.multilabel_),
+        "classes": json.dumps(_labels(model.classes_)),
+        "classes_dtype": model.classes_.dtype.str if model.classes_.dtype.kind != "O" else "object",
+    }
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Return the estimator in a file that `save_model` wrote; it predicts bit for bit what the saved one did.
 
     Raises:
         ModelFileError: for a file that is missing, damaged, truncated or of another kind.
@@ -83,25 +99,38 @@ def load_model(path: str | os.PathLike[str]) -> NeuralNetworkClassifier:
         raise ModelFileError(f"{path} is no model that mlplab wrote: {shorten(error)}") from error
 
 
-def _restore(metadata: dict[str, str], tensors: dict[str, Array]) -> NeuralNetworkClassifier:
+def load_classifier(path: str | os.PathLike[str]) -> NeuralNetworkClassifier:
+    """Return what `load_model` does.
+
+    Raises:
+        ModelFileError: as there, and for a regressor.
+    """
+    model = load_model(path)
+    if not isinstance(model, NeuralNetworkClassifier):
+        raise ModelFileError(f"{path} is a regressor, where a classifier is needed")
+    return model
+
+
+def _restore(metadata: dict[str, str], tensors: dict[str, Array]) -> Model:
     read = {name: json.loads(metadata[name]) for name in metadata if name not in ("format", "mlplab", "classes_dtype")}
-    check_settings(read["settings"])
-    dtype = metadata["classes_dtype"]
-    if (dtype != "object" and np.dtype(dtype).kind not in "biufU") or not is_integer(read["n_training_rows"]):
-        raise ModelFileError("classes_dtype or n_training_rows is wrong")
-    classes = np.array(read["classes"], dtype=object if dtype == "object" else np.dtype(dtype))
     history = History()
     history.records = read["history"]
-    model = NeuralNetworkClassifier(**read["settings"])
-    model.restore(
-        classes=classes,
-        labels=read.get("labels", False),
-        arrays=tensors,
-        history=history,
-        n_training_rows=read["n_training_rows"],
-        feature_names=read["feature_names"],
-    )
-    return model
+    if not is_integer(read["n_training_rows"]):
+        raise ModelFileError("n_training_rows is wrong")
+    left = Left(tensors, history, read["n_training_rows"], read["feature_names"], read.get("validation_scores"))
+    if "one_column" in read:
+        check_settings(read["settings"], of=RegressorSettings)
+        regressor = NeuralNetworkRegressor(**read["settings"])
+        regressor.restore(left, one_column=read["one_column"])
+        return regressor
+    check_settings(read["settings"])
+    dtype = metadata["classes_dtype"]
+    if dtype != "object" and np.dtype(dtype).kind not in "biufU":
+        raise ModelFileError("classes_dtype is wrong")
+    classes = np.array(read["classes"], dtype=object if dtype == "object" else np.dtype(dtype))
+    classifier = NeuralNetworkClassifier(**read["settings"])
+    classifier.restore(left, classes=classes, labels=read.get("labels", False))
+    return classifier
 
 
 def _listed(value: Any) -> list[Any]:

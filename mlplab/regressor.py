@@ -16,11 +16,12 @@ from sklearn.utils.metaestimators import available_if
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError
 from mlplab.estimator import NeuralNetwork, in_range
+from mlplab.fitted import Left
 from mlplab.sklearncallbacks import with_callbacks
 from mlplab.training.batches import Rows
 from mlplab.training.checkpoint import Checkpoint
 from mlplab.training.history import Epoch
-from mlplab.training.settings import RegressorSettings
+from mlplab.training.settings import RegressorSettings, layer_widths
 from mlplab.training.tasks import Values
 
 
@@ -33,6 +34,9 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
     Parameters:
         loss: "squared_error" (half the squared error, summed over the outputs), "poisson" (half the deviance, for y of
             at least 0), or an object of your own (`mlplab.nn.losses.Loss`).
+
+    Attributes:
+        one_column_: whether y was (rows,), as predictions then are.
 
     Scores are R². Scale y to a variance of about 1 for the default learning rate.
     """
@@ -89,6 +93,21 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
         self._fit_once(training, self._validation_rows(X_val, y_val))
         return self
 
+    def restore(self, left: Left, *, one_column: bool) -> None:
+        """Put this estimator into the state that a fit had left.
+
+        Args:
+            one_column: whether predictions are (rows,), not (rows, outputs).
+
+        Raises:
+            DataError: for weights or names that do not fit one another.
+        """
+        outputs = left.arrays[f"coefs.{len(layer_widths(self.hidden_layer_sizes))}"].shape[1]
+        if one_column and outputs > 1:
+            raise DataError(f"{outputs} outputs are more than one column")
+        self._task, self.one_column_ = Values(outputs), one_column
+        self._restore(left)
+
     def predict(self, X: npt.ArrayLike) -> Array:
         """Return the predicted values, (rows,), or (rows, outputs) where y had several columns."""
         return self._shaped(self._outputs(self._check(X), None))
@@ -109,7 +128,7 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
             y = column_or_1d(y, warn=True)  # predictions are then (rows,), as scikit-learn's
         y = y.astype(self._dtype_for(X), copy=False)
         if reset:
-            self._one_column = y.ndim == 1
+            self.one_column_ = y.ndim == 1
             self._task = Values(1 if y.ndim == 1 else y.shape[1])
         if self.loss == "poisson" and (y < 0).any():
             raise DataError("loss='poisson' is for y of at least 0")
@@ -126,7 +145,7 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
         return self._rows(X_val, y_val, None, reset=False)
 
     def _shaped(self, values: Array) -> Array:
-        return values[:, 0] if self._one_column else values
+        return values[:, 0] if self.one_column_ else values
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

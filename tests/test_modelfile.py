@@ -8,8 +8,9 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from sklearn.exceptions import NotFittedError
 
-from mlplab import Callback, load_model, save_model, tensorfile
+from mlplab import Callback, NeuralNetworkRegressor, load_model, save_model, tensorfile
 from mlplab.errors import ModelFileError, SettingError
+from mlplab.modelfile import load_classifier
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.losses import LOSSES
 from mlplab.nn.normalization import NORMALIZATIONS
@@ -125,6 +126,38 @@ def test_labels_that_rows_have_several_of_are_kept(classifier, path, three_class
     save_model(model, path)
     assert_same(load_model(path), model, X)
     assert load_model(path).multilabel_
+
+
+REGRESSORS = {
+    "default": {},
+    "poisson": {"loss": "poisson"},
+    "early stopping": {"early_stopping": True},
+    "batch normalization": {"normalization": "batch", "dtype": "float64"},
+}
+
+
+@pytest.mark.parametrize("settings", REGRESSORS.values(), ids=REGRESSORS)
+@pytest.mark.parametrize("columns", [None, 3])
+def test_regressors_are_kept_bit_for_bit(path, three_classes, settings, columns):
+    X = three_classes[0].astype(np.float32)
+    y = np.abs(X[:, 0] if columns is None else X[:, :columns])
+    model = NeuralNetworkRegressor(**{"hidden_layer_sizes": (6,), "max_iter": 3, "tol": None, **settings})
+    model.fit(X, y)
+    save_model(model, path)
+    loaded = load_model(path)
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    assert loaded.predict(X).shape == model.predict(X).shape
+    assert {**loaded.get_params(), "hidden_layer_sizes": (6,)} == model.get_params()
+    assert loaded.validation_scores_ == model.validation_scores_
+    assert loaded.best_validation_score_ == model.best_validation_score_
+    assert loaded.loss_curve_ == model.loss_curve_
+
+
+def test_where_a_classifier_is_needed_a_regressor_is_refused(path, three_classes, refuses):
+    X = three_classes[0]
+    save_model(NeuralNetworkRegressor(max_iter=1, tol=None).fit(X, X[:, 0]), path)
+    with refuses(ModelFileError, path, "is a regressor"):
+        load_classifier(path)
 
 
 def test_history_without_validation_is_kept(saved):

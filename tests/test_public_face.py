@@ -12,6 +12,7 @@ PROMISED = {
     "NeuralNetworkRegressor",
     "find_learning_rate",
     "from_sklearn",
+    "from_state_dict",
     "gradient_check",
     "load_dataset",
     "load_model",
@@ -21,8 +22,10 @@ PROMISED = {
     "plot_learning_rates",
     "run_suite",
     "save_model",
+    "to_json",
     "to_onnx",
     "to_sklearn",
+    "to_state_dict",
 }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlplab.classifier import NeuralNetworkClassifier
     from mlplab.data import Dataset
     from mlplab.data.files import Table
+    from mlplab.estimator import NeuralNetwork
 
 _target_option = click.option("--target", help="The target column of a table, or the labels' file.")
 _model_argument = click.argument("model", type=click.Path(path_type=Path))
@@ -83,8 +84,9 @@ def train(
 @click.option("--out", type=click.Path(path_type=Path), help="A CSV file.  [default: standard output]")
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
 def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> None:
-    """Predict the label of every row of DATA, a file of your own, with MODEL; write CSV."""
+    """Predict the label or the values of every row of DATA, a file of your own, with MODEL; write CSV."""
     from mlplab.atomic import write_text_whole
+    from mlplab.classifier import NeuralNetworkClassifier
     from mlplab.data.datasets import with_names
     from mlplab.errors import SettingError
     from mlplab.modelfile import load_model
@@ -94,15 +96,21 @@ def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> N
         if out.resolve() == data.resolve():
             raise SettingError(f"--out is DATA itself, {data}: choose another file")
     loaded = load_model(model)
+    if probabilities and not isinstance(loaded, NeuralNetworkClassifier):
+        raise SettingError(f"--probabilities is for classifiers; {model} is a regressor")
     table = _read(loaded, data, None, needs_target=False)
     X = with_names(table.X, table.feature_names)
-    shares = loaded.predict_proba(X)
-    header = ["prediction", *(f"probability_{label}" for label in loaded.classes_ if probabilities)]
+    predicted = loaded.predict(X)
+    several = predicted.ndim > 1  # labels that a row may have several of, or values of several columns
+    names = loaded.classes_ if isinstance(loaded, NeuralNetworkClassifier) else range(loaded.n_outputs_)
+    header = [f"prediction_{name}" for name in names] if several else ["prediction"]
+    rows = predicted.tolist() if several else predicted[:, None].tolist()
+    if probabilities and isinstance(loaded, NeuralNetworkClassifier):
+        header += [f"probability_{label}" for label in loaded.classes_]
+        shares = loaded.predict_proba(X).tolist()
+        rows = [row + [f"{share:.6g}" for share in of_row] for row, of_row in zip(rows, shares, strict=True)]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    for label, row in zip(loaded.predict(X).tolist(), shares.tolist(), strict=True):
-        writer.writerow([label, *(f"{share:.6g}" for share in row if probabilities)])
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
     if out is None:
         click.echo(text.getvalue(), nl=False)
     else:
@@ -117,11 +125,11 @@ def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> N
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def evaluate(model: Path, data: str, target: str | None, figure: Path | None, as_json: bool) -> None:
     """Compare what MODEL predicts with the labels of DATA; of a built-in set, its official test rows."""
-    from mlplab.modelfile import load_model
+    from mlplab.modelfile import load_classifier
 
     if figure is not None:
         _check_output(figure, "--figure", (".png", ".svg", ".pdf"))
-    loaded = load_model(model)
+    loaded = load_classifier(model)
     X, y, what = _labelled_rows(loaded, data, target)
     predicted = loaded.predict(X)
     _print_evaluation(loaded, y, predicted, what, as_json)
@@ -160,7 +168,7 @@ def _labelled_rows(model: NeuralNetworkClassifier, data: str, target: str | None
     return with_names(X, source.feature_names), y, f"{len(y):,} rows of {data}"
 
 
-def _read(model: NeuralNetworkClassifier, path: Path, target: str | None, *, needs_target: bool) -> Table:
+def _read(model: NeuralNetwork, path: Path, target: str | None, *, needs_target: bool) -> Table:
     from mlplab.data.files import read_table
     from mlplab.errors import DataError
 
@@ -172,7 +180,7 @@ def _read(model: NeuralNetworkClassifier, path: Path, target: str | None, *, nee
     return table
 
 
-def _check_width(model: NeuralNetworkClassifier, X: Any, name: str | Path) -> None:
+def _check_width(model: NeuralNetwork, X: Any, name: str | Path) -> None:
     from mlplab.errors import DataError
 
     if X.shape[1] != model.n_features_in_:
@@ -218,14 +226,26 @@ def _draw_confusion(model: NeuralNetworkClassifier, X: Any, y: Any, path: Path) 
 @_model_argument
 @click.argument("out", type=click.Path(path_type=Path))
 def export(model: Path, out: Path) -> None:
-    """Write MODEL as ONNX to OUT, for use without mlplab: input "X", output "probabilities"."""
-    from mlplab.export import to_onnx
+    """Write MODEL to OUT, for use without mlplab.
+
+    The name of OUT chooses the form: .onnx for ONNX, .json for plain JSON, .safetensors for a PyTorch state_dict.
+    """
+    from safetensors.numpy import save_file
+
+    from mlplab.atomic import write_whole
+    from mlplab.errors import SettingError
+    from mlplab.export import to_json, to_onnx, to_state_dict
     from mlplab.modelfile import load_model
 
-    _check_output(out, "OUT", (".onnx",))
+    _check_output(out, "OUT", (".onnx", ".json", ".safetensors"))
+    if out.resolve() == model.resolve():
+        raise SettingError(f"OUT is MODEL itself, {model}: choose another file")
     loaded = load_model(model)
-    to_onnx(loaded, out)
-    click.echo(f"{out}: X (rows, {loaded.n_features_in_}) to probabilities (rows, {len(loaded.classes_)})")
+    if out.suffix == ".safetensors":
+        write_whole(out, partial(save_file, to_state_dict(loaded)))
+    else:
+        {".onnx": to_onnx, ".json": to_json}[out.suffix](loaded, out)
+    click.echo(f"{out}: {loaded.n_features_in_} features to {loaded.n_outputs_} outputs, {loaded.out_activation_}")
 
 
 COMMANDS = (train, predict, evaluate, export)

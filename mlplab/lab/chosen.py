@@ -9,7 +9,7 @@ from mlplab.data import Dataset, split_rows
 from mlplab.data.labels import encode
 from mlplab.lab.store import RunFolder, write_arrays
 from mlplab.lab.trial import Trial
-from mlplab.modelfile import load_model
+from mlplab.modelfile import load_classifier
 
 PARTS = ("train", "validation", "test")
 
@@ -23,7 +23,7 @@ def open_test_rows(folder: RunFolder, trial: Trial, dataset: Dataset) -> tuple[i
     Returns:
         How many test rows it got right, and how many there are.
     """
-    model = load_model(folder.trial(trial.id) / "model.safetensors")
+    model = load_classifier(folder.trial(trial.id) / "model.safetensors")
     split = split_rows(dataset, trial.split, trial.seed, trial.samples)
     # the classes of the data, not of the model: with few training rows, it may never have seen some of them
     classes = dataset.classes

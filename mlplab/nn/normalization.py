@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from mlplab.engine.numpy_engine import Array
 
-_EPSILON = 1e-5
+#: Added to variances, as everywhere in the field.
+EPSILON = 1e-5
 #: How much of a batch goes into the running mean and variance.
 _MOMENTUM = 0.1
 
@@ -69,7 +70,7 @@ class BatchNormalization(_Normalization):
             running.variance += _MOMENTUM * (variance * (rows / max(1, rows - 1)) - running.variance)
         else:
             mean, variance = running.mean, running.variance
-        scale: Array = xp.sqrt(variance + _EPSILON)
+        scale: Array = xp.sqrt(variance + EPSILON)
         xp.subtract(z, mean, out=n)
         n /= scale
         return scale
@@ -83,7 +84,7 @@ class LayerNormalization(_Normalization):
 
     # n = (z - μ) / √(σ² + ε), with the row's own μ and σ²
     def forward(self, xp: Any, z: Array, n: Array, running: Running, training: bool) -> Array:
-        scale: Array = xp.sqrt(z.var(axis=2, keepdims=True) + _EPSILON)
+        scale: Array = xp.sqrt(z.var(axis=2, keepdims=True) + EPSILON)
         xp.subtract(z, z.mean(axis=2, keepdims=True), out=n)
         n /= scale
         return scale

@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import os
 import re
@@ -6,10 +7,12 @@ import subprocess
 import sys
 
 import numpy as np
+import onnxruntime
 import pandas
 import pytest
+from safetensors.numpy import load_file
 
-from mlplab import load_dataset, load_model
+from mlplab import NeuralNetworkRegressor, load_dataset, load_model, save_model
 from mlplab.cli import run as mlplab
 
 
@@ -103,15 +106,51 @@ def test_a_model_of_mnist_is_evaluated_on_the_official_test_rows(tmp_path, capsy
     assert "of 10,000 official test rows of mnist right" in capsys.readouterr().out
 
 
-def test_a_model_is_exported_as_onnx(tmp_path, capsys):
-    model, out = tmp_path / "digits.safetensors", tmp_path / "digits.onnx"
-    assert mlplab(["train", "digits", "--out", str(model), "--set", "max_iter=1", "--set", "activation=gelu"]) == 0
-    capsys.readouterr()
-    assert mlplab(["export", str(model), str(out)]) == 0
-    assert "X (rows, 64) to probabilities (rows, 10)" in capsys.readouterr().out
-    assert out.stat().st_size > 10_000
-    assert mlplab(["export", str(model), str(tmp_path / "digits.json")]) == 2
-    assert ".onnx" in capsys.readouterr().err
+@pytest.fixture(scope="module")
+def digits_model(tmp_path_factory):
+    """A network for digits, saved by the command."""
+    path = tmp_path_factory.mktemp("model") / "digits.safetensors"
+    settings = [part for setting in ("max_iter=1", "activation=gelu") for part in ("--set", setting)]
+    assert mlplab(["train", "digits", "--out", str(path), *settings]) == 0
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "json", "safetensors"])
+def test_a_model_is_exported_in_the_form_that_the_name_tells(digits_model, tmp_path, capsys, suffix):
+    out = tmp_path / f"network.{suffix}"
+    assert mlplab(["export", str(digits_model), str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}: 64 features to 10 outputs, softmax\n"
+    reading = {
+        "onnx": lambda: onnxruntime.InferenceSession(str(out)).get_outputs()[0].shape[1],
+        "json": lambda: len(json.loads(out.read_text())["classes"]),
+        "safetensors": lambda: len(load_file(out)["2.bias"]),
+    }
+    assert reading[suffix]() == 10
+
+
+def test_an_export_of_an_unknown_form_or_onto_the_model_is_refused(digits_model, tmp_path, capsys):
+    before = digits_model.read_bytes()
+    assert mlplab(["export", str(digits_model), str(tmp_path / "network.pt")]) == 2
+    assert "OUT must end with '.onnx', '.json' or '.safetensors'" in capsys.readouterr().err
+    assert mlplab(["export", str(digits_model), str(digits_model)]) == 2
+    assert "is MODEL itself" in capsys.readouterr().err
+    assert digits_model.read_bytes() == before
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_values_are_predicted(columns, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3)).astype(np.float32)
+    regressor = NeuralNetworkRegressor((5,), max_iter=2, tol=None).fit(X, X[:, 0] if columns == 1 else X[:, :2])
+    save_model(regressor, tmp_path / "m.safetensors")
+    np.save(tmp_path / "rows.npy", X)
+    assert mlplab(["predict", str(tmp_path / "m.safetensors"), str(tmp_path / "rows.npy")]) == 0
+    frame = pandas.read_csv(io.StringIO(capsys.readouterr().out))
+    assert list(frame) == (["prediction"] if columns == 1 else ["prediction_0", "prediction_1"])
+    np.testing.assert_allclose(frame.to_numpy().reshape(regressor.predict(X).shape), regressor.predict(X), rtol=1e-6)
+    for command in (["predict", "--probabilities"], ["evaluate"]):
+        assert mlplab([*command, str(tmp_path / "m.safetensors"), str(tmp_path / "rows.npy")]) == 2
+        assert "is a regressor" in capsys.readouterr().err
 
 
 def test_lists(capsys):

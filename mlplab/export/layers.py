@@ -1,0 +1,92 @@
+"""A fitted network as a list of plain layers: what every export starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from mlplab.engine.numpy_engine import Array
+from mlplab.errors import SettingError
+from mlplab.estimator import NeuralNetwork
+from mlplab.nn.activations import ACTIVATIONS, Activation
+from mlplab.nn.normalization import EPSILON, NORMALIZATIONS
+
+
+@dataclass(frozen=True)
+class Scales:
+    """The normalisation of a layer's pre-activations.
+
+    Attributes:
+        kind: its name, "batch" or "layer".
+        gain, shift: (O,).
+        mean, variance: of "batch", the running ones, (O,); else None.
+    """
+
+    kind: str
+    gain: Array
+    shift: Array
+    mean: Array | None = None
+    variance: Array | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: a·W + b, normalised where there are scales, then the activation.
+
+    Attributes:
+        W, b: (I, O) and (O,). `input_scale` is in the first one's W.
+        activation: None for the last layer, whose non-linearity is the estimator's `out_activation_`.
+    """
+
+    W: Array
+    b: Array
+    activation: Activation | None = None
+    scales: Scales | None = None
+
+    # gain·(a·W + b - μ)/√(σ² + ε) + shift = a·(W·k) + (b - μ)·k + shift with k = gain/√(σ² + ε)
+    def folded(self) -> Layer:
+        """Return the layer with batch normalisation worked into W and b."""
+        s = self.scales
+        if s is None or s.mean is None or s.variance is None:
+            return self
+        k = s.gain / np.sqrt(s.variance + EPSILON)
+        return replace(self, W=self.W * k, b=(self.b - s.mean) * k + s.shift, scales=None)
+
+
+def layers_of(model: NeuralNetwork, what: str) -> list[Layer]:
+    """Return the layers of a fitted estimator, copies of its parameters.
+
+    Args:
+        what: it is exported to, for the message.
+
+    Raises:
+        SettingError: for a normalisation of the user's own.
+    """
+    check_is_fitted(model)
+    network = model._network
+    kinds = [name for name, part in NORMALIZATIONS.items() if part is network.normalization]
+    if network.normalization and not kinds:
+        raise SettingError(f"a normalization of your own cannot be exported to {what}, which knows batch and layer")
+    scales: list[Scales | None] = [None] * len(model.coefs_)
+    for k, (gain, shift) in enumerate(network.theta.scales):
+        running = network.running[k] if network.running else None
+        statistics = (running.mean[0, 0].copy(), running.variance[0, 0].copy()) if running else ()
+        scales[k] = Scales(kinds[0], gain[0, 0].copy(), shift[0, 0].copy(), *statistics)
+    weights = [W.copy() for W in model.coefs_]
+    weights[0] *= model._settings().input_scale
+    biases = [b.copy() for b in model.intercepts_]
+    return list(map(Layer, weights, biases, [*network.activations[:-1], None], scales))
+
+
+def name_of(activation: Activation, what: str) -> str:
+    """Return the name of an activation.
+
+    Raises:
+        SettingError: for one of the user's own.
+    """
+    for name, known in ACTIVATIONS.items():
+        if known is activation:
+            return name
+    raise SettingError(f"an activation of your own cannot be exported to {what}, which holds names, not code")
