@@ -27,12 +27,8 @@ _RESULTS = Path(__file__).parent / "results"
 
 
 def settings() -> dict[str, Any]:
-    """Return the recipe: the settings of the suite and its choice of label smoothing."""
-    return {**load_suite("mnist-best").settings, "label_smoothing": LABEL_SMOOTHING, "tol": None}
-
-
-#: What the suite's validation rows preferred.
-LABEL_SMOOTHING = 0.0
+    """Return the recipe: the settings of the suite."""
+    return {**load_suite("mnist-best").settings, "tol": None}
 
 
 def train(seed: int) -> dict[str, float]:
