@@ -274,6 +274,8 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
                 raise SettingError(f"class_weight names a class that is not there; the classes are {self.classes_}")
         of_class = compute_class_weight(given, classes=self.classes_, y=self.classes_[rows.y])
         weights = of_class[rows.y] * (1 if rows.weights is None else rows.weights)
+        if not weights.any():
+            raise DataError(f"class_weight={given!r} leaves no row that counts")
         return Rows(rows.X, rows.y, rows.scale, weights, rows.numbers)
 
     def _validation_rows(self, X_val: Any, y_val: Any) -> Rows | None:

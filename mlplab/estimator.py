@@ -28,7 +28,7 @@ from mlplab.nn.schedules import PLANNED
 from mlplab.randomness import seed_from
 from mlplab.sklearncallbacks import CallbackSupportMixin, Listeners
 from mlplab.training.batches import Rows, set_apart
-from mlplab.training.build import build_learner, build_loss, build_network, build_trainer, set_start
+from mlplab.training.build import build_learner, build_loss, build_network, build_trainer, renew_network, set_start
 from mlplab.training.callbacks import Callback, Callbacks
 from mlplab.training.checkpoint import Checkpoint, digest
 from mlplab.training.history import Epoch, History
@@ -143,7 +143,9 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         if self._stops_early() and validation is None:
             training, validation = set_apart(training, settings.validation_fraction, seed, stratify)
         rows_before = self.t_ if going_on else 0
-        if not going_on:
+        if going_on:
+            self._renew()
+        else:
             self._build(NumpyEngine(self._dtype_for(training.X)), seed, coef_init, intercept_init)
         self._learner = build_learner(settings, self._network, [seed], rows_before)
         self._epochs_before = len(self.history_)
@@ -181,7 +183,9 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         if hasattr(self, "_learner") and self._learner.optimizer is None:
             del self._learner  # lbfgs has no passes: they begin anew, from its weights
         seed = seed_from(settings.random_state) if not hasattr(self, "_learner") else 0
-        if not hasattr(self, "_network"):
+        if hasattr(self, "_network"):
+            self._renew()
+        else:
             self._build(NumpyEngine(self._dtype_for(training.X)), seed)
         if not hasattr(self, "_learner"):
             self._learner = build_learner(settings, self._network, [seed], self.t_)
@@ -207,6 +211,17 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         self.history_, self.t_, self._best, self._epochs_before = History(), 0, None, 0
         self._validation_scores = []
         self._patience = Patience(0.0, settings.n_iter_no_change)
+
+    def _renew(self) -> None:
+        """Take what the settings say now, for a network that is there.
+
+        Raises:
+            SettingError: where that would be another network.
+        """
+        settings = self._settings()
+        renew_network(settings, self._network)
+        self._loss = build_loss(settings, self._task)
+        self.out_activation_ = self._loss.out_activation
 
     def _train(
         self,
@@ -302,8 +317,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         if self._best is not None:
             for name, view in self.arrays().items():
                 view[...] = self._best[name]
-            if self._learner.average:
-                self._learner.average.settle()
+            self._learner.average.settle()
 
     def _copies(self) -> dict[str, Array]:
         return {name: view.copy() for name, view in self.arrays().items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil, isfinite
@@ -36,15 +37,13 @@ class LearningRates:
 
 
 class _Rising(Schedule):
-    """Raises the rate from the lowest to the highest, a step at a time."""
+    """Goes through the rates, a step at a time."""
 
-    def __init__(self, lowest: float, highest: float, steps: int) -> None:
-        self._lowest, self._by = lowest, (highest / lowest) ** (1 / (steps - 1))
-        self.rates: list[float] = []
+    def __init__(self, rates: Sequence[float]) -> None:
+        self._rates: Iterator[float] = iter(rates)
 
     def factor(self, epoch: float, rows: int) -> float:
-        self.rates.append(self._lowest * self._by ** len(self.rates))
-        return self.rates[-1]
+        return next(self._rates)
 
 
 class _Watch(Callback):
@@ -90,9 +89,9 @@ def find_learning_rate(
         raise SettingError(f"wanted are 0 < lowest < highest and at least 10 steps; got {lowest}, {highest}, {steps}")
     rows = len(np.asarray(y))
     batch = min(200, rows) if estimator.batch_size == "auto" else min(estimator.batch_size, rows)
-    schedule, watch = _Rising(lowest, highest, steps), _Watch(steps)
+    rates, watch = np.geomspace(lowest, highest, steps).tolist(), _Watch(steps)
     copy = clone(estimator).set_params(
-        learning_rate=schedule,
+        learning_rate=_Rising(rates),
         learning_rate_init=1.0,
         warmup_epochs=0.0,
         max_iter=ceil(steps / ceil(rows / batch)),
@@ -108,4 +107,4 @@ def find_learning_rate(
     if not losses:
         raise DivergenceError(f"the loss was not finite at the lowest learning rate, {lowest:g}: scale the features")
     best = int(np.argmin(losses))
-    return LearningRates(schedule.rates[: len(losses)], losses, schedule.rates[best] / 10)
+    return LearningRates(rates[: len(losses)], losses, rates[best] / 10)

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from mlplab import Callback, NeuralNetworkClassifier, NeuralNetworkRegressor
 from mlplab.errors import DataError, DivergenceError, SettingError
 from mlplab.nn.losses import SoftmaxCrossEntropy
+from mlplab.nn.schedules import Schedule
 from mlplab.training.settings import SETTINGS
 
 LEARNS = {"learning_rate_init": 0.05, "max_iter": 30}
@@ -747,3 +748,57 @@ def test_one_row_and_one_feature_are_no_special_cases(classifier):
         NeuralNetworkClassifier(hidden_layer_sizes=1, max_iter=2, tol=None).fit([[0], [1], [2]], list("abc")).n_layers_
         == 3
     )
+
+
+@pytest.mark.parametrize("going_on", ["warm_start", "partial_fit"])
+def test_going_on_takes_the_settings_of_now(classifier, three_classes, going_on):
+    X, y = three_classes
+    model = classifier(warm_start=True).fit(X, y)
+    model.set_params(activation="tanh", dropout=0.5, loss="focal")
+    if going_on == "warm_start":
+        model.fit(X, y)
+    else:
+        model.partial_fit(X, y)
+    W, b = model.coefs_, model.intercepts_
+    z = np.tanh(X @ W[0] + b[0]) @ W[1] + b[1]
+    np.testing.assert_array_equal(model.predict(X), z.argmax(axis=1))
+    assert model._network.noise.dropout == 0.5
+    assert type(model._loss).__name__ == "SoftmaxFocal"
+
+
+@pytest.mark.parametrize("going_on", ["warm_start", "partial_fit"])
+@pytest.mark.parametrize(
+    "changed",
+    [{"hidden_layer_sizes": (9,)}, {"normalization": "batch"}, {"fit_intercept": False}, {"dtype": "float32"}],
+)
+def test_what_would_be_another_network_is_refused_and_the_old_one_kept(
+    classifier, three_classes, refuses, going_on, changed
+):
+    X, y = three_classes
+    model = classifier(warm_start=True).fit(X, y)
+    before = model.predict_proba(X)
+    model.set_params(**changed)
+    with refuses(SettingError, next(iter(changed)), "cannot change"):
+        model.fit(X, y) if going_on == "warm_start" else model.partial_fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_a_schedule_of_ones_own_begins_anew_in_every_fit(classifier, three_classes):
+    class Counting(Schedule):
+        steps = 0
+
+        def factor(self, epoch, rows):
+            self.steps += 1
+            return 1 / self.steps
+
+    model = classifier(learning_rate=Counting())
+    first = model.fit(*three_classes).loss_curve_
+    assert model.fit(*three_classes).loss_curve_ == first
+    assert model.learning_rate.steps == 0
+
+
+def test_class_weights_that_leave_nothing_or_are_negative_are_refused(classifier, three_classes, refuses):
+    with refuses(DataError, "leaves no row that counts"):
+        classifier(class_weight={0: 0, 1: 0, 2: 0}).fit(*three_classes)
+    with refuses(SettingError, "weights of at least 0 by class"):
+        classifier(class_weight={0: -1}).fit(*three_classes)

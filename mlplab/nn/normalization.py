@@ -66,8 +66,9 @@ class BatchNormalization(_Normalization):
         if training:
             mean, variance = z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True)
             rows = z.shape[1]
-            running.mean += _MOMENTUM * (mean - running.mean)
-            running.variance += _MOMENTUM * (variance * (rows / max(1, rows - 1)) - running.variance)
+            if rows > 1:  # a last batch of one row knows no variance
+                running.mean += _MOMENTUM * (mean - running.mean)
+                running.variance += _MOMENTUM * (variance * (rows / (rows - 1)) - running.variance)
         else:
             mean, variance = running.mean, running.variance
         scale: Array = xp.sqrt(variance + EPSILON)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from mlplab.engine.numpy_engine import Array
 from mlplab.nn.network import Network
@@ -14,8 +14,11 @@ class WeightAverage(Protocol):
     def on_step(self, network: Network) -> None:
         """Take the parameters after a step."""
 
-    def swap_in(self, network: Network, epoch: int) -> None:
-        """Put the average into the network, after that epoch, and keep the weights that training goes on with."""
+    def on_epoch_end(self, network: Network, epoch: int) -> None:
+        """Take the parameters after that epoch."""
+
+    def swap_in(self, network: Network) -> None:
+        """Put the average, where there is one yet, into the network; keep the weights that training goes on with."""
 
     def swap_out(self, network: Network) -> None:
         """Put those weights back, before an epoch; nothing where there are none yet."""
@@ -24,12 +27,23 @@ class WeightAverage(Protocol):
         """Forget those weights: training goes on with what the network holds now."""
 
 
-class _Swap:
-    _own: Array | None = None
+class NoAverage:
+    """The weights as they are, and the base of the averages."""
 
-    def _put(self, network: Network, average: Array) -> None:
-        self._own = network.theta.flat.copy()
-        network.theta.flat[...] = average
+    remembers: ClassVar[tuple[str, ...]] = ()
+    _own: Array | None = None
+    _average: Array | None = None
+
+    def on_step(self, network: Network) -> None:
+        pass
+
+    def on_epoch_end(self, network: Network, epoch: int) -> None:
+        pass
+
+    def swap_in(self, network: Network) -> None:
+        if self._average is not None:
+            self._own = network.theta.flat.copy()
+            network.theta.flat[...] = self._average
 
     def swap_out(self, network: Network) -> None:
         if self._own is not None:
@@ -40,7 +54,7 @@ class _Swap:
         self._own = None
 
 
-class ExponentialAverage(_Swap):
+class ExponentialAverage(NoAverage):
     """Average ← decay·average + (1 - decay)·θ after every step. Source: Polyak and Juditsky 1992, with a short memory.
 
     In the first steps the memory is shorter still, (1 + t)/(10 + t), so that the start is forgotten.
@@ -50,7 +64,6 @@ class ExponentialAverage(_Swap):
 
     def __init__(self, decay: float) -> None:
         self._decay, self._t = decay, 0
-        self._average: Array | None = None
 
     def on_step(self, network: Network) -> None:
         theta = network.theta.flat
@@ -62,31 +75,22 @@ class ExponentialAverage(_Swap):
         self._average *= decay
         self._average += (1 - decay) * theta
 
-    def swap_in(self, network: Network, epoch: int) -> None:
-        if self._average is not None:
-            self._put(network, self._average)
 
-
-class LastEpochsAverage(_Swap):
+class LastEpochsAverage(NoAverage):
     """The mean of the weights after each of the last epochs. Source: Izmailov et al. 2018, algorithm 1.
 
     Args:
         first: the number of the first epoch that counts.
     """
 
-    remembers = ("_own", "_mean", "_count")
+    remembers = ("_own", "_average", "_count")
 
     def __init__(self, first: int) -> None:
         self._first, self._count = first, 0
-        self._mean: Array | None = None
 
-    def on_step(self, network: Network) -> None:
-        pass
-
-    def swap_in(self, network: Network, epoch: int) -> None:
-        theta = network.theta.flat
+    def on_epoch_end(self, network: Network, epoch: int) -> None:
         if epoch < self._first:
             return
+        theta = network.theta.flat
         self._count += 1
-        self._mean = theta.copy() if self._mean is None else self._mean + (theta - self._mean) / self._count
-        self._put(network, self._mean)
+        self._average = theta.copy() if self._average is None else self._average + (theta - self._average) / self._count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from mlplab.nn.normalization import NORMALIZATIONS, Normalization
 from mlplab.nn.optimizers import OPTIMIZERS
 from mlplab.nn.schedules import SCHEDULES, WarmUp
 from mlplab.randomness import NOISE, ORDER, WEIGHTS, generator
-from mlplab.training.averaging import ExponentialAverage, LastEpochsAverage, WeightAverage
+from mlplab.training.averaging import ExponentialAverage, LastEpochsAverage, NoAverage, WeightAverage
 from mlplab.training.batches import BatchReader, Rows
 from mlplab.training.history import History
 from mlplab.training.settings import RegressorSettings, Settings, layer_widths
@@ -63,10 +64,11 @@ def build_network(
 ) -> Network:
     """Return a network with a member for each seed, its weights drawn."""
     sizes = layer_sizes(settings.hidden_layer_sizes, inputs, outputs)
-    activations = build_activations(settings)
-    given = settings.normalization
-    normalization = given if given is None else _named(NORMALIZATIONS, given)
-    noise = Noise(**{name: getattr(settings, name) for name in vars(Noise())})
+    activations, normalization, noise = (
+        build_activations(settings),
+        build_normalization(settings),
+        build_noise(settings),
+    )
     if settings.solver == "lbfgs":
         _check_for_lbfgs(settings, noise, normalization)
     try:
@@ -82,6 +84,28 @@ def build_network(
         initializers = [_named(INITIALIZERS, settings.initializer)] * len(parts)
     network.initialize(initializers, [generator(seed, WEIGHTS) for seed in seeds])
     return network
+
+
+def renew_network(settings: AnySettings, network: Network) -> None:
+    """Give a network that is to be trained on the activations and the noise of these settings, in place.
+
+    Raises:
+        SettingError: for settings that want other parameters than it has.
+    """
+    sizes = layer_sizes(settings.hidden_layer_sizes, network.sizes[0], network.sizes[-1])
+    there = {
+        "hidden_layer_sizes": (network.sizes[1:-1], sizes[1:-1]),
+        "fit_intercept": (network.fit_intercept, bool(settings.fit_intercept)),
+        "normalization": (network.normalization, build_normalization(settings)),
+        "dtype": (network.engine.dtype, np.dtype(settings.dtype or network.engine.dtype)),
+    }
+    for name, (has, wanted) in there.items():
+        if has != wanted:
+            raise SettingError(f"{name} cannot change in a network that is trained on: fit a new one")
+    network.activations = [*build_activations(settings), network.activations[-1]]
+    network.noise = build_noise(settings)
+    if settings.solver == "lbfgs":
+        _check_for_lbfgs(settings, network.noise, network.normalization)
 
 
 def _check_for_lbfgs(settings: AnySettings, noise: Noise, normalization: Normalization | None) -> None:
@@ -108,18 +132,29 @@ def build_activations(settings: AnySettings) -> list[Activation]:
     return [_named(ACTIVATIONS, part) for part in given]
 
 
+def build_normalization(settings: AnySettings) -> Normalization | None:
+    """Return what normalises the hidden layers, if anything."""
+    given = settings.normalization
+    return None if given is None else _named(NORMALIZATIONS, given)
+
+
+def build_noise(settings: AnySettings) -> Noise:
+    """Return what training adds."""
+    return Noise(**{name: getattr(settings, name) for name in vars(Noise())})
+
+
 def build_learner(settings: AnySettings, network: Network, seeds: Sequence[int], rows: int = 0) -> Learner:
     """Return what trains a network, from its first step; the order of the rows is drawn with the members' seeds.
 
     rows: those that the network has learnt from already.
     """
-    schedule = settings.learning_rate
-    if isinstance(schedule, str):
-        schedule = SCHEDULES[schedule](settings)
+    given = settings.learning_rate
+    # an object of the user's own remembers things: every fit has a copy, so that two of them are alike
+    schedule = SCHEDULES[given](settings) if isinstance(given, str) else deepcopy(given)
     if settings.warmup_epochs:
         schedule = WarmUp(settings.warmup_epochs, schedule)
     network.generators = [generator(seed, NOISE) for seed in seeds]
-    average: WeightAverage | None = None
+    average: WeightAverage = NoAverage()
     if settings.ema_decay is not None:
         average = ExponentialAverage(settings.ema_decay)
     elif settings.average_epochs:

@@ -85,6 +85,10 @@ def _is_widths(value: Any) -> bool:
     return all(is_integer(width) and width >= 1 for width in value)
 
 
+def _is_weights(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(is_number(weight) and weight >= 0 for weight in value.values())
+
+
 def _is_callbacks(value: Any) -> bool:
     methods = ("on_fit_begin", "on_epoch_end", "on_fit_end")
     return isinstance(value, Sequence) and all(
@@ -189,7 +193,7 @@ class Settings(SharedSettings):
     loss: Any = _setting("cross_entropy", _name(_losses_for("softmax")) | _OWN_LOSS)
     label_smoothing: float = _setting(0.0, _number(0, 1, below=True))
     class_weight: Any = _setting(
-        None, _NONE | _name(["balanced"]) | Check("weights by class", lambda v: isinstance(v, Mapping))
+        None, _NONE | _name(["balanced"]) | Check("weights of at least 0 by class", _is_weights)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from mlplab.nn.network import Network, Workspace
 from mlplab.nn.optimizers import Optimizer
 from mlplab.nn.penalties import l1_value, l2_value, limit_norms
 from mlplab.nn.schedules import Schedule
-from mlplab.training.averaging import WeightAverage
+from mlplab.training.averaging import NoAverage, WeightAverage
 from mlplab.training.batches import Batch, BatchReader
 from mlplab.training.history import Epoch, History
 from mlplab.training.tasks import Task
@@ -53,7 +53,7 @@ class Learner:
         network: changed in place.
         optimizer, schedule: how it is changed; no optimizer with lbfgs, which sees all rows at once.
         generators: one a member, for the order of the rows; None keeps the rows as they lie.
-        average: of the weights, which is what is measured, kept and used; or None.
+        average: of the weights, which is what is measured, kept and used.
         epochs, rows: finished and learnt from, in all.
     """
 
@@ -61,11 +61,15 @@ class Learner:
     optimizer: Optimizer | None
     schedule: Schedule
     generators: Sequence[np.random.Generator] | None = None
-    average: WeightAverage | None = None
+    average: WeightAverage = field(default_factory=NoAverage)
     epochs: int = 0
     rows: int = 0
 
     remembers: ClassVar = ("network", "optimizer", "schedule", "generators", "average", "epochs", "rows")
+
+
+class _StopEpoch(Exception):  # noqa: N818
+    """A callback wants no more of this epoch."""
 
 
 class Trainer:
@@ -114,16 +118,16 @@ class Trainer:
             for _ in range(epochs):
                 epoch, started = 1 + max(map(len, self.histories)), perf_counter()
                 on_epoch_begin(epoch)
-                if average:
-                    average.swap_out(self.network)
+                average.swap_out(self.network)
                 try:
                     losses, accuracies, penalties = self._train_epoch(on_batch_end)
-                except StopIteration:
+                    self.learner.epochs += 1
+                    self.learner.rows += len(self.training.rows)
+                    average.on_epoch_end(self.network, self.learner.epochs)
+                except _StopEpoch:
                     break
-                self.learner.epochs += 1
-                self.learner.rows += len(self.training.rows)
-                if average:
-                    average.swap_in(self.network, self.learner.epochs)
+                finally:  # also where Ctrl-C ends it: what is left is the average so far
+                    average.swap_in(self.network)
                 val = self.evaluate(self.validation) if self.validation else None
                 finite = np.logical_and(np.isfinite(losses + penalties), self._finite_outputs(val))
                 for history in (h for h, ok in zip(self.histories, finite, strict=True) if not ok):
@@ -153,7 +157,7 @@ class Trainer:
         """Make one pass; return each member's mean loss, accuracy and penalty, (M,) each.
 
         Raises:
-            StopIteration: when `on_batch_end` wants it.
+            _StopEpoch: when `on_batch_end` wants it.
         """
         engine, members, count = self.network.engine, self.network.members, len(self.training.rows)
         # what every row gave is kept to the end of the epoch: adding up batch by batch took a third of a small step
@@ -167,7 +171,7 @@ class Trainer:
                 penalties += engine.to_numpy(penalty) * (rows / count)
             done += rows
             if on_batch_end and on_batch_end(float(engine.to_numpy(losses[:, part]).mean(dtype=np.float64))):
-                raise StopIteration
+                raise _StopEpoch
             if done % _LOOK < rows and not np.isfinite(engine.to_numpy(losses[:, part])).any():
                 losses[:, done:], right[:, done:] = np.nan, 0  # every member has diverged: no need to go on
                 break
@@ -216,8 +220,7 @@ class Trainer:
         if rates.max_norm is not None:
             for W in network.theta.weights[:-1]:
                 limit_norms(engine.xp, W, rates.max_norm)
-        if self.learner.average:
-            self.learner.average.on_step(network)
+        self.learner.average.on_step(network)
         return losses, right, penalty
 
     def _penalty(self, decay: Sequence[float]) -> Array | None:

@@ -104,3 +104,13 @@ def test_members_do_not_disturb_one_another(name):
         alone = networks(name)
         alone.theta.flat[...] = net.theta.flat[m]
         np.testing.assert_allclose(alone.forward(X[m : m + 1], Workspace(alone, 9), training=True)[0], together[m])
+
+
+def test_a_batch_of_one_row_leaves_the_running_statistics_alone():
+    z = np.random.default_rng(0).normal(size=(1, 1, 4))
+    running = Running(np.full((1, 1, 4), 2.0), np.full((1, 1, 4), 3.0))
+    n = np.empty_like(z)
+    NORMALIZATIONS["batch"].forward(np, z, n, running, True)
+    np.testing.assert_array_equal(n, 0)
+    np.testing.assert_array_equal(running.mean, 2)
+    np.testing.assert_array_equal(running.variance, 3)

@@ -31,7 +31,7 @@ def test_the_exponential_average_forgets_as_told():
         decay = min(0.9, (1 + t) / (10 + t))
         expected = net.theta.flat.copy() if expected is None else decay * expected + (1 - decay) * net.theta.flat
     own = net.theta.flat.copy()
-    average.swap_in(net, 1)
+    average.swap_in(net)
     np.testing.assert_allclose(net.theta.flat, expected)
     average.swap_out(net)
     np.testing.assert_array_equal(net.theta.flat, own)
@@ -43,7 +43,8 @@ def test_the_mean_of_the_last_epochs_begins_with_the_first_that_counts():
         average.swap_out(net)
         net.theta.flat[...] = np.random.default_rng(epoch).normal(size=net.theta.flat.shape)
         thetas.append(net.theta.flat.copy())
-        average.swap_in(net, epoch)
+        average.on_epoch_end(net, epoch)
+        average.swap_in(net)
         np.testing.assert_allclose(net.theta.flat, np.mean(thetas[2:], axis=0) if epoch >= 3 else thetas[-1])
 
 
@@ -62,3 +63,29 @@ def test_training_goes_on_with_its_own_weights_and_the_average_is_what_is_kept(t
         np.testing.assert_array_equal(shown.seen[2], own.seen[2])
     else:
         assert (averaged.coefs_[0] != plain.coefs_[0]).any()
+
+
+@pytest.mark.filterwarnings("ignore:Training interrupted")
+@pytest.mark.parametrize("interrupt", [True, False])
+def test_what_an_epoch_that_is_broken_off_leaves_is_the_average(three_classes, interrupt):
+    X, y = three_classes
+
+    class Breaking(Callback):
+        def __init__(self):
+            self.seen = []
+
+        def on_batch_end(self, estimator, loss):
+            self.seen.append(estimator.coefs_[0].copy())
+            if len(self.seen) == 5 and interrupt:
+                raise KeyboardInterrupt
+            return len(self.seen) == 5
+
+    breaking = Breaking()
+    settings = {"max_iter": 6, "tol": None, "random_state": 0, "batch_size": 30, "ema_decay": 0.9}
+    model = NeuralNetworkClassifier((5,), callbacks=[breaking], **settings).fit(X, y)
+    expected = breaking.seen[0]
+    for t, own in enumerate(breaking.seen[1:], start=2):
+        decay = min(0.9, (1 + t) / (10 + t))
+        expected = decay * expected + (1 - decay) * own
+    np.testing.assert_allclose(model.coefs_[0], expected)
+    assert model.n_iter_ == 1
