@@ -9,8 +9,12 @@ from mlplab.version import __version__
 _HOMES = {
     "Callback": "mlplab.training.callbacks",
     "Checkpoint": "mlplab.training.checkpoint",
+    "HistoryDisplay": "mlplab.report.displays",
     "NeuralNetworkClassifier": "mlplab.classifier",
     "NeuralNetworkRegressor": "mlplab.regressor",
+    "ReliabilityDisplay": "mlplab.report.displays",
+    "TopLossesDisplay": "mlplab.report.displays",
+    "evaluate": "mlplab.evaluation",
     "find_learning_rate": "mlplab.learningrate",
     "from_sklearn": "mlplab.export",
     "from_state_dict": "mlplab.export",
@@ -23,6 +27,7 @@ _HOMES = {
     "plot_learning_rates": "mlplab.report",
     "run_suite": "mlplab.lab",
     "save_model": "mlplab.modelfile",
+    "scale_temperature": "mlplab.calibration",
     "to_json": "mlplab.export",
     "to_onnx": "mlplab.export",
     "to_sklearn": "mlplab.export",
@@ -31,8 +36,10 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604
 
 if TYPE_CHECKING:
+    from mlplab.calibration import scale_temperature
     from mlplab.classifier import NeuralNetworkClassifier
     from mlplab.data import load_dataset
+    from mlplab.evaluation import evaluate
     from mlplab.export import from_sklearn, from_state_dict, to_json, to_onnx, to_sklearn, to_state_dict
     from mlplab.gradientcheck import gradient_check
     from mlplab.lab import load_suite, run_suite
@@ -40,6 +47,7 @@ if TYPE_CHECKING:
     from mlplab.modelfile import load_model, save_model
     from mlplab.regressor import NeuralNetworkRegressor
     from mlplab.report import plot_confusion_matrix, plot_learning_curves, plot_learning_rates
+    from mlplab.report.displays import HistoryDisplay, ReliabilityDisplay, TopLossesDisplay
     from mlplab.training.callbacks import Callback
     from mlplab.training.checkpoint import Checkpoint
 

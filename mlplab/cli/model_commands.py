@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlplab.data import Dataset
     from mlplab.data.files import Table
     from mlplab.estimator import NeuralNetwork
+    from mlplab.evaluation import Evaluation
 
 _target_option = click.option("--target", help="The target column of a table, or the labels' file.")
 _model_argument = click.argument("model", type=click.Path(path_type=Path))
@@ -121,20 +122,23 @@ def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> N
 @_model_argument
 @click.argument("data")
 @_target_option
-@click.option("--figure", type=click.Path(path_type=Path), help="Draw the confusion matrix into this PNG or SVG file.")
+@click.option(
+    "--figure", type=click.Path(path_type=Path), help="Draw confusion matrix and reliability: PNG, SVG or PDF."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def evaluate(model: Path, data: str, target: str | None, figure: Path | None, as_json: bool) -> None:
     """Compare what MODEL predicts with the labels of DATA; of a built-in set, its official test rows."""
+    from mlplab.evaluation import evaluate_classifier
     from mlplab.modelfile import load_classifier
 
     if figure is not None:
         _check_output(figure, "--figure", (".png", ".svg", ".pdf"))
     loaded = load_classifier(model)
     X, y, what = _labelled_rows(loaded, data, target)
-    predicted = loaded.predict(X)
-    _print_evaluation(loaded, y, predicted, what, as_json)
+    found = evaluate_classifier(loaded, X, y)
+    click.echo(json.dumps(found.to_dict()) if as_json else f"{what}: {found}")
     if figure is not None:
-        _draw_confusion(loaded, X, y, figure)
+        _draw_evaluation(found, figure)
 
 
 def _check_output(path: Path, option: str, suffixes: tuple[str, ...]) -> None:
@@ -164,8 +168,8 @@ def _labelled_rows(model: NeuralNetworkClassifier, data: str, target: str | None
     assert y is not None
     click.echo("A model file does not tell which rows it was trained on; some of these may be among them.", err=True)
     if source.test_rows:
-        return X[-source.test_rows :], y[-source.test_rows :], f"{source.test_rows:,} official test rows of {data}"
-    return with_names(X, source.feature_names), y, f"{len(y):,} rows of {data}"
+        return X[-source.test_rows :], y[-source.test_rows :], f"official test rows of {data}"
+    return with_names(X, source.feature_names), y, data
 
 
 def _read(model: NeuralNetwork, path: Path, target: str | None, *, needs_target: bool) -> Table:
@@ -187,37 +191,11 @@ def _check_width(model: NeuralNetwork, X: Any, name: str | Path) -> None:
         raise DataError(f"{name}: rows have {X.shape[1]} features; the model was trained on {model.n_features_in_}")
 
 
-def _print_evaluation(model: NeuralNetworkClassifier, y: Any, predicted: Any, what: str, as_json: bool) -> None:
-    from sklearn.metrics import classification_report, confusion_matrix
-
-    from mlplab.errors import DataError
-    from mlplab.text import percent
-
-    unknown = sorted(set(y.tolist()) - set(model.classes_.tolist()), key=str)
-    if unknown:
-        raise DataError(f"the data holds the label {unknown[0]!r}, which the model was not trained on")
-    labels = list(model.classes_)
-    matrix = confusion_matrix(y, predicted, labels=labels)
-    accuracy = float((y == predicted).mean())
-    if as_json:
-        facts = {"accuracy": accuracy, "rows": len(y), "classes": [str(label) for label in labels]}
-        click.echo(json.dumps({**facts, "confusion_matrix": matrix.tolist()}))
-        return
-    click.echo(f"{percent(accuracy)} of {what} right\n")
-    click.echo(classification_report(y, predicted, labels=labels, digits=4, zero_division=0))
-    click.echo("Confusion matrix (rows: truth, columns: prediction)\n")
-    width = max(len(str(value)) for value in [*labels, matrix.max()]) + 1
-    click.echo(" " * width + "".join(f"{label!s:>{width}}" for label in labels))
-    for label, row in zip(labels, matrix.tolist(), strict=True):
-        click.echo(f"{label!s:>{width}}" + "".join(f"{count or '·':>{width}}" for count in row))
-
-
-def _draw_confusion(model: NeuralNetworkClassifier, X: Any, y: Any, path: Path) -> None:
+def _draw_evaluation(found: Evaluation, path: Path) -> None:
     from mlplab.atomic import write_whole
-    from mlplab.report import plot_confusion_matrix
+    from mlplab.report.figures import draw_evaluation
 
-    figure = plot_confusion_matrix(model, X, y).get_figure(root=True)
-    assert figure is not None
+    figure = draw_evaluation(found)
     write_whole(path, partial(figure.savefig, format=path.suffix.lstrip("."), dpi=120))
     click.echo(f"figure: {path}", err=True)
 

@@ -16,12 +16,14 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from mlplab.data.labels import encode
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError
-from mlplab.report.tables import CURVES, CurveSet, Dot, confusion
+from mlplab.report.tables import CURVES, CurveSet, Dot
 from mlplab.text import percent
 from mlplab.training.settings import layer_widths
 
 if TYPE_CHECKING:
+    from mlplab.calibration import Calibration
     from mlplab.classifier import NeuralNetworkClassifier
+    from mlplab.evaluation import Evaluation, Loss
     from mlplab.learningrate import LearningRates
 
 #: Okabe and Ito 2008: eight colours that people with any kind of colour vision tell apart; yellow, too pale for a line
@@ -72,15 +74,17 @@ def plot_confusion_matrix(
     Returns:
         The axes drawn into: `ax`, or those of a new figure.
     """
+    from mlplab.evaluation import count_pairs
+
     labels, answers = np.asarray(y), estimator.predict(X)
     if labels.shape != answers.shape:
         raise DataError(f"X has {len(answers)} rows, but y is of shape {labels.shape}; they must agree")
     # labels that the classifier never saw have their rows too
     classes = np.union1d(estimator.classes_, labels)
-    true, predicted = encode(labels, classes, "y"), encode(answers, classes, "the predictions")
     axes = ax if ax is not None else Figure(figsize=_matrix_size(len(classes)), layout="constrained").subplots()
-    accuracy = float((true == predicted).mean())
-    draw_confusion(axes, confusion(true, predicted, len(classes)), classes, f"{title} {percent(accuracy)}".strip())
+    matrix = count_pairs(encode(labels, classes, "y"), encode(answers, classes, "the predictions"), len(classes))
+    accuracy = float(np.trace(matrix) / matrix.sum())
+    draw_confusion(axes, matrix, classes, f"{title} {percent(accuracy)}".strip())
     return axes
 
 
@@ -198,6 +202,51 @@ def draw_confusions(panels: Sequence[tuple[str, Array]], classes: Array, title: 
     for axes, (name, matrix) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         draw_confusion(axes, matrix, classes, name)
     return figure
+
+
+def draw_evaluation(found: Evaluation) -> Figure:
+    """Draw the confusion matrix of an evaluation and, beside it, how sure it was against how often it was right."""
+    width, height = _matrix_size(len(found.classes))
+    figure = Figure(figsize=(width + 5.2, max(height, 5.2)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(width, 5))
+    draw_confusion(left, found.confusion_matrix, found.classes, percent(found.accuracy))
+    draw_reliability(right, found.calibration())
+    return figure
+
+
+def draw_reliability(axes: Axes, calibration: Calibration, title: str = "") -> None:
+    """Draw how often predictions were right against how sure they were; the area of a dot is its bin's rows."""
+    filled = calibration.rows > 0
+    sure, right, rows = (v[filled] for v in (calibration.confidence, calibration.accuracy, calibration.rows))
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="as sure as it is right")
+    axes.plot(sure, right, color=COLOURS[0], linewidth=1, alpha=0.5, zorder=2)
+    axes.vlines(sure, sure, right, color=COLOURS[1], linewidth=2.5, alpha=0.7, label="gap", zorder=1)
+    axes.scatter(sure, right, s=20 + 280 * rows / rows.max(), color=COLOURS[0], alpha=0.85, zorder=3)
+    note = f"expected calibration error {percent(calibration.error)}"
+    axes.set(xlabel="Probability of the prediction", ylabel="Share that is right", title=f"{title}\n{note}".strip())
+    low = min(0.9, *(sure - 0.05), *(right - 0.05))
+    axes.set(xlim=(max(0, low), 1.02), ylim=(max(0, low), 1.02), aspect="equal")
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="best")
+
+
+def draw_losses(axes: Axes, losses: Sequence[Loss], title: str = "") -> None:
+    """Draw the losses of rows as bars, the largest on top, each with its row, its truth and its prediction."""
+    names = [
+        f"row {one.row:,}: {one.truth}, not {one.prediction}" if one.wrong else f"row {one.row:,}: {one.truth}"
+        for one in losses
+    ]
+    axes.barh(
+        range(len(losses)),
+        [one.loss for one in losses],
+        color=[COLOURS[1] if one.wrong else COLOURS[0] for one in losses],
+    )
+    axes.set_yticks(range(len(losses)), names)
+    axes.invert_yaxis()
+    axes.set(xlabel="Loss (nats)", title=title)
+    axes.grid(axis="x", alpha=0.3)
 
 
 def draw_images(images: Array, captions: Sequence[str], title: str = "", columns: int = 5) -> Figure:

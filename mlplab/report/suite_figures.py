@@ -87,12 +87,14 @@ def _images(dataset: Dataset, rows: Array) -> Array:
 
 
 def _chosen(folder: RunFolder, name: str, dataset: Dataset) -> Iterator[tuple[str, Figure]]:
+    from mlplab.evaluation import count_pairs  # a finished folder, which has its figures, needs no scikit-learn
+
     classes = tables.chosen_classes(folder)
     predictions = {part: tables.chosen_predictions(folder, part) for part in PARTS}
     panels = [
         (
             f"{_PART_NAMES[part]}: {percent(p.accuracy)} of {len(p.rows):,} rows",
-            tables.confusion(p.true, p.predicted, len(classes)),
+            count_pairs(p.true, p.predicted, len(classes)),
         )
         for part, p in predictions.items()
     ]

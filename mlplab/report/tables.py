@@ -143,10 +143,3 @@ def chosen_predictions(folder: RunFolder, part: str) -> Predictions:
 def chosen_classes(folder: RunFolder) -> Array:
     """Read the class labels, in the order of the indices."""
     return folder.read_arrays(folder.chosen_file)["classes"]
-
-
-def confusion(true: Array, predicted: Array, classes: int) -> Array:
-    """Return the confusion matrix (classes, classes): rows are the truth, columns the prediction."""
-    matrix = np.zeros((classes, classes), int)
-    np.add.at(matrix, (true.astype(int), predicted.astype(int)), 1)
-    return matrix

@@ -12,7 +12,7 @@ import pandas
 import pytest
 from safetensors.numpy import load_file
 
-from mlplab import NeuralNetworkRegressor, load_dataset, load_model, save_model
+from mlplab import NeuralNetworkRegressor, evaluate, load_dataset, load_model, save_model
 from mlplab.cli import run as mlplab
 
 
@@ -90,12 +90,13 @@ def test_train_predict_and_evaluate_a_users_own_table(table, tmp_path, capsys):
     assert mlplab(["evaluate", model, str(table), "--target", "digit", "--figure", str(picture)]) == 0
     text = capsys.readouterr().out
     accuracy = (loaded.predict(features) == frame["digit"]).mean()
-    assert f"{100 * accuracy:.2f} % of 300 rows" in text
+    assert text.startswith(f"{table}: {100 * accuracy:.2f} % of 300 rows right; log loss ")
     assert "Confusion matrix" in text
     assert picture.stat().st_size > 5000
     assert mlplab(["evaluate", model, str(table), "--target", "digit", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert np.trace(facts["confusion_matrix"]) == round(accuracy * 300)
+    assert facts == json.loads(json.dumps(evaluate(loaded, features, frame["digit"]).to_dict()))
 
 
 def test_a_model_of_mnist_is_evaluated_on_the_official_test_rows(tmp_path, capsys):
@@ -103,7 +104,9 @@ def test_a_model_of_mnist_is_evaluated_on_the_official_test_rows(tmp_path, capsy
     command = ["train", "mnist", "--samples", "1200", "--set", "max_iter=3", "--out", model]
     assert mlplab(command) == 0
     assert mlplab(["evaluate", model, "mnist"]) == 0
-    assert "of 10,000 official test rows of mnist right" in capsys.readouterr().out
+    assert re.search(
+        r"^official test rows of mnist: [\d.]+ % of 10,000 rows right", capsys.readouterr().out, re.MULTILINE
+    )
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix
 
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.report import tables
@@ -51,13 +50,6 @@ def test_of_more_configurations_than_there_are_lines_the_best_are_drawn(suite, d
 def test_the_overview_has_a_dot_for_every_row(finished):
     dots = tables.overview(finished.rows)
     assert [dot.accuracies[0] for dot in dots] == [row.result.val_accuracy for row in finished.rows]
-
-
-def test_the_confusion_matrix_is_scikit_learns():
-    true, predicted = np.random.default_rng(0).integers(0, 4, (2, 100)).astype(np.uint8)
-    np.testing.assert_array_equal(
-        tables.confusion(true, predicted, 5), confusion_matrix(true, predicted, labels=range(5))
-    )
 
 
 def test_the_most_confident_errors_are_wrong_and_come_surest_first():
