@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test check format bench clean
+.PHONY: study test check format docs bench clean
 
 # The whole exercise on the real MNIST: figures, results.csv and the conclusion in runs/exercise6.
 study: $(VENV)/installed
@@ -33,6 +33,15 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The documentation, into build/docs; a warning is an error.
+docs: $(VENV)/installed-docs
+	$(BIN)/sphinx-build -q -E -W --keep-going -c docs . build/docs
+	@echo "open build/docs/index.html"
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	touch $@
+
 # Beside the peers and at scale, on this machine: tables in benchmarks/results. Leave the machine alone meanwhile.
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.peers
@@ -44,4 +53,4 @@ $(VENV)/installed-bench: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -29,7 +29,7 @@ class Calibration:
         rows: in each bin, (bins,).
         confidence, accuracy: their mean probability of the predicted class, and the share that was right, (bins,) each;
             NaN where there are no rows.
-        error: the expected calibration error, Σ rows·|accuracy - confidence| / Σ rows. Guo et al. 2017, equation 3.
+        error: the expected calibration error, `Σ rows·|accuracy - confidence| / Σ rows`. Guo et al. 2017, equation 3.
     """
 
     edges: Array

@@ -87,13 +87,14 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
     Attributes:
         classes_: the classes, sorted; for y (rows, labels), as many numbers as there are labels.
         coefs_, intercepts_: W (I, O) and b (O,) of every layer: views of the parameters.
-        loss_curve_: the objective (mean loss plus penalty, nats) of every epoch; loss_: the last, best_loss_: the
-            lowest (None with `early_stopping`).
+        loss_curve_: the objective (mean loss plus penalty, nats) of every epoch; `loss_` is the last of them,
+            `best_loss_` the lowest (None with `early_stopping`).
         validation_loss_curve_: mean nats per validation row after every epoch, or None.
         validation_scores_, best_validation_score_: the validation accuracies with `early_stopping`, else None.
         history_: a `History`: loss and accuracy of training and validation, and seconds, of every epoch.
         interrupted_: whether Ctrl-C ended the training; what had been learnt is kept.
-        n_iter_: epochs made. t_: rows learnt from.
+        n_iter_: epochs made by the last fit.
+        t_: rows learnt from.
         n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_: as in scikit-learn.
         n_training_rows_: rows learnt from in each epoch.
     """

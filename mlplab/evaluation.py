@@ -46,7 +46,7 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class Loss:
+class RowLoss:
     """A row, by its number from 0, and what it costs.
 
     Attributes:
@@ -142,11 +142,11 @@ class Evaluation:
         """Return how sure the predictions were and how often they were right."""
         return calibration_of(self.probabilities[np.arange(self.rows), self.predicted], self.right, bins)
 
-    def top_losses(self, count: int = 10) -> list[Loss]:
+    def top_losses(self, count: int = 10) -> list[RowLoss]:
         """Return the rows with the largest losses, the largest first: where to look for wrong labels."""
         names = self.classes.tolist()
         return [
-            Loss(
+            RowLoss(
                 row,
                 float(self.losses[row]),
                 names[self.true[row]],

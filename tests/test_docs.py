@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import mlplab
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.initializers import INITIALIZERS
 from mlplab.nn.losses import LOSSES
@@ -41,6 +42,19 @@ def test_every_part_has_its_line_in_the_docs():
     text = (ROOT / "docs" / "parts.md").read_text(encoding="utf-8")
     for name in [*ACTIVATIONS, *INITIALIZERS, *LOSSES, *OPTIMIZERS]:
         assert f"`{name}`" in text, name
+
+
+@pytest.mark.parametrize("name", sorted(set(mlplab.__all__) - {"__version__"}))
+def test_every_public_name_is_in_the_reference(name):
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api").glob("*.md"))
+    assert re.search(rf":: mlplab\.{name}$", pages, re.MULTILINE)
+
+
+def test_every_page_is_in_the_sidebar():
+    listed = (ROOT / "docs" / "conf.py").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("**/*.md"):
+        name = page.relative_to(ROOT).with_suffix("").as_posix()
+        assert f'"/{name}"' in listed or name.startswith("docs/decisions/0"), name
 
 
 def test_the_architecture_names_every_module():

@@ -20,7 +20,7 @@ class GradientCheck:
     """The outcome of a check: the parameter where both gradients differ most.
 
     Attributes:
-        error: |analytic - numeric| / max(|analytic|, |numeric|, floor) there; the floor is 0.001, or 0.001 times an
+        error: `|analytic - numeric| / max(|analytic|, |numeric|, floor)` there; the floor is 0.001, or 0.001 times an
             objective larger than 1.
         parameter: its name, such as ``W[0][3, 17]`` (layer, input, output) or ``b[1][4]``.
         analytic: ∂objective/∂parameter by back-propagation.

@@ -18,7 +18,7 @@ from mlplab.training.history import History
 
 if TYPE_CHECKING:
     from mlplab.calibration import Calibration
-    from mlplab.evaluation import Loss
+    from mlplab.evaluation import RowLoss
 
 
 @dataclass
@@ -133,7 +133,7 @@ class TopLossesDisplay:
         figure_: drawn into last.
     """
 
-    losses: list[Loss]
+    losses: list[RowLoss]
     images: Array | None = None
     title: str = ""
     figure_: Figure = field(init=False, repr=False)

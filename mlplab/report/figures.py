@@ -23,7 +23,7 @@ from mlplab.training.settings import layer_widths
 if TYPE_CHECKING:
     from mlplab.calibration import Calibration
     from mlplab.classifier import NeuralNetworkClassifier
-    from mlplab.evaluation import Evaluation, Loss
+    from mlplab.evaluation import Evaluation, RowLoss
     from mlplab.learningrate import LearningRates
 
 #: Okabe and Ito 2008: eight colours that people with any kind of colour vision tell apart; yellow, too pale for a line
@@ -232,7 +232,7 @@ def draw_reliability(axes: Axes, calibration: Calibration, title: str = "") -> N
     axes.legend(loc="best")
 
 
-def draw_losses(axes: Axes, losses: Sequence[Loss], title: str = "") -> None:
+def draw_losses(axes: Axes, losses: Sequence[RowLoss], title: str = "") -> None:
     """Draw the losses of rows as bars, the largest on top, each with its row, its truth and its prediction."""
     names = [
         f"row {one.row:,}: {one.truth}, not {one.prediction}" if one.wrong else f"row {one.row:,}: {one.truth}"
