@@ -287,6 +287,11 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
         X_val, y_val = self._check_rows(X_val, y_val, reset=False)
         return self._training_rows(X_val, self._answers(y_val, True, "y_val"), None)
 
+    def _describe_answers(self) -> str:
+        names = ", ".join(map(str, self.classes_[:5].tolist())) + (", ..." if len(self.classes_) > 5 else "")
+        what = "labels" if self.multilabel_ else "class" if len(self.classes_) == 1 else "classes"
+        return f"{len(self.classes_):,} {what}: {names}"
+
     # ---- predict -------------------------------------------------------------------------------------------------
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:

@@ -22,13 +22,24 @@ from mlplab.engine import NumpyEngine
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, DivergenceError, SettingError
 from mlplab.fitted import FittedAttributes, Left
+from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.losses import Loss
 from mlplab.nn.network import Workspace
+from mlplab.nn.normalization import NORMALIZATIONS
 from mlplab.nn.schedules import PLANNED
 from mlplab.randomness import seed_from
 from mlplab.sklearncallbacks import CallbackSupportMixin, Listeners
+from mlplab.summary import Summary, describe_training, summarize
 from mlplab.training.batches import Rows, set_apart
-from mlplab.training.build import build_learner, build_loss, build_network, build_trainer, renew_network, set_start
+from mlplab.training.build import (
+    build_learner,
+    build_loss,
+    build_network,
+    build_trainer,
+    name_in,
+    renew_network,
+    set_start,
+)
 from mlplab.training.callbacks import Callback, Callbacks
 from mlplab.training.checkpoint import Checkpoint, digest
 from mlplab.training.history import Epoch, History
@@ -389,6 +400,27 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             return z
 
         return self._of_logits(predict, X, rows)
+
+    # ---- what it tells -------------------------------------------------------------------------------------------
+
+    def summary(self) -> Summary:
+        """Return the layers with their shapes and parameters, and how the training went; ``print`` shows it."""
+        check_is_fitted(self)
+        names = [name_in(ACTIVATIONS, part) or type(part).__name__ for part in self._network.activations[:-1]]
+        facts = [self._describe_answers(), *describe_training(self.history_, self.n_training_rows_)]
+        normalization = self._network.normalization
+        kind = normalization and (name_in(NORMALIZATIONS, normalization) or type(normalization).__name__)
+        title = type(self).__name__
+        return summarize(title, self._network, [*names, self.out_activation_], kind or "", facts, self.history_)
+
+    def _describe_answers(self) -> str:
+        """Return what the outputs stand for."""
+        raise NotImplementedError
+
+    def _html_repr(self) -> str:
+        """Return scikit-learn's diagram, and after `fit` what `summary` tells."""
+        theirs: str = super()._html_repr()
+        return theirs + self.summary().to_html() if hasattr(self, "_network") else theirs
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_network")

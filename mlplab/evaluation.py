@@ -21,7 +21,7 @@ from mlplab.calibration import Calibration, calibration_of
 from mlplab.data.labels import encode
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError
-from mlplab.text import percent
+from mlplab.text import align, percent
 
 
 @dataclass(frozen=True)
@@ -194,13 +194,13 @@ class Evaluation:
         lines = [
             [str(c.name), f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.f1:.4f}", f"{c.rows:,}"] for c in self.report
         ]
-        return _aligned([head, *lines])
+        return align([head, *lines])
 
     def _matrix_text(self) -> str:
         names = list(map(str, self.classes.tolist()))
         counts = [[f"{count or '·'}" for count in row] for row in self.confusion_matrix.tolist()]
         rows = [[name, *row] for name, row in zip(names, counts, strict=True)]
-        return "Confusion matrix (rows: truth, columns: prediction)\n\n" + _aligned([["", *names], *rows])
+        return "Confusion matrix (rows: truth, columns: prediction)\n\n" + align([["", *names], *rows])
 
     def _lists(self) -> list[str]:
         confused = [
@@ -219,9 +219,9 @@ class Evaluation:
         ]
         texts = []
         if confused:
-            texts.append("Taken for another most often (share of the class's rows)\n\n" + _aligned(confused))
+            texts.append("Taken for another most often (share of the class's rows)\n\n" + align(confused))
         if costly:
-            texts.append("The dearest mistakes (rows from 0, probability of the truth)\n\n" + _aligned(costly))
+            texts.append("The dearest mistakes (rows from 0, probability of the truth)\n\n" + align(costly))
         return texts
 
 
@@ -294,15 +294,3 @@ def count_pairs(true: Array, predicted: Array, classes: int) -> Array:
     matrix = np.zeros((classes, classes), int)
     np.add.at(matrix, (true.astype(int), predicted.astype(int)), 1)
     return matrix
-
-
-def _aligned(rows: list[list[str]]) -> str:
-    """Return rows of text in columns, the first flush left, the others flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if k == 0 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )

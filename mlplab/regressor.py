@@ -144,6 +144,9 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
             raise DataError("X_val and y_val belong together; only one of them was given")
         return self._rows(X_val, y_val, None, reset=False)
 
+    def _describe_answers(self) -> str:
+        return "1 value" if self._task.outputs == 1 else f"{self._task.outputs:,} values"
+
     def _shaped(self, values: Array) -> Array:
         return values[:, 0] if self.one_column_ else values
 

@@ -12,6 +12,7 @@ from mlplab.errors import SettingError
 from mlplab.estimator import NeuralNetwork
 from mlplab.nn.activations import ACTIVATIONS, Activation
 from mlplab.nn.normalization import EPSILON, NORMALIZATIONS
+from mlplab.training.build import name_in
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,14 @@ def layers_of(model: NeuralNetwork, what: str) -> list[Layer]:
     """
     check_is_fitted(model)
     network = model._network
-    kinds = [name for name, part in NORMALIZATIONS.items() if part is network.normalization]
-    if network.normalization and not kinds:
+    kind = name_in(NORMALIZATIONS, network.normalization)
+    if network.normalization and not kind:
         raise SettingError(f"a normalization of your own cannot be exported to {what}, which knows batch and layer")
     scales: list[Scales | None] = [None] * len(model.coefs_)
     for k, (gain, shift) in enumerate(network.theta.scales):
         running = network.running[k] if network.running else None
         statistics = (running.mean[0, 0].copy(), running.variance[0, 0].copy()) if running else ()
-        scales[k] = Scales(kinds[0], gain[0, 0].copy(), shift[0, 0].copy(), *statistics)
+        scales[k] = Scales(str(kind), gain[0, 0].copy(), shift[0, 0].copy(), *statistics)
     weights = [W.copy() for W in model.coefs_]
     weights[0] *= model._settings().input_scale
     biases = [b.copy() for b in model.intercepts_]
@@ -86,7 +87,7 @@ def name_of(activation: Activation, what: str) -> str:
     Raises:
         SettingError: for one of the user's own.
     """
-    for name, known in ACTIVATIONS.items():
-        if known is activation:
-            return name
-    raise SettingError(f"an activation of your own cannot be exported to {what}, which holds names, not code")
+    name = name_in(ACTIVATIONS, activation)
+    if name is None:
+        raise SettingError(f"an activation of your own cannot be exported to {what}, which holds names, not code")
+    return name

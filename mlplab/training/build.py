@@ -43,6 +43,11 @@ def _named(table: Mapping[str, T], part: str | T) -> T:
     return table[part] if isinstance(part, str) else part
 
 
+def name_in(table: Mapping[str, Any], part: object) -> str | None:
+    """Return the name of a part, None for one of the user's own."""
+    return next((name for name, known in table.items() if known is part), None)
+
+
 def build_loss(settings: AnySettings, task: Task) -> Loss:
     """Return the loss for a task.
 
