@@ -14,18 +14,22 @@ from mlplab.engine.numpy_engine import Array
 
 #: Added to variances, as everywhere in the field.
 EPSILON = 1e-5
-#: How much of a batch goes into the running mean and variance.
-_MOMENTUM = 0.1
+#: How much of a batch goes into the running mean and variance as training goes on.
+MOMENTUM = 0.1
 
 
 @dataclass
 class Running:
-    """Mean and variance of a layer's pre-activations in training, (M, 1, O) each; what predictions are made with."""
+    """Mean and variance of a layer's pre-activations in training, (M, 1, O) each; what predictions are made with.
+
+    momentum: how much of the next batch goes into them.
+    """
 
     remembers = ("mean", "variance")
 
     mean: Array
     variance: Array
+    momentum: float = MOMENTUM
 
 
 class Normalization(Protocol):
@@ -67,8 +71,8 @@ class BatchNormalization(_Normalization):
             mean, variance = z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True)
             rows = z.shape[1]
             if rows > 1:  # a last batch of one row knows no variance
-                running.mean += _MOMENTUM * (mean - running.mean)
-                running.variance += _MOMENTUM * (variance * (rows / (rows - 1)) - running.variance)
+                running.mean += running.momentum * (mean - running.mean)
+                running.variance += running.momentum * (variance * (rows / (rows - 1)) - running.variance)
         else:
             mean, variance = running.mean, running.variance
         scale: Array = xp.sqrt(variance + EPSILON)

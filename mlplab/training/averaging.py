@@ -11,6 +11,10 @@ from mlplab.nn.network import Network
 class WeightAverage(Protocol):
     """What the trainer needs of an average."""
 
+    @property
+    def remeasures(self) -> bool:
+        """Whether it lies so far from the weights on the way that running statistics must be measured with it."""
+
     def on_step(self, network: Network) -> None:
         """Take the parameters after a step."""
 
@@ -31,8 +35,12 @@ class NoAverage:
     """The weights as they are, and the base of the averages."""
 
     remembers: ClassVar[tuple[str, ...]] = ()
-    _own: Array | None = None
+    _own: list[Array] | None = None
     _average: Array | None = None
+
+    @property
+    def remeasures(self) -> bool:
+        return False
 
     def on_step(self, network: Network) -> None:
         pass
@@ -42,16 +50,22 @@ class NoAverage:
 
     def swap_in(self, network: Network) -> None:
         if self._average is not None:
-            self._own = network.theta.flat.copy()
+            self._own = [array.copy() for array in _swapped(network)]
             network.theta.flat[...] = self._average
 
     def swap_out(self, network: Network) -> None:
         if self._own is not None:
-            network.theta.flat[...] = self._own
+            for array, own in zip(_swapped(network), self._own, strict=True):
+                array[...] = own
             self._own = None
 
     def settle(self) -> None:
         self._own = None
+
+
+def _swapped(network: Network) -> list[Array]:
+    """Return the arrays that are other ones while the average is in the network."""
+    return [network.theta.flat, *(part for r in network.running for part in (r.mean, r.variance))]
 
 
 class ExponentialAverage(NoAverage):
@@ -84,6 +98,10 @@ class LastEpochsAverage(NoAverage):
     """
 
     remembers = ("_own", "_average", "_count")
+
+    @property
+    def remeasures(self) -> bool:
+        return self._count > 0
 
     def __init__(self, first: int) -> None:
         self._first, self._count = first, 0

@@ -89,3 +89,19 @@ def test_what_an_epoch_that_is_broken_off_leaves_is_the_average(three_classes, i
         expected = decay * expected + (1 - decay) * own
     np.testing.assert_allclose(model.coefs_[0], expected)
     assert model.n_iter_ == 1
+
+
+def test_batch_statistics_are_those_of_the_averaged_weights_and_training_does_not_notice(three_classes):
+    X, y = three_classes
+    settings = {"max_iter": 6, "tol": None, "random_state": 0, "batch_size": 90, "normalization": "batch"}
+    settings |= {"hidden_noise": 0.2, "learning_rate_init": 0.05}
+    plain = NeuralNetworkClassifier((5,), **settings).fit(X, y)
+    averaged = NeuralNetworkClassifier((5,), average_epochs=4, **settings).fit(X, y)
+    assert averaged.loss_curve_ == plain.loss_curve_
+    z = X @ averaged.coefs_[0] + averaged.intercepts_[0]
+    running = averaged._network.running[0]
+    np.testing.assert_allclose(running.mean[0, 0], z.mean(axis=0))
+    np.testing.assert_allclose(running.variance[0, 0], z.var(axis=0, ddof=1))
+    averaged.partial_fit(X, y)
+    plain.partial_fit(X, y)
+    assert averaged.loss_curve_ == plain.loss_curve_

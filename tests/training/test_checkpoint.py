@@ -77,6 +77,7 @@ def test_every_schedule(tmp_path, schedule, warmup):
         {"solver": "sgd", "momentum": 0},
         {"ema_decay": 0.9},
         {"average_epochs": 4},
+        {"average_epochs": 4, "normalization": "batch", "hidden_noise": 0.1},
         {"normalization": "batch", "dropout": 0.3, "input_dropout": 0.1},
         {"normalization": "layer", "input_noise": 0.2, "hidden_noise": 0.1},
         {"shuffle": False, "dtype": "float32"},
