@@ -313,6 +313,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             if self._stops_early() and self._patience.exhausted:
                 self._put_best()
             return
+        self._warn_of_unfinished_plans()
         limited = settings.tol is not None and settings.solver != "lbfgs" and not self._patience.exhausted
         if limited and self.n_iter_ == settings.max_iter:
             warnings.warn(
@@ -322,6 +323,19 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
                 stacklevel=6,
             )
         self._put_best()
+
+    def _warn_of_unfinished_plans(self) -> None:
+        """Say so where `tol` ended the training before what was planned for its last epochs."""
+        settings = self._settings()
+        planned = settings.learning_rate if settings.learning_rate in PLANNED else None
+        plan = "average_epochs" if settings.average_epochs else planned and f"learning_rate={planned!r}"
+        if plan and self._patience.exhausted and not self._stops_early() and self.n_iter_ < settings.max_iter:
+            warnings.warn(
+                f"tol ended the training in epoch {self.n_iter_} of {settings.max_iter}, before {plan} could do its "
+                "work; tol=None goes to the end",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
 
     def _put_best(self) -> None:
         """Put the best epoch's weights back, where early stopping has kept them."""

@@ -2,6 +2,7 @@ import warnings
 from itertools import pairwise
 
 import numpy as np
+import polars
 import pytest
 from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -802,3 +803,21 @@ def test_class_weights_that_leave_nothing_or_are_negative_are_refused(classifier
         classifier(class_weight={0: 0, 1: 0, 2: 0}).fit(*three_classes)
     with refuses(SettingError, "weights of at least 0 by class"):
         classifier(class_weight={0: -1}).fit(*three_classes)
+
+
+@pytest.mark.parametrize("plan", [{"learning_rate": "one_cycle"}, {"learning_rate": "cosine"}, {"average_epochs": 3}])
+def test_tol_that_ends_training_before_its_plan_is_told(classifier, three_classes, plan):
+    settings = {"max_iter": 50, "tol": 1.0, "n_iter_no_change": 2}
+    with pytest.warns(ConvergenceWarning, match=r"tol ended the training in epoch 4 of 50, before .*tol=None"):
+        classifier(**settings, **plan).fit(*three_classes)
+    classifier(**{**settings, "tol": None, "max_iter": 5}, **plan).fit(*three_classes)  # warnings are errors
+
+
+def test_frames_of_polars_are_taken_with_the_names_of_their_columns(classifier, three_classes):
+    X, y = three_classes
+    frame = polars.DataFrame(dict(zip("abcd", X.T, strict=True)))
+    model = classifier().fit(frame, polars.Series(y))
+    assert model.feature_names_in_.tolist() == list("abcd")
+    np.testing.assert_array_equal(model.predict_proba(frame), classifier().fit(X, y).predict_proba(X))
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame.select(list("dcba")))

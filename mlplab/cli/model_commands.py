@@ -72,7 +72,7 @@ def train(
         f"{percent(accuracy)} of {len(validation):,} validation rows right"
     )
     for warning in caught:
-        if issubclass(warning.category, ConvergenceWarning):
+        if issubclass(warning.category, ConvergenceWarning) and model.n_iter_ == model.max_iter:
             click.echo(f"It had not converged; try --set max_iter={2 * model.max_iter}.", err=True)
         else:
             click.echo(f"mlplab: {warning.message}", err=True)
