@@ -199,18 +199,22 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
         training: Array,
         validation: Array,
         feature_names: Sequence[str] | None = None,
+        *,
+        checkpoint: Checkpoint | None = None,
+        data: str = "",
     ) -> Self:
         """Train as `fit` does, on some rows of data that `load_dataset` has checked: no row is copied or checked again.
 
         Args:
             X: (N, features), C-ordered. y: (N,).
             training, validation: the numbers of the rows to learn from and of those to measure on.
+            checkpoint: as in `fit`. data: what the checkpoint knows these rows by; "" reads them all to know.
         """
         self._begin(False)
         self._set_features(X.shape[1], feature_names)
         learnt = Rows(X, self._answers(y[training], False, "y"), self.input_scale, numbers=training)
         measured = Rows(X, self._answers(y[validation], True, "y_val"), self.input_scale, numbers=validation)
-        self._fit(self._weigh(learnt), measured)
+        self._fit(self._weigh(learnt), measured, checkpoint=checkpoint, data=data)
         return self
 
     def restore(self, left: Left, *, classes: Array, labels: bool) -> None:

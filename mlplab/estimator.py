@@ -137,11 +137,13 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         intercept_init: Sequence[Array] | None = None,
         going_on: bool = False,
         checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+        data: str = "",
         listeners: Sequence[Listeners] = (),
     ) -> None:
         """Train on the rows: a new network, or with `going_on` the one there is, by a new optimizer.
 
         stratify: the class of every row, where early stopping sets some apart by itself.
+        data: what a checkpoint knows the rows by.
         """
         settings = self._settings()
         seed = seed_from(settings.random_state)
@@ -150,7 +152,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         saved = checkpoint.read() if checkpoint else None
         if saved and not is_integer(settings.random_state):
             seed = saved["identity"]["seed"]
-        data = digest(training, validation) if checkpoint else ""
+        data = data or (digest(training, validation) if checkpoint else "")
         if self._stops_early() and validation is None:
             training, validation = set_apart(training, settings.validation_fraction, seed, stratify)
         rows_before = self.t_ if going_on else 0

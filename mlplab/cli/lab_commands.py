@@ -30,6 +30,13 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print the r
 @click.option("--samples", type=int, help="Rows that training and validation share.  [default: all]")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Fix a setting for every trial.")
 @click.option("--seeds", type=int, help="Train every configuration with this many seeds.")
+@click.option(
+    "--checkpoint-seconds",
+    type=click.FloatRange(min=0),
+    default=10,
+    show_default=True,
+    help="How often every training writes its state, to go on from.",
+)
 @click.option("--dry-run", is_flag=True, help="Only tell how much there is to do and how long it will take.")
 @_json_option
 def run(
@@ -39,12 +46,13 @@ def run(
     samples: int | None,
     assignments: tuple[str, ...],
     seeds: int | None,
+    checkpoint_seconds: float,
     dry_run: bool,
     as_json: bool,
 ) -> int:
     """Run SUITE, a built-in name or a TOML file: train what is missing, draw, conclude.
 
-    Stop it at any moment, even with kill -9, and run it again: it trains only what is missing.
+    Stop it at any moment, even with kill -9, and run it again: it goes on where it was.
     """
     from mlplab.engine.cpu import usable_cores
     from mlplab.lab.runner import run_suite
@@ -57,7 +65,7 @@ def run(
     if dry_run:
         return _dry_run(resolved, RunFolder(out), jobs, as_json)
     signal.signal(signal.SIGTERM, _interrupt)
-    outcome = run_suite(resolved, out, jobs=jobs, display=_display)
+    outcome = run_suite(resolved, out, jobs=jobs, display=_display, checkpoint_seconds=checkpoint_seconds)
     if not _has_figures(outcome):
         _draw(outcome.folder, resolved, outcome.rows)
     _print_run(outcome, as_json)

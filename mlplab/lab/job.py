@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -15,13 +17,14 @@ import numpy as np
 from mlplab.classifier import NeuralNetworkClassifier
 from mlplab.data import Dataset, Split
 from mlplab.data.labels import encode
-from mlplab.errors import DivergenceError
+from mlplab.errors import DivergenceError, ModelFileError
 from mlplab.lab.store import RunFolder, write_arrays
 from mlplab.lab.trial import Trial, TrialResult
 from mlplab.modelfile import write_model
 from mlplab.nn.network import count_parameters
 from mlplab.training.build import layer_sizes
 from mlplab.training.callbacks import Callback
+from mlplab.training.checkpoint import Checkpoint
 from mlplab.training.history import Epoch, History
 from mlplab.training.tasks import classify
 
@@ -57,20 +60,23 @@ def group_into_jobs(trials: Sequence[Trial], labels: Sequence[str]) -> list[Job]
     return jobs
 
 
-#: Told of every epoch, and of every trial that is finished.
-Report = Callable[[Epoch | TrialResult], None]
+#: Told of every epoch, of every trial that is finished, and, in words, of what somebody should know.
+Report = Callable[[Epoch | TrialResult | str], None]
 
 
-def train_job(job: Job, dataset: Dataset, split: Split, folder: RunFolder, report: Report) -> None:
+def train_job(
+    job: Job, dataset: Dataset, split: Split, folder: RunFolder, report: Report, checkpoint_seconds: float = 10.0
+) -> None:
     """Train once and write the results of all the job's trials, each as soon as its epochs are made.
 
-    An error in a trial becomes its result ("failed", with the traceback); nothing is raised for it.
+    An error in a trial becomes its result ("failed", with the traceback); nothing is raised for it. Every so many
+    seconds the state of the training is written, and where there is one already, it goes on from there.
     """
     writer = _TrialWriter(job, dataset, split, folder, report)
     estimator = job.estimator(dataset, callbacks=[writer])
     status, error = "done", None
     try:
-        estimator.fit_rows(dataset.X, dataset.y, split.train, split.validation, dataset.feature_names)
+        _train(estimator, job, dataset, split, _checkpoint(job, folder, checkpoint_seconds), report)
     except DivergenceError as divergence:
         status, error = "diverged", str(divergence)
     except Exception:
@@ -79,6 +85,54 @@ def train_job(job: Job, dataset: Dataset, split: Split, folder: RunFolder, repor
         writer.write_rest(estimator, status, error)
     except Exception:
         writer.write_rest(estimator, "failed", traceback.format_exc())
+
+
+def _train(
+    estimator: NeuralNetworkClassifier,
+    job: Job,
+    dataset: Dataset,
+    split: Split,
+    checkpoint: Checkpoint | None,
+    report: Report,
+) -> None:
+    trial = job.trials[-1]
+    rows = (dataset.X, dataset.y, split.train, split.validation, dataset.feature_names)
+    data = json.dumps([trial.data, trial.split, trial.samples])
+    try:
+        if checkpoint and _has_gone_too_far(checkpoint, job):
+            Path(checkpoint.path).unlink()
+        estimator.fit_rows(*rows, checkpoint=checkpoint, data=data)
+    except ModelFileError as problem:
+        assert checkpoint
+        report(f"{problem}; {job.labels[-1]} is trained from its first epoch")
+        Path(checkpoint.path).unlink()
+        estimator.fit_rows(*rows, checkpoint=checkpoint, data=data)
+
+
+def _checkpoint(job: Job, folder: RunFolder, seconds: float) -> Checkpoint | None:
+    """Return the checkpoint of a job; there is none for lbfgs, whose memory is SciPy's."""
+    trial = job.trials[-1]
+    return None if trial["solver"] == "lbfgs" else _SparingCheckpoint(folder.checkpoint(trial.lineage), seconds)
+
+
+class _SparingCheckpoint(Checkpoint):
+    """Writes nothing before its seconds have passed, not even at the end: what is quickly made is made again."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._begun = self._written
+
+    def write(self, fit: Any, identity: Mapping[str, Any], *, last: bool) -> None:
+        if perf_counter() - self._begun >= self.seconds:
+            super().write(fit, identity, last=last)
+
+
+def _has_gone_too_far(checkpoint: Checkpoint, job: Job) -> bool:
+    """Return whether a checkpoint has left behind what a trial of the job needs to see: one that got lost, say."""
+    saved = checkpoint.read()
+    made = len(saved["state"]["history_"]["records"]) if saved else 0
+    first = job.trials[0]["max_iter"]
+    return made > first or (made == first and len(job.trials) > 1)
 
 
 class _TrialWriter(Callback):

@@ -85,6 +85,9 @@ class SuiteDisplay:
         if self._progress and lineage in self._tasks:
             self._progress.remove_task(self._tasks.pop(lineage))
 
+    def note(self, text: str) -> None:
+        self._line(text)
+
     def end(self) -> None:
         self._printed = -_PACE
         self._print()

@@ -38,6 +38,9 @@ class Display(Protocol):
     def job_done(self, job: Job) -> None:
         """Take a job that ended, with all its epochs or before."""
 
+    def note(self, text: str) -> None:
+        """Take what somebody should know: a damaged file, a worker that died."""
+
     def end(self) -> None:
         """Clear up, whatever happened."""
 
@@ -55,6 +58,9 @@ class Silent:
         pass
 
     def job_done(self, job: Job) -> None:
+        pass
+
+    def note(self, text: str) -> None:
         pass
 
     def end(self) -> None:
@@ -91,6 +97,7 @@ def train_missing(
     folder: RunFolder,
     count: int,
     display: Display,
+    checkpoint_seconds: float,
 ) -> None:
     """Train the trials of the rows that wait or failed on `count` processes, each trial once.
 
@@ -106,15 +113,20 @@ def train_missing(
     costs = [cost_of_epoch(job, inputs, classes) for job in jobs]
     training_rows = len(split_rows(dataset, suite.split, 0, suite.samples).train)
     display.begin(jobs, done, len(results), training_rows, costs)
+    for trial_id in {row.trial.id for row in rows if row.status == "waiting" and folder.has_trial(row.trial.id)}:
+        display.note(f"{folder.trial(trial_id)} is damaged or incomplete: that trial is trained again")
+    data = {**save_data(dataset, folder.data), "checkpoint_seconds": checkpoint_seconds}
     due = monotonic() + 1
     try:
-        for event in run_jobs(jobs, count, save_data(dataset, folder.data), folder):
+        for event in run_jobs(jobs, count, data, folder):
             for news in (event.news, *_write_deaths(folder, event)):
                 if isinstance(news, TrialResult):
                     results[news.id] = news
                     display.trial(news)
                 elif isinstance(news, Epoch):
                     display.epoch(event.job, news)
+                elif isinstance(news, str):
+                    display.note(news)
                 else:
                     display.job_done(event.job)
             if (started := monotonic()) > due:

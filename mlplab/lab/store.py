@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,8 +23,6 @@ from mlplab.lab.suite import Experiment, Suite, load_suite
 from mlplab.lab.trial import Trial, TrialResult, describe_value
 from mlplab.training.history import COLUMNS, Epoch, History
 
-#: What a finished network leaves in its trial's folder, beside `trial.json`.
-_TRIAL_FILES = ("history.csv", "model.safetensors", "validation_predictions.npz")
 _RESULT_FIELDS = tuple(field.name for field in fields(TrialResult))
 _MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")
 
@@ -56,6 +55,7 @@ class RunFolder:
         self.suite_file = path / "suite.toml"
         self.results_file = path / "results.csv"
         self.trials = path / "trials"
+        self.checkpoints = path / "checkpoints"
         self.figures = path / "figures"
         self.drawn_file = self.figures / "drawn.txt"  # written last: the digest of what the figures show
         self.chosen_file = path / "chosen_predictions.npz"
@@ -120,23 +120,37 @@ class RunFolder:
 
     def remove_unfinished(self) -> None:
         """Delete what an interrupted run left half-written; only while the folder is locked."""
-        for folder in (self.path, self.figures, self.trials):
+        for folder in (self.path, self.figures, self.trials, self.checkpoints):
             remove_unfinished(folder)
 
     def trial(self, trial_id: str) -> Path:
         """Return the folder of a trial."""
         return self.trials / trial_id
 
-    def read_result(self, trial_id: str) -> TrialResult | None:
-        """Return what a finished trial left, or None where it is missing or incomplete."""
+    def checkpoint(self, lineage: str) -> Path:
+        """Return the file that the training of a lineage goes on from."""
+        return self.checkpoints / f"{lineage}.safetensors"
+
+    def read_result(self, trial_id: str, *, thorough: bool = False) -> TrialResult | None:
+        """Return what a finished trial left, or None where it is missing, incomplete or damaged.
+
+        thorough: whether to read every file to its end and compare its SHA-256; else only sizes are compared.
+        """
         folder = self.trial(trial_id)
         try:
             content = json.loads((folder / "trial.json").read_bytes())
-            result = TrialResult(**{name: content[name] for name in _RESULT_FIELDS})
-            sizes = {name: (folder / name).stat().st_size for name in _TRIAL_FILES} if result.status == "done" else {}
-            return result if sizes.items() <= content.get("sizes", sizes).items() else None
+            if content.pop("sha256") != _seal(content):
+                return None
+            for name, (size, digest) in content["files"].items():
+                if (folder / name).stat().st_size != size or (thorough and digest_of_file(folder / name) != digest):
+                    return None
+            return TrialResult(**{name: content[name] for name in _RESULT_FIELDS})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+
+    def has_trial(self, trial_id: str) -> bool:
+        """Return whether there is a trial's folder, whatever is in it."""
+        return self.trial(trial_id).exists()
 
     def write_trial(
         self, result: TrialResult, history: History, write_network: Callable[[Path], object] | None = None
@@ -152,9 +166,10 @@ class RunFolder:
                 write_network(folder)
             epochs = [[getattr(epoch, column) for column in COLUMNS] for epoch in history]
             (folder / "history.csv").write_bytes(_csv(COLUMNS, epochs).encode())
-            sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
-            content = json.dumps({**vars(result), "sizes": sizes}, indent=1, allow_nan=False)
-            (folder / "trial.json").write_bytes(f"{content}\n".encode())
+            files = {file.name: (file.stat().st_size, digest_of_file(file)) for file in sorted(folder.iterdir())}
+            content = {**vars(result), "files": files}
+            sealed = json.dumps({**content, "sha256": _seal(content)}, indent=1, allow_nan=False)
+            (folder / "trial.json").write_bytes(f"{sealed}\n".encode())
 
         write_folder_whole(self.trial(result.id), fill, durable=result.seconds >= 1)
 
@@ -219,15 +234,28 @@ class RunFolder:
         except (OSError, ValueError, KeyError, csv.Error):
             return {}
 
-    def rows(self, suite: Suite, fingerprint: str, labels: Mapping[str, str]) -> list[ResultRow]:
-        """Return the rows of the suite's results as the folder holds them now."""
+    def rows(
+        self, suite: Suite, fingerprint: str, labels: Mapping[str, str], *, thorough: bool = False
+    ) -> list[ResultRow]:
+        """Return the rows of the suite's results as the folder holds them now; `thorough` as in `read_result`."""
         cells = suite.cells(fingerprint)
-        results = {trial.id: self.read_result(trial.id) for _, trial in cells}
+        results = {trial.id: self.read_result(trial.id, thorough=thorough) for _, trial in cells}
         return [
             ResultRow(experiment, trial, result.label if result else labels.get(trial.id, trial.id), result)
             for experiment, trial in cells
             for result in [results[trial.id]]
         ]
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a JSON file holds."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:

@@ -59,7 +59,7 @@ class Trial:
 
         One training serves them all, as long as nothing but the number of epochs ends it, and nothing is planned by it.
         """
-        planned = self["learning_rate"] in PLANNED or self["solver"] == "lbfgs"
+        planned = self["learning_rate"] in PLANNED or self["average_epochs"] or self["solver"] == "lbfgs"
         if planned or self["tol"] is not None or self["early_stopping"]:
             return self.id
         identity = self._identity()

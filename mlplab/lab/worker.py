@@ -92,7 +92,8 @@ def main(run_folder: str) -> None:
     os.dup2(2, 1)  # whatever a library prints must not get between the messages
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     messages = iter(sys.stdin)
-    dataset = _open_data(json.loads(next(messages)))
+    message = json.loads(next(messages))
+    dataset, seconds = _open_data(message), message["checkpoint_seconds"]
     threading.Thread(target=_receive, args=(messages, jobs), daemon=True).start()
     folder = RunFolder(Path(run_folder))
 
@@ -105,7 +106,8 @@ def main(run_folder: str) -> None:
     while True:
         job = _decode_job(jobs.get())
         longest = job.trials[-1]
-        train_job(job, dataset, split(longest.split, longest.seed, longest.samples), folder, lambda e: _send(output, e))
+        rows = split(longest.split, longest.seed, longest.samples)
+        train_job(job, dataset, rows, folder, partial(_send, output), seconds)
         _send(output, None)
 
 
@@ -115,10 +117,12 @@ def _receive(messages: Any, jobs: queue.SimpleQueue[dict[str, Any]]) -> None:
     os._exit(0)
 
 
-def _send(output: IO[str], event: Epoch | TrialResult | None) -> None:
-    """Send an epoch or a result by its kind; None says that the job is done."""
-    kinds = {Epoch: "epoch", TrialResult: "trial", type(None): "idle"}
-    message = {"kind": kinds[type(event)], **(vars(event) if event else {})}
+def _send(output: IO[str], event: Epoch | TrialResult | str | None) -> None:
+    """Send an epoch, a result or a note by its kind; None says that the job is done."""
+    if event is None or isinstance(event, str):
+        message: dict[str, Any] = {"kind": "note", "text": event} if event else {"kind": "idle"}
+    else:
+        message = {"kind": "epoch" if isinstance(event, Epoch) else "trial", **vars(event)}
     try:
         output.write(json.dumps(message) + "\n")
         output.flush()

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import IO, Any
 
 from mlplab.lab.job import Job
@@ -24,13 +24,13 @@ from mlplab.training.history import Epoch
 
 @dataclass(frozen=True)
 class Event:
-    """What a worker said of its job: an epoch, a trial's result, or None when the job is done.
+    """What a worker said of its job: an epoch, a trial's result, a note, or None when the job is done.
 
-    `died` is set, with the last words of the process, when it ended without being asked to.
+    `died` is set, with the last words of the process, when it ended without being asked to and the job is given up.
     """
 
     job: Job
-    news: Epoch | TrialResult | None
+    news: Epoch | TrialResult | str | None
     died: str | None = None
 
 
@@ -92,6 +92,8 @@ class _Worker:
         return pipe
 
 
+#: How many workers may die of a job.
+_DEATHS = 3
 #: Which worker said what; None when its process ended.
 News = queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]
 
@@ -99,19 +101,20 @@ News = queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]
 def run_jobs(jobs: Sequence[Job], count: int, data: dict[str, Any], folder: RunFolder) -> Iterator[Event]:
     """Run the jobs, in their order, on `count` worker processes; yield what they report.
 
-    A worker that dies is replaced; its job is reported with `died` and not tried again. Closing the iterator, or an
-    exception such as Ctrl-C, ends the workers.
+    A worker that dies is replaced, and its job given to another, which goes on where a checkpoint stands; a job that
+    `_DEATHS` have died of is reported with `died` and given up. Closing the iterator, or an exception such as Ctrl-C,
+    ends the workers.
     """
     news: News = queue.SimpleQueue()
     workers: set[_Worker] = set()
-    waiting = iter(jobs)
+    waiting, deaths = deque(jobs), Counter[str]()
     free = min(count, len(jobs))  # how many more workers there may be
     try:
         while True:
-            for job in islice(waiting, free):
+            for _ in range(min(free, len(waiting))):
                 worker = _Worker(folder, data, news)
                 workers.add(worker)
-                worker.assign(job)
+                worker.assign(waiting.popleft())
             free = 0
             if not any(worker.job for worker in workers):
                 return
@@ -121,17 +124,25 @@ def run_jobs(jobs: Sequence[Job], count: int, data: dict[str, Any], folder: RunF
                 workers.remove(worker)
                 died, free = worker.end(), 1
                 if job_done:
-                    yield Event(job_done, None, died)
+                    lineage = job_done.trials[0].lineage
+                    deaths[lineage] += 1
+                    if deaths[lineage] < _DEATHS:
+                        waiting.appendleft(job_done)
+                        yield Event(job_done, f"{died}, at work on {job_done.labels[-1]}: another one takes it over")
+                    else:
+                        yield Event(job_done, None, died)
             elif job_done:
                 yield Event(job_done, _decode(message))
                 if message["kind"] == "idle":
-                    worker.assign(next(waiting, None))
+                    worker.assign(waiting.popleft() if waiting else None)
     finally:
         for worker in workers:
             worker.end()
 
 
-def _decode(message: dict[str, Any]) -> Epoch | TrialResult | None:
+def _decode(message: dict[str, Any]) -> Epoch | TrialResult | str | None:
+    if message["kind"] == "note":
+        return str(message["text"])
     kinds = {"epoch": Epoch, "trial": TrialResult}
     fields = {name: value for name, value in message.items() if name != "kind"}
     return kinds[message["kind"]](**fields) if fields else None

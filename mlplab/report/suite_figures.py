@@ -17,6 +17,7 @@ from mlplab.data import Dataset
 from mlplab.engine.numpy_engine import Array
 from mlplab.lab.chosen import PARTS
 from mlplab.lab.conclusion import digest_of, read_conclusion
+from mlplab.lab.seals import seal, unseal
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Suite
 from mlplab.report import figures, tables
@@ -36,6 +37,7 @@ def draw_figures(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dat
     Sample images and the most confident errors are drawn for images only.
     """
     written: list[Path] = []
+    unseal(folder)
     with rc_context(_STYLE):
         for name, figure in _figures(folder, suite, rows, dataset):
             written += _save(figure, folder.figures / name)
@@ -43,6 +45,7 @@ def draw_figures(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dat
         if path not in written and _OURS.fullmatch(path.name):
             path.unlink()
     write_text_whole(folder.drawn_file, digest_of(rows) + "\n")
+    seal(folder)
     return written
 
 

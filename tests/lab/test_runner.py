@@ -1,9 +1,5 @@
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +24,8 @@ def test_a_finished_run_holds_every_file(finished):
         names = {file.name for file in finished.folder.trial(row.trial.id).iterdir()}
         assert names == {"trial.json", "history.csv", "model.safetensors", "validation_predictions.npz"}
     assert {file.name for file in path.iterdir()} == {
-        "suite.toml", "results.csv", "conclusion.json", "conclusion.md", "chosen_predictions.npz", "trials", ".lock"
+        "suite.toml", "results.csv", "conclusion.json", "conclusion.md", "chosen_predictions.npz", "trials", ".lock",
+        ".seals.json"
     }  # fmt: skip
 
 
@@ -162,100 +159,6 @@ def test_a_diverging_trial_is_recorded_and_the_others_go_on(suite, tmp_path):
     text = run.folder.conclusion_md.read_text()
     assert "diverged" in text
     assert run_suite(mixed, tmp_path / "wild").trained == 0
-
-
-def _environment():
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
-
-
-def _start(suite_file, out, *more):
-    command = [sys.executable, "-m", "mlplab", "run", str(suite_file), "--out", str(out), "--jobs", "2", *more]
-    return subprocess.Popen(
-        command,
-        env=_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def _wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
-@pytest.fixture(scope="module")
-def slow_suite_file(tmp_path_factory):
-    """Trials that take long enough to be interrupted."""
-    path = tmp_path_factory.mktemp("slow") / "slow.toml"
-    path.write_text(
-        'name = "slow"\ndataset = "digits"\nsettings.max_iter = 60\n'
-        '[[experiment]]\nname = "width"\ngrid.hidden_layer_sizes = [[256], [128], [64], [32], [16], [8]]\n'
-    )
-    return path
-
-
-@pytest.fixture(scope="module")
-def undisturbed(slow_suite_file, tmp_path_factory):
-    return run_suite(load_suite(slow_suite_file), tmp_path_factory.mktemp("undisturbed") / "out", jobs=2)
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_run_goes_on_and_ends_with_the_same_results(slow_suite_file, undisturbed, tmp_path, how):
-    out = tmp_path / "out"
-    process = _start(slow_suite_file, out)
-    _wait_for(lambda: any(out.glob("trials/[!.]*/trial.json")))
-    children = _children(process.pid)
-    os.kill(process.pid, how)
-    _, errors = process.communicate(timeout=60)
-    if how == signal.SIGKILL:
-        assert process.returncode == -signal.SIGKILL
-    else:
-        assert process.returncode == 130
-        assert "interrupted" in errors
-    _wait_for(lambda: not any(_is_alive(child) for child in children))
-    held = len(list(out.glob("trials/[!.]*/trial.json")))
-    again = run_suite(load_suite(slow_suite_file), out, jobs=2)
-    assert held + again.trained >= 6
-    assert again.trained < 6
-    assert read_results(out) == read_results(undisturbed.folder.path)
-    for row in again.rows:
-        name = f"trials/{row.trial.id}/model.safetensors"
-        mine, theirs = load_model(out / name), load_model(undisturbed.folder.path / name)
-        np.testing.assert_array_equal(mine.coefs_[0], theirs.coefs_[0])
-    assert not list(out.rglob("*.unfinished"))
-
-
-def _children(pid):
-    if not LINUX:
-        return []
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-@pytest.mark.skipif(not LINUX, reason="finds the worker through /proc")
-def test_a_worker_that_dies_fails_its_trial_alone_and_the_next_run_mends_it(slow_suite_file, undisturbed, tmp_path):
-    out = tmp_path / "out"
-    process = _start(slow_suite_file, out)
-    _wait_for(lambda: any(out.glob("trials/[!.]*/trial.json")))
-    os.kill(_children(process.pid)[0], signal.SIGKILL)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 1
-    statuses = [row["status"] for row in read_results(out)]
-    assert statuses.count("failed") == 1
-    assert statuses.count("done") == 5
-    assert "worker ended with exit status -9" in errors
-    assert run_suite(load_suite(slow_suite_file), out, jobs=1).trained == 1
-    assert read_results(out) == read_results(undisturbed.folder.path)
 
 
 def test_a_trial_whose_code_fails_keeps_its_traceback(suite, tmp_path):

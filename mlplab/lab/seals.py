@@ -1,0 +1,46 @@
+"""Whether what a run folder tells is still what was written: a digest of every file that is no trial's.
+
+Trials carry their own digests (`trial.json`). The seals are gone while a run is at work: one that is killed leaves none
+behind that do not fit.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mlplab.atomic import write_text_whole
+from mlplab.lab.store import RunFolder, digest_of_file
+
+
+def seal(folder: RunFolder) -> None:
+    """Write down what the files of a folder are now."""
+    files = {path.relative_to(folder.path).as_posix(): digest_of_file(path) for path in _sealed(folder)}
+    write_text_whole(_file(folder), json.dumps(files, indent=1) + "\n")
+
+
+def broken(folder: RunFolder) -> list[str]:
+    """Return the files that are missing or other than when they were sealed, by their names in the folder."""
+    try:
+        sealed = json.loads(_file(folder).read_bytes())
+        return [name for name, digest in sealed.items() if not _is(folder.path / name, digest)]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []  # no seals, or damaged ones: nothing is known
+
+
+def unseal(folder: RunFolder) -> None:
+    """Take the seals away, before anything is written."""
+    _file(folder).unlink(missing_ok=True)
+
+
+def _file(folder: RunFolder) -> Path:
+    return folder.path / ".seals.json"
+
+
+def _sealed(folder: RunFolder) -> list[Path]:
+    files = [folder.suite_file, folder.results_file, folder.conclusion_md, folder.conclusion_json, folder.chosen_file]
+    return [path for path in [*files, *sorted(folder.figures.glob("[!.]*"))] if path.is_file()]
+
+
+def _is(path: Path, digest: str) -> bool:
+    return path.is_file() and digest_of_file(path) == digest

@@ -1,0 +1,369 @@
+"""Whatever is killed, filled up or damaged, a run ends with the bits of one that nothing happened to."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from mlplab import load_model, load_suite, run_suite
+from mlplab.lab.scheduler import Silent
+from tests.small_suite import read_results
+
+LINUX = Path("/proc/self/task").exists()
+
+
+def _environment():
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+
+
+def _start(suite_file, out, *more):
+    command = [sys.executable, "-m", "mlplab", "run", str(suite_file), "--out", str(out), "--jobs", "2", *more]
+    return subprocess.Popen(
+        command,
+        env=_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _wait_for(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+class Listening(Silent):
+    """Keeps what somebody should know."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def assert_same(out, expected):
+    """Compare results and weights of two run folders, bit for bit."""
+    assert read_results(out) == read_results(expected)
+    trials = [path.name for path in (expected / "trials").iterdir()]
+    assert sorted(path.name for path in (out / "trials").iterdir()) == sorted(trials)
+    for name in trials:
+        mine, theirs = (load_model(folder / "trials" / name / "model.safetensors") for folder in (out, expected))
+        for key, array in theirs.arrays().items():
+            np.testing.assert_array_equal(mine.arrays()[key], array)
+        files = [folder / "trials" / name / "validation_predictions.npz" for folder in (out, expected)]
+        predictions = [np.load(file)["predicted"] for file in files]
+        np.testing.assert_array_equal(*predictions)
+    assert not list(out.rglob("*.unfinished"))
+
+
+@pytest.fixture(scope="module")
+def slow_suite_file(tmp_path_factory):
+    """Trials that take long enough to be interrupted."""
+    path = tmp_path_factory.mktemp("slow") / "slow.toml"
+    path.write_text(
+        'name = "slow"\ndataset = "digits"\nsettings.max_iter = 60\n'
+        '[[experiment]]\nname = "width"\ngrid.hidden_layer_sizes = [[256], [128], [64], [32], [16], [8]]\n'
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(slow_suite_file, tmp_path_factory):
+    return run_suite(load_suite(slow_suite_file), tmp_path_factory.mktemp("undisturbed") / "out", jobs=2)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_results(slow_suite_file, undisturbed, tmp_path, how):
+    out = tmp_path / "out"
+    process = _start(slow_suite_file, out)
+    _wait_for(lambda: any(out.glob("trials/[!.]*/trial.json")))
+    children = _children(process.pid)
+    os.kill(process.pid, how)
+    _, errors = process.communicate(timeout=60)
+    if how == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 130
+        assert "interrupted" in errors
+    _wait_for(lambda: not any(_is_alive(child) for child in children))
+    held = len(list(out.glob("trials/[!.]*/trial.json")))
+    again = run_suite(load_suite(slow_suite_file), out, jobs=2)
+    assert held + again.trained >= 6
+    assert again.trained < 6
+    assert_same(out, undisturbed.folder.path)
+
+
+def _children(pid):
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has ended, or this is no Linux
+        return []
+
+
+def _is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not LINUX, reason="finds the worker through /proc")
+def test_a_worker_that_dies_is_replaced(slow_suite_file, undisturbed, tmp_path):
+    out = tmp_path / "out"
+    process = _start(slow_suite_file, out)
+    _wait_for(lambda: any(out.glob("trials/[!.]*/trial.json")))
+    os.kill(_children(process.pid)[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "worker ended with exit status -9, at work on [64-" in errors
+    assert_same(out, undisturbed.folder.path)
+
+
+def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(suite, tmp_path, monkeypatch):
+    # every worker reads this file when it starts
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\nfrom mlplab.lab import job\nreal = job._train\n"
+        "def deadly(estimator, job, *rest):\n"
+        "    return os._exit(9) if job.trials[-1]['hidden_layer_sizes'] == (4,) else real(estimator, job, *rest)\n"
+        "job._train = deadly\n"
+    )
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        shown = Listening()
+        run = run_suite(suite, tmp_path / "out", jobs=2, display=lambda: shown)
+    assert {row.status for row in run.rows if row.trial["hidden_layer_sizes"] == (4,)} == {"failed"}
+    assert {row.status for row in run.rows if row.trial["hidden_layer_sizes"] == (16,)} == {"done"}
+    assert "exit status 9" in run.failed[0].result.error
+    assert len([note for note in shown.notes if "another one takes it over" in note]) == 2 * 2  # of two jobs
+    assert not run_suite(suite, tmp_path / "out", jobs=2).failed
+
+
+# Checkpoints
+
+LONG = """
+name = "long"
+dataset = "digits"
+settings.max_iter = 900
+settings.solver = "adam"
+settings.dropout = 0.1
+[[experiment]]
+name = "width"
+grid.hidden_layer_sizes = [[32], [16], [8]]
+grid.learning_rate = ["constant", "cosine"]
+"""
+
+
+@pytest.fixture(scope="module")
+def long_suite_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("long") / "long.toml"
+    path.write_text(LONG)
+    return path
+
+
+@pytest.mark.skipif(not LINUX, reason="finds the workers through /proc")
+def test_thirty_kills_at_random_moments_change_no_bit(long_suite_file, tmp_path):
+    out, chance = tmp_path / "out", random.Random(0)
+    gone_on = killed = 0
+    for kill in range(30):
+        held = _checkpoints(out)
+        process = _start(long_suite_file, out, "--checkpoint-seconds", "0.02")
+        if kill % 4 == 0:  # while it starts
+            time.sleep(chance.uniform(0.1, 2))
+        else:  # while it trains, or draws
+            _wait_for(lambda held=held, it=process: _checkpoints(out) != held or it.poll() is not None)
+            time.sleep(chance.uniform(0, 0.5))
+        children = _children(process.pid)
+        victims = {0: [process.pid], 1: children[:1] or [process.pid], 2: [process.pid, *children]}[kill % 3]
+        for victim in victims:
+            if _is_alive(victim):
+                os.kill(victim, signal.SIGKILL)
+                killed += 1
+        if victims == children[:1]:  # the parent goes on with another worker, for a while
+            time.sleep(0.3)
+            process.kill()
+        process.communicate(timeout=60)
+        _wait_for(lambda gone=children: not any(map(_is_alive, gone)))
+        gone_on += bool(held)
+    assert gone_on >= 20
+    assert killed >= 30
+    process = _start(long_suite_file, out)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    undisturbed = run_suite(load_suite(long_suite_file), tmp_path / "undisturbed", jobs=2)
+    assert_same(out, undisturbed.folder.path)
+
+
+def _checkpoints(out):
+    return {path.name: path.stat().st_mtime_ns for path in out.glob("checkpoints/[!.]*")}
+
+
+def seconds_of(out, trial_id):
+    return run_folder_history(out, trial_id)["seconds"]
+
+
+def run_folder_history(out, trial_id):
+    from mlplab.lab.store import RunFolder
+
+    return RunFolder(out).read_history(trial_id)
+
+
+def test_more_epochs_go_on_from_fewer(suite, tmp_path):
+    one = suite.with_setting("hidden_layer_sizes", (16,)).with_setting("learning_rate_init", 0.05)
+    short = run_suite(one.with_setting("max_iter", 3), tmp_path / "out", jobs=1, checkpoint_seconds=0)
+    longer = run_suite(one.with_setting("max_iter", 6), tmp_path / "out", jobs=1, checkpoint_seconds=0)
+    alone = run_suite(one.with_setting("max_iter", 6), tmp_path / "alone", jobs=1)
+    ids = [run.rows[0].trial.id for run in (short, longer)]
+    assert ids[0] != ids[1]
+    # the very seconds of the first epochs: they were not made again
+    assert seconds_of(tmp_path / "out", ids[1])[:3] == seconds_of(tmp_path / "out", ids[0])
+    weights = [load_model(run.folder.trial(ids[1]) / "model.safetensors").coefs_[0] for run in (longer, alone)]
+    np.testing.assert_array_equal(*weights)
+
+
+def test_a_schedule_that_is_planned_for_its_epochs_begins_anew_with_more(suite, tmp_path):
+    one = suite.with_setting("learning_rate", "cosine").with_setting("hidden_layer_sizes", (16,))
+    short = run_suite(one.with_setting("max_iter", 3), tmp_path / "out", jobs=1, checkpoint_seconds=0)
+    longer = run_suite(one.with_setting("max_iter", 6), tmp_path / "out", jobs=1, checkpoint_seconds=0)
+    ids = [run.rows[0].trial.id for run in (short, longer)]
+    assert (
+        run_folder_history(tmp_path / "out", ids[1])["train_loss"][1]
+        != (run_folder_history(tmp_path / "out", ids[0])["train_loss"][1])
+    )
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "another"])
+def test_a_damaged_checkpoint_is_named_and_the_training_begins_anew(suite, tmp_path, damage):
+    one = suite.with_setting("max_iter", 3)
+    run = run_suite(one, tmp_path / "out", jobs=1, checkpoint_seconds=0)
+    first, second = sorted(run.folder.checkpoints.iterdir())[:2]
+    content = first.read_bytes()
+    middle = len(content) // 2
+    first.write_bytes(
+        {
+            "flipped": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+            "cut": content[:-9],
+            "another": second.read_bytes(),
+        }[damage]
+    )
+    shown = Listening()
+    run_suite(suite.with_setting("max_iter", 5), tmp_path / "out", jobs=1, display=lambda: shown)
+    assert [note for note in shown.notes if str(first) in note and "is trained from its first epoch" in note]
+    run_suite(suite.with_setting("max_iter", 5), tmp_path / "alone", jobs=1)
+    assert read_results(tmp_path / "out") == read_results(tmp_path / "alone")
+
+
+def test_a_short_trial_that_got_lost_is_trained_though_the_checkpoint_is_beyond_it(suite, tmp_path):
+    one = suite.with_setting("hidden_layer_sizes", (16,)).with_setting("learning_rate_init", 0.05)
+    run = run_suite(one, tmp_path / "out", jobs=1, checkpoint_seconds=0)
+    expected = read_results(tmp_path / "out")
+    short = next(row.trial for row in run.rows if row.trial["max_iter"] == 2)
+    shutil.rmtree(run.folder.trial(short.id))
+    assert run_suite(one, tmp_path / "out", jobs=1).trained == 1
+    assert read_results(tmp_path / "out") == expected
+
+
+# The disk
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 300 kB, and how to make it larger."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a file system")
+    yield disk, lambda: subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_is_named_and_with_more_room_it_goes_on(small_disk, slow_suite_file, undisturbed):
+    disk, enlarge = small_disk
+    process = _start(slow_suite_file, disk / "out", "--checkpoint-seconds", "0.1")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode in (1, 2)
+    assert "No space left on device" in errors
+    enlarge()
+    process = _start(slow_suite_file, disk / "out")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert_same(disk / "out", undisturbed.folder.path)
+
+
+# Damage
+
+
+@pytest.fixture(scope="module")
+def whole(suite_file, tmp_path_factory):
+    """A finished run with its figures, of two trials."""
+    from mlplab.cli import run
+
+    path = tmp_path_factory.mktemp("whole")
+    lines = suite_file.read_text().split("[[experiment]]")
+    (path / "two.toml").write_text(lines[0] + "[[experiment]]" + lines[1])
+    command = ["run", str(path / "two.toml"), "--out", str(path / "out"), "--jobs", "2", "--checkpoint-seconds", "0"]
+    assert run(command) == 0
+    return path / "out", command
+
+
+def _contents(out):
+    files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name != ".lock"]
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
+
+
+def _comparable(name, content):
+    """Without what another run cannot have the same: seconds and dates."""
+    if name.endswith((".csv", ".md", ".seals.json")) or name.startswith("checkpoints"):
+        return None
+    if name.endswith("trial.json"):
+        facts = json.loads(content)
+        return {key: value for key, value in facts.items() if key not in ("seconds", "sha256", "files")}
+    if name == "conclusion.json":
+        return json.loads(content)["digest"]
+    if name.endswith(".safetensors"):  # whose metadata come in any order
+        return {key: array.tobytes() for key, array in safetensors.numpy.load(content).items()}
+    return content
+
+
+def test_damage_in_each_file_is_named_and_made_good(whole, capsys):
+    from mlplab.cli import run
+
+    out, command = whole
+    before = _contents(out)
+    damaged = [name for name in before if name != ".seals.json" and not name.startswith("checkpoints")]
+    assert len(damaged) >= 18
+    for name in damaged:
+        content = (out / name).read_bytes()
+        middle = len(content) // 2
+        (out / name).write_bytes(content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :])
+        capsys.readouterr()
+        assert run(command) == 0, name
+        said = capsys.readouterr().err
+        trial = name.split("/")[1] if name.startswith("trials/") else None
+        assert (f"trials/{trial} is damaged" if trial else f"{name} is not as it was written") in said, name
+        after = _contents(out)
+        assert set(after) == set(before), name
+        for other in before:
+            assert _comparable(other, after[other]) == _comparable(other, before[other]), (name, other)
+
+
+def test_a_folder_can_be_moved(whole, tmp_path):
+    out, command = whole
+    shutil.copytree(out, tmp_path / "elsewhere")
+    suite = load_suite(command[1])
+    shown = Listening()
+    assert run_suite(suite, tmp_path / "elsewhere", display=lambda: shown).trained == 0
+    assert not shown.notes
