@@ -21,6 +21,7 @@ _HOMES = {
     "gradient_check": "mlplab.gradientcheck",
     "load_dataset": "mlplab.data",
     "load_model": "mlplab.modelfile",
+    "load_results": "mlplab.lab",
     "load_suite": "mlplab.lab",
     "plot_confusion_matrix": "mlplab.report",
     "plot_learning_curves": "mlplab.report",
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from mlplab.evaluation import evaluate
     from mlplab.export import from_sklearn, from_state_dict, to_json, to_onnx, to_sklearn, to_state_dict
     from mlplab.gradientcheck import gradient_check
-    from mlplab.lab import load_suite, run_suite
+    from mlplab.lab import load_results, load_suite, run_suite
     from mlplab.learningrate import find_learning_rate
     from mlplab.modelfile import load_model, save_model
     from mlplab.regressor import NeuralNetworkRegressor

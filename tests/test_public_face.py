@@ -20,6 +20,7 @@ PROMISED = {
     "gradient_check",
     "load_dataset",
     "load_model",
+    "load_results",
     "load_suite",
     "plot_confusion_matrix",
     "plot_learning_curves",

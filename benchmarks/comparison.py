@@ -1,0 +1,111 @@
+"""How often `compare_configurations` is wrong: ``python -m benchmarks.comparison [--studies N]``.
+
+Studies with a known truth are made up and compared. Whether a configuration is right in a row with a seed depends on
+how hard the row is for all, how hard for this configuration, what the seed drew, and on chance, all normal. In half of
+the studies all configurations are equally good: then one alone should hardly ever be left over. In the other half each
+is 0.1 points behind the one before it: then the first should be among the tied. Leaves ``comparison.md`` in
+`benchmarks/results`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import norm
+
+from mlplab.engine.cpu import usable_cores
+from mlplab.lab import compare_configurations
+
+_RESULTS = Path(__file__).parent / "results"
+#: Standard deviations of how hard a row is: for all, for one configuration, for one seed of it.
+_ROW, _OWN, _CHANCE = 1.5, 0.7, 0.7
+_ACCURACY = 0.975
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of study: how many configurations, seeds and rows, and by how many points the seeds scatter."""
+
+    configurations: int
+    seeds: int
+    rows: int
+    scatter: float
+
+
+KINDS = [
+    *(Kind(c, s, 3000, 0.06) for c, s in product((2, 8, 32), (1, 3, 10))),
+    *(Kind(8, s, 3000, 0.3) for s in (1, 3, 10)),
+]
+
+
+def make_study(kind: Kind, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return whether each answer is right, (configurations, seeds, rows); `behind` the first, in points."""
+    spread = float(np.sqrt(_ROW**2 + _OWN**2 + _CHANCE**2))
+    threshold = norm.ppf(_ACCURACY) * spread
+    point = 0.01 * spread / norm.pdf(norm.ppf(_ACCURACY))  # of accuracy, on the scale of what is added up
+    shape = (kind.configurations, kind.seeds, kind.rows)
+    ease = _CHANCE * rng.standard_normal(shape, np.float32)
+    ease += _ROW * rng.standard_normal((1, 1, kind.rows), np.float32)
+    ease += _OWN * rng.standard_normal((kind.configurations, 1, kind.rows), np.float32)
+    ease += kind.scatter * point * rng.standard_normal((kind.configurations, kind.seeds, 1))
+    return ease + (threshold - behind[:, None, None] * point) > 0
+
+
+def run(kind: Kind, studies: int, seed: int) -> tuple[float, float, float]:
+    """Return how often one alone was left of equals, how often the best was among the tied, and how many those were."""
+    rng = np.random.default_rng(seed)
+    names = [str(k) for k in range(kind.configurations)]
+    equal, steps = np.zeros(kind.configurations), 0.1 * np.arange(kind.configurations)
+    alone = [len(compare_configurations(make_study(kind, equal, rng), names).tied) == 1 for _ in range(studies)]
+    tied = [compare_configurations(make_study(kind, steps, rng), names).tied for _ in range(studies)]
+    return float(np.mean(alone)), float(np.mean(["0" in t for t in tied])), float(np.mean([len(t) for t in tied]))
+
+
+def table(kinds: Iterable[Kind], studies: int) -> str:
+    """Run all kinds of studies and return their table."""
+    kinds = list(kinds)
+    with ProcessPoolExecutor(usable_cores(), get_context("spawn")) as pool:
+        found = list(pool.map(run, kinds, [studies] * len(kinds), range(len(kinds))))
+    lines = [
+        "| configurations | seeds | rows | seeds scatter by | of equals, one alone is left "
+        "| the best is among the tied | tied on average |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for kind, (alone, among, tied) in zip(kinds, found, strict=True):
+        lines.append(
+            f"| {kind.configurations} | {kind.seeds} | {kind.rows:,} | {kind.scatter:g} points "
+            f"| {alone:.1%} | {among:.1%} | {tied:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Make the table, write it, print it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.comparison", description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", type=int, default=1000, help="of each kind and truth  [default: 1000]")
+    parser.add_argument("--out", type=Path, default=_RESULTS, help="folder for the results")
+    options = parser.parse_args()
+    page = "\n".join(
+        [
+            "# How often the comparison is wrong",
+            "",
+            f"For every row {options.studies:,} studies with all equal, and {options.studies:,} with each 0.1 points "
+            f"behind the one before it; accuracies of about {_ACCURACY:.1%}, confidence 95 %.",
+            "",
+            table(KINDS, options.studies),
+            "",
+        ]
+    )
+    (options.out / "comparison.md").write_text(page, encoding="utf-8")
+    print(page)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import norm, t, ttest_1samp
+
+from mlplab.errors import DataError, SettingError
+from mlplab.lab import compare_configurations
+
+
+def study(configurations, seeds, rows, rng, behind=0.0, scatter=0.0):
+    ease = 1.5 * rng.normal(size=(1, 1, rows)) + 0.7 * rng.normal(size=(configurations, 1, rows))
+    ease = ease + 0.7 * rng.normal(size=(configurations, seeds, rows))
+    ease += scatter * rng.normal(size=(configurations, seeds, 1))
+    return ease + 2 - np.asarray(behind).reshape(-1, 1, 1) > 0
+
+
+def names(count):
+    return [f"c{k}" for k in range(count)]
+
+
+def test_with_one_seed_two_are_told_apart_as_by_a_paired_t_test():
+    rng = np.random.default_rng(0)
+    for behind in np.linspace(0, 0.5, 30):
+        correct = study(2, 1, 400, rng, [0, behind])
+        found = compare_configurations(correct, names(2))
+        p = ttest_1samp(correct[0, 0].astype(float) - correct[1, 0], 0).pvalue
+        assert (len(found.tied) == 1) == (p < 0.05)
+
+
+def test_with_rows_that_do_not_matter_it_is_the_t_test_of_the_seeds():
+    # every seed has its own share of right answers, the same rows being right in every configuration
+    rng, rows = np.random.default_rng(0), 1000
+    counts = rng.integers(900, 950, (2, 6))
+    counts[1] -= 12
+    correct = np.stack([[rng.permutation(np.arange(rows) < n) for n in of_seed] for of_seed in counts])
+    found = compare_configurations(correct, names(2))
+    d = (counts[0] - counts[1]) / rows
+    assert found.behind[1] == pytest.approx(d.mean())
+    # the error of the seeds is in the margin, beside that of the rows
+    assert found.margins[1] > norm.isf(0.025) * d.std(ddof=1) / np.sqrt(6) * 0.9
+    assert found.margins[1] < 1.6 * t.isf(0.025, 5) * d.std(ddof=1) / np.sqrt(6)
+
+
+def test_the_means_and_their_intervals_hold_the_truth_as_often_as_they_say():
+    rng, held, studies = np.random.default_rng(0), np.zeros(2), 400
+    truth = (study(1, 200, 20_000, rng, scatter=0.1)).mean()
+    for _ in range(studies):
+        for k, seeds in enumerate((1, 5)):
+            correct = study(1, seeds, 300, rng, scatter=0.0 if seeds == 1 else 0.1)
+            (low, high) = compare_configurations(correct, ["only"]).intervals[0]
+            held[k] += low <= truth <= high
+    assert (held / studies > 0.92).all()
+
+
+def test_equals_are_tied_and_the_best_is_among_the_tied_as_often_as_promised():
+    rng, studies = np.random.default_rng(1), 250
+    for configurations, seeds in ((2, 1), (2, 4), (6, 3)):
+        steps = 0.04 * np.arange(configurations)
+        alone = among = 0
+        for _ in range(studies):
+            alone += (
+                len(compare_configurations(study(configurations, seeds, 400, rng), names(configurations)).tied) == 1
+            )
+            tied = compare_configurations(study(configurations, seeds, 400, rng, steps), names(configurations)).tied
+            among += "c0" in tied
+        assert alone / studies < 0.05 + 3 * np.sqrt(0.05 * 0.95 / studies)
+        assert among / studies > 0.95 - 3 * np.sqrt(0.05 * 0.95 / studies)
+
+
+def test_a_clear_winner_stands_alone():
+    correct = study(4, 3, 2000, np.random.default_rng(0), [1.0, 0.0, 1.0, 1.2])
+    found = compare_configurations(correct, names(4), parameters=[10, 40, 20, 5])
+    assert found.tied == ["c1"]
+    assert found.smallest == "c1"
+    assert found.seeds_needed == 0
+    assert found.probability_best[1] > 0.99
+    assert found.probability_best.sum() == pytest.approx(1)
+    np.testing.assert_allclose(found.means, correct.mean(axis=(1, 2)))
+    assert found.margins[1] == 0
+    assert (found.behind[[0, 2, 3]] > found.margins[[0, 2, 3]]).all()
+
+
+def test_the_smallest_within_a_margin_may_be_beaten():
+    correct = study(3, 3, 4000, np.random.default_rng(0), [0.0, 0.25, 1.5])
+    parameters = [100, 50, 10]
+    exact = compare_configurations(correct, names(3), parameters=parameters)
+    loose = compare_configurations(correct, names(3), parameters=parameters, margin=0.05)
+    assert exact.tied == loose.tied == ["c0"]
+    assert exact.smallest == "c0"
+    assert loose.smallest == "c1"
+
+
+def test_as_many_seeds_as_it_asks_for_settle_it_as_a_rule():
+    rng, settled = np.random.default_rng(3), []
+    for _ in range(25):
+        correct = study(2, 80, 4000, rng, [0.0, 0.15], scatter=0.08)
+        found = compare_configurations(correct[:, :4], names(2))
+        if found.seeds_needed and found.seeds_needed <= 76 and found.tied[0] == "c0":
+            more = compare_configurations(correct[:, : 4 + found.seeds_needed], names(2))
+            settled.append(len(more.tied) == 1)
+    assert len(settled) >= 5
+    assert np.mean(settled) >= 0.5  # the difference that is seen is, as a rule, larger than the true one
+    assert compare_configurations(study(2, 1, 500, rng), names(2)).seeds_needed is None  # one seed cannot tell
+
+
+def test_many_configurations_are_compared_too():
+    behind = np.repeat([0.0, 1.5], [70, 130])
+    found = compare_configurations(study(200, 1, 500, np.random.default_rng(0), behind), names(200))
+    assert 60 < len(found.tied) <= 75
+    assert all(int(name[1:]) < 70 for name in found.tied)
+    assert found.probability_best.sum() == pytest.approx(1)
+
+
+@given(st.data())
+def test_whatever_comes_the_best_mean_is_tied_and_the_numbers_are_numbers(data):
+    shape = [data.draw(st.integers(low, high)) for low, high in ((1, 5), (1, 4), (2, 12))]
+    bits = data.draw(st.lists(st.booleans(), min_size=int(np.prod(shape)), max_size=int(np.prod(shape))))
+    correct = np.array(bits).reshape(shape)
+    found = compare_configurations(correct, names(shape[0]), parameters=range(shape[0]))
+    assert found.means[names(shape[0]).index(found.tied[0])] == found.means.max()
+    assert np.isfinite(found.intervals).all()
+    assert (found.intervals[:, 0] <= found.means + 1e-12).all()
+    assert (found.intervals[:, 1] >= found.means - 1e-12).all()
+    assert found.probability_best.sum() == pytest.approx(1)
+    assert found.smallest in found.names
+    assert not np.isnan(found.margins).any()
+    # the order of the configurations means nothing
+    back = compare_configurations(correct[::-1], names(shape[0])[::-1])
+    assert set(back.tied) == set(found.tied)
+
+
+GOOD = np.ones((2, 3, 4), bool)
+
+
+@pytest.mark.parametrize(
+    ("correct", "given", "kind", "said"),
+    [
+        (GOOD[0], names(2), DataError, "(configurations, seeds, rows)"),
+        (GOOD, names(3), DataError, "3 names"),
+        (GOOD[..., :1], names(2), DataError, "at least 2 rows"),
+        (GOOD, ["a", "a"], DataError, "different"),
+        (GOOD * 0.5, names(2), DataError, "True and False"),
+        (GOOD[:0], [], DataError, "at least one"),
+    ],
+)
+def test_what_is_no_comparison_is_refused(correct, given, kind, said, refuses):
+    with refuses(kind, said):
+        compare_configurations(correct, given)
+
+
+def test_odd_options_are_refused(refuses):
+    with refuses(SettingError, "confidence"):
+        compare_configurations(GOOD, names(2), confidence=95)
+    with refuses(SettingError, "margin"):
+        compare_configurations(GOOD, names(2), margin=-1)
+    with refuses(DataError, "parameters"):
+        compare_configurations(GOOD, names(2), parameters=[1])
