@@ -36,6 +36,7 @@ _CONTENTS = {
             "/docs/write-your-own",
             "/docs/evaluation",
             "/docs/export",
+            "/docs/lab",
             "/docs/exercise6",
         ],
         "Reference": [

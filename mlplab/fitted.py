@@ -80,7 +80,7 @@ class FittedAttributes:
         """The best of `validation_scores_`, or None."""
         scores = self.validation_scores_
         self._finished_epochs()
-        return None if scores is None else float(np.nanmax(scores))
+        return None if scores is None or np.isnan(scores).all() else float(np.nanmax(scores))
 
     @property
     def stopped_early_(self) -> bool:

@@ -2,4 +2,4 @@
 
 __version__ = "0.1.0"
 #: To be raised whenever the same settings and seed would give other numbers than before, or a default changes.
-NUMERICS = 5
+NUMERICS = 6

@@ -24,7 +24,7 @@ def open_test_rows(folder: RunFolder, trial: Trial, dataset: Dataset) -> tuple[i
         How many test rows it got right, and how many there are.
     """
     model = load_classifier(folder.trial(trial.id) / "model.safetensors")
-    split = split_rows(dataset, trial.split, trial.seed, trial.samples)
+    split = split_rows(dataset, trial.split, samples=trial.samples)
     # the classes of the data, not of the model: with few training rows, it may never have seen some of them
     classes = dataset.classes
     arrays = {"classes": classes}

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, inf
+from math import ceil, inf, log
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.special import digamma, polygamma
 from scipy.stats import norm, t
 
 from mlplab.engine.numpy_engine import Array
@@ -49,8 +51,8 @@ class Comparison:
         smallest: the one with the fewest parameters of those that cannot be told from being within the margin of the
             best; None where no parameters were given.
         seeds_needed: how many more seeds would, with a probability of 80 % if the means are what they seem, tell each
-            of the tied from the best; 0 where one is alone already, None where no number of seeds would do, for the rows are too few, or where a single seed cannot
-            tell.
+            of the tied from the best; 0 where one is alone already, None where no number of seeds would do, for the
+            rows are too few, or where a single seed cannot tell.
     """
 
     names: list[str]
@@ -150,6 +152,22 @@ def _check(right: Array, names: Sequence[str], parameters: Sequence[int] | None)
         raise DataError(f"parameters must be a number for each of {len(names)} configurations; got {len(parameters)}")
 
 
+def paired_difference(d: npt.ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the mean of differences that belong to seeds and rows, and half the width of its two-sided interval.
+
+    The error is that of `compare_configurations`.
+
+    Args:
+        d: how far the one is ahead of the other, (seeds, rows), at least one of each.
+    """
+    values = np.asarray(d, np.float64)[None]
+    mean = float(values.mean())
+    if values.shape[2] < 2:
+        return mean, 1.0  # a single row tells nothing
+    variance, freedom = _Parts.of(values, np.arange(1)).of_means()
+    return mean, float(t.isf((1 - confidence) / 2, freedom[0]) * np.sqrt(variance[0]))
+
+
 @dataclass(frozen=True)
 class _Part:
     """Covariances: of the leaders with all, (L, C), and of all with themselves, (C,)."""
@@ -223,16 +241,36 @@ class _Parts:
         return self._errors(self.seed.own, self.row.own, self.rest.own)
 
     # v = row/R + max(seed - rest/R, 0)/S
-    # degrees of freedom: v² / ((row/R)²/(R - 1) + (seed/S)²/(S - 1)), Satterthwaite 1946, equation 17
+    # degrees of freedom: v² / ((row/R)²/(R - 1) + (seed/S)²/d), Satterthwaite 1946, equation 17
     def _errors(self, seed: Array, row: Array, rest: Array) -> tuple[Array, Array]:
-        of_rows = row / self.rows
-        variance = of_rows + np.maximum(seed - rest / self.rows, 0) / self.seeds
-        doubt = of_rows**2 / (self.rows - 1)
+        of_rows, d = row / self.rows, inf
         if self.seeds > 1:
-            doubt = doubt + (seed / self.seeds) ** 2 / (self.seeds - 1)
+            seed, d = _moderated(seed, self.seeds - 1)
+        variance = of_rows + np.maximum(seed - rest / self.rows, 0) / self.seeds
+        doubt = of_rows**2 / (self.rows - 1) + (seed / self.seeds) ** 2 / d
         with np.errstate(invalid="ignore", divide="ignore"):
             freedom = np.where(doubt > 0, variance**2 / doubt, self.rows - 1)
         return variance, np.maximum(freedom, 1.0)
+
+
+# d₀ and s₀² from the mean and the variance of log s²; then s² ← (d₀·s₀² + d·s²)/(d₀ + d), of d₀ + d degrees of freedom
+def _moderated(variances: Array, d: float) -> tuple[Array, float]:
+    """Return variances that a few seeds tell, each drawn towards what all of them tell, and their degrees of freedom.
+
+    Three seeds tell little of one difference, but much of the differences of twenty configurations: the more alike
+    these scatter, the more is borrowed. Source: Smyth 2004, section 6.2.
+    """
+    known = variances[variances > 0]
+    if len(known) < 3:
+        return variances, d
+    logs = np.log(known) - digamma(d / 2) + log(d / 2)
+    excess = float(logs.var(ddof=1) - polygamma(1, d / 2))
+    if excess <= 0:  # they scatter no more than chance makes them
+        return np.where(variances > 0, np.exp(logs.mean()), 0.0), d * len(known)
+    d0 = float(brentq(lambda x: polygamma(1, x / 2) - excess, 1e-6, 1e9))
+    usual = np.exp(logs.mean() + digamma(d0 / 2) - log(d0 / 2))
+    moderated: Array = (d0 * usual + d * variances) / (d0 + d)
+    return np.where(variances > 0, moderated, 0.0), d0 + d
 
 
 def _z_scores(difference: Array, variance: Array, freedom: Array) -> Array:

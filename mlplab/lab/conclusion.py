@@ -6,26 +6,38 @@ import datetime
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
-from math import sqrt
-from typing import Any
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlplab.atomic import write_text_whole
 from mlplab.engine.numpy_engine import Array
 from mlplab.lab.conclusion_text import to_markdown
-from mlplab.lab.findings import Answer, Conclusion, Configuration, DepthComparison, Difference, Effect, Test
+from mlplab.lab.findings import (
+    Answer,
+    Conclusion,
+    Configuration,
+    DepthComparison,
+    Difference,
+    Effect,
+    Interaction,
+    Test,
+)
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Experiment, Suite
 from mlplab.lab.trial import Trial, describe_setting, describe_value
 from mlplab.training.settings import layer_widths
 
-#: Two-sided 95 % of the normal distribution.
-_Z = 1.959964
+if TYPE_CHECKING:
+    from mlplab.lab.comparison import Comparison
+
 #: How many of the next best configurations are compared with the best.
 _RIVALS = 50
+#: How many of the best are compared at all.
+_COMPARED = 500
 #: Returns a trial's validation rows, by number, and whether its network was right in each.
 Correct = Callable[[str], tuple[Array, Array]]
 
@@ -62,16 +74,11 @@ def write_conclusion(
     correct = cache(folder.read_correct)
     done = [row for row in rows if row.status == "done"]
     varying = suite.varying()
-    ranked = rank_configurations(done, varying)
+    ranked, compared = _compare(rank_configurations(done, varying), done, correct)
     trials = {row.trial.id: row.trial for row in done}
-    by_seed: dict[str, dict[int, str]] = {}
-    for trial in trials.values():
-        by_seed.setdefault(trial.configuration, {})[trial.seed] = trial.id
-
-    def ahead(other: Configuration) -> Difference:
-        mine, theirs = (by_seed[trials[c.trial].configuration] for c in (ranked[0], other))
-        return _difference([(mine[seed], theirs[seed]) for seed in sorted(mine.keys() & theirs.keys())], correct)
-
+    tied = compared.tied if compared else []
+    behind = zip(compared.behind.tolist(), compared.margins.tolist(), strict=True) if compared else ()
+    differences = [Difference(100 * points, 100 * margin) for points, margin in behind][1:]
     openings = _openings(folder)
     if ranked and not any(row.unfinished for row in rows):
         openings = _open_once(openings, trials[ranked[0].trial], folder, open_test)
@@ -83,7 +90,10 @@ def write_conclusion(
         validation_rows=len(correct(ranked[0].trial)[1]) if ranked else 0,
         seeds=suite.seeds,
         best=ranked[0] if ranked else None,
-        rivals=tuple((other, ahead(other)) for other in ranked[1 : 1 + _RIVALS]),
+        rivals=tuple(zip(ranked[1 : 1 + len(differences)], differences, strict=True))[:_RIVALS],
+        tied=tuple(tied),
+        smallest=next((c for c in ranked if compared and c.trial == compared.smallest), None),
+        seeds_needed=compared.seeds_needed if compared else None,
         answers=tuple(_answer(experiment, rows, varying, correct) for experiment in suite.experiments),
         depths=tuple(_depths(done, [name for name in varying if name != "hidden_layer_sizes"])),
         test=next((test for test in openings if ranked and test.trial == ranked[0].trial), None),
@@ -106,6 +116,36 @@ def rank_configurations(done: Sequence[ResultRow], varying: Sequence[str] = ()) 
     found = _configurations(done, varying)
     seeds = max((c.seeds for c in found), default=0)
     return sorted(found, key=lambda c: (c.seeds < seeds, -c.val_accuracy, c.parameters, c.val_loss))
+
+
+def _compare(
+    ranked: list[Configuration], done: Sequence[ResultRow], correct: Correct
+) -> tuple[list[Configuration], Comparison | None]:
+    """Compare the best configurations that have all seeds; return them with what that told, and the comparison.
+
+    Its names are those of trials, which are different whatever the configurations are called.
+    """
+    from mlplab.lab.comparison import compare_configurations  # half a second to import
+
+    complete = [c for c in ranked[:_COMPARED] if c.seeds == ranked[0].seeds]
+    if not complete or len(correct(complete[0].trial)[1]) < 2:
+        return ranked, None
+    trials = {row.trial.id: row.trial for row in done}
+    by_seed: dict[str, dict[int, str]] = {}
+    for trial in trials.values():
+        by_seed.setdefault(trial.configuration, {})[trial.seed] = trial.id
+    answers = []
+    for configuration in complete:
+        seeds = by_seed[trials[configuration.trial].configuration]
+        answers.append([correct(seeds[seed])[1] for seed in sorted(seeds)])
+    found = compare_configurations(
+        np.array(answers), [c.trial for c in complete], parameters=[c.parameters for c in complete]
+    )
+    told = [
+        replace(c, interval=(float(low), float(high)), chance=float(chance))
+        for c, (low, high), chance in zip(complete, found.intervals, found.probability_best, strict=True)
+    ]
+    return [*told, *ranked[len(told) :]], found
 
 
 def _training_seconds(done: Sequence[ResultRow]) -> float:
@@ -158,31 +198,76 @@ def _answer(experiment: Experiment, rows: Sequence[ResultRow], varying: Sequence
     names = [name for name in varying if len(experiment.grid.get(name, ())) > 1]
     configurations = rank_configurations(done, names)
     effects = [_effect(name, experiment, mine, correct) for name in names]
-    return Answer(experiment.name, experiment.title, tuple(configurations), tuple(e for e in effects if e))
+    interactions = [_interaction(a, b, experiment, mine, correct) for a in names for b in names if a != b]
+    return Answer(
+        experiment.name,
+        experiment.title,
+        tuple(configurations),
+        tuple(effect for effect in effects if effect),
+        tuple(interaction for interaction in interactions if interaction),
+    )
 
 
 def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], correct: Correct) -> Effect | None:
     """Compare the values of one setting over those combinations of the others for which every value was done."""
     values = list(dict.fromkeys(experiment.grid[setting]))
-    blocks: dict[str, dict[Any, ResultRow]] = {}
-    for row in rows:
-        others = repr((row.trial.seed, [row.trial[name] for name in experiment.grid if name != setting]))
-        blocks.setdefault(others, {})[row.trial[setting]] = row
-    complete = [b for b in blocks.values() if all(v in b and b[v].status == "done" for v in values)]
+    complete = _blocks([setting], [(v,) for v in values], experiment, rows)
     if not complete:
         return None
     # rounded, so that equal means are equal whatever the order of their sums
-    means = {v: round(float(np.mean([_accuracy(b[v]) for b in complete])), 12) for v in values}
-    parameters = {v: sum(r.parameters for b in complete if (r := b[v].result)) for v in values}
+    means = {v: round(float(np.mean([_accuracy(b[v,]) for b in complete])), 12) for v in values}
+    parameters = {v: sum(r.parameters for b in complete if (r := b[v,].result)) for v in values}
     ranked = sorted(values, key=lambda v: (-means[v], parameters[v]))
     best, worst = ranked[0], ranked[-1]
-    pairs = [(b[best].trial.id, b[worst].trial.id) for b in complete]
     return Effect(
         setting,
         tuple((describe_value(v), means[v]) for v in ranked),
-        _difference(pairs, correct),
+        _difference([(b[best,].trial.seed, {b[best,].trial.id: 1, b[worst,].trial.id: -1}) for b in complete], correct),
         _trend(setting, means),
     )
+
+
+def _interaction(
+    setting: str, other: str, experiment: Experiment, rows: Sequence[ResultRow], correct: Correct
+) -> Interaction | None:
+    """Look whether the best value of a setting depends on another one; None where it does not, clearly.
+
+    For every pair of values of the other that want different ones, the difference of the two differences is taken.
+    """
+    mine, others = (list(dict.fromkeys(experiment.grid[name])) for name in (setting, other))
+    complete = _blocks([setting, other], [(v, w) for v in mine for w in others], experiment, rows)
+    if not complete:
+        return None
+    means = {(v, w): float(np.mean([_accuracy(b[v, w]) for b in complete])) for v in mine for w in others}
+    best = {w: max(mine, key=lambda v: means[v, w]) for w in others}
+    pairs = [(w, x) for w, x in combinations(others, 2) if best[w] != best[x]]
+    if not pairs:
+        return None
+
+    def size(pair: tuple[Any, Any]) -> float:
+        w, x = pair
+        return means[best[w], w] - means[best[x], w] - means[best[w], x] + means[best[x], x]
+
+    w, x = max(pairs, key=size)
+    signs = {(best[w], w): 1, (best[x], w): -1, (best[w], x): -1, (best[x], x): 1}
+    contrasts = [(b[best[w], w].trial.seed, {b[key].trial.id: sign for key, sign in signs.items()}) for b in complete]
+    possible = len(list(combinations(mine, 2))) * len(list(combinations(others, 2)))
+    difference = _difference(contrasts, correct, 1 - 0.05 / possible)  # Bonferroni's correction for having looked
+    if not difference.clear:
+        return None
+    chosen = tuple((describe_value(w), describe_value(best[w])) for w in others)
+    return Interaction(setting, other, chosen, difference)
+
+
+def _blocks(
+    settings: Sequence[str], values: Sequence[tuple[Any, ...]], experiment: Experiment, rows: Sequence[ResultRow]
+) -> list[dict[tuple[Any, ...], ResultRow]]:
+    """Return the rows by value, for every seed and combination of the other settings that has all the values done."""
+    blocks: dict[str, dict[tuple[Any, ...], ResultRow]] = {}
+    for row in rows:
+        others = repr((row.trial.seed, [row.trial[name] for name in experiment.grid if name not in settings]))
+        blocks.setdefault(others, {})[tuple(row.trial[name] for name in settings)] = row
+    return [b for b in blocks.values() if all(v in b and b[v].status == "done" for v in values)]
 
 
 def _accuracy(row: ResultRow) -> float:
@@ -217,25 +302,22 @@ def _depths(done: Sequence[ResultRow], others: Sequence[str]) -> Iterator[DepthC
             yield DepthComparison(name, tuple((depth, mean, len(depths[depth])) for depth, mean in means))
 
 
-def _difference(pairs: Sequence[tuple[str, str]], correct: Correct) -> Difference:
-    """Return the mean difference of paired trials, with its margin from the rows.
+def _difference(
+    contrasts: Sequence[tuple[int, Mapping[str, int]]], correct: Correct, confidence: float = 0.95
+) -> Difference:
+    """Return the mean of contrasts, with its margin.
 
-    Pairs with the same validation rows are averaged row by row: d (rows,) is the mean of (right in the first) - (right
-    in the second), and its standard error is std(d)/√rows: McNemar's comparison as one of paired proportions (Agresti
-    2013, section 11.1). Pairs with other rows (seeds that split anew) stand behind one another.
+    Args:
+        contrasts: each a seed, and trials of it with the sign that their right answers have.
     """
-    groups: dict[bytes, list[Array]] = {}
-    for first, second in pairs:
-        (rows, a), (rows_b, b) = correct(first), correct(second)
-        if not np.array_equal(rows, rows_b):
-            raise ValueError(f"trials {first} and {second} have other validation rows: they are no pair")
-        groups.setdefault(rows.tobytes(), []).append(a.astype(np.float64) - b)
-    d = np.concatenate([np.mean(group, axis=0) for group in groups.values()] or [np.zeros(0)])
-    if not len(d):  # no seed in common
-        return Difference(0.0, 100.0)
-    if len(d) < 2:  # one row tells nothing
-        return Difference(float(100 * d.mean()), 100.0)
-    return Difference(float(100 * d.mean()), float(100 * _Z * d.std(ddof=1) / sqrt(len(d))))
+    from mlplab.lab.comparison import paired_difference
+
+    of_seeds: dict[int, list[Array]] = {}
+    for seed, signs in contrasts:
+        d = sum(sign * correct(trial)[1].astype(np.float64) for trial, sign in signs.items())
+        of_seeds.setdefault(seed, []).append(np.asarray(d))
+    points, margin = paired_difference([np.mean(group, axis=0) for group in of_seeds.values()], confidence)
+    return Difference(100 * points, 100 * margin)
 
 
 def _openings(folder: RunFolder) -> tuple[Test, ...]:

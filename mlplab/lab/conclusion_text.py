@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlplab.lab.findings import Answer, Conclusion, Configuration, Difference, Effect
+from mlplab.lab.findings import Answer, Conclusion, Configuration, Difference, Effect, Interaction
 from mlplab.text import describe_seconds, percent
 
 #: Rows of a table at most: the best ones.
@@ -31,8 +31,9 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
     if best is None:
         yield "No trial was trained to its end, so there is nothing to conclude."
         return
-    tied = [rival.name for rival, d in conclusion.rivals if not d.clear]
-    ahead = f", tied with {len(tied)} other{'s' * (len(tied) > 1)} below" if tied else ""
+    tied = [c for c, _ in conclusion.rivals if c.trial in conclusion.tied]
+    others = len(conclusion.tied) - 1
+    ahead = f", tied with {others} other{'s' * (others > 1)}" if tied else ""
     yield (
         f"**The best configuration is {best.name}{ahead}** (`{best.label}`): {percent(best.val_accuracy)} of "
         f"{conclusion.validation_rows:,} validation rows right{_spread(best)}, {best.val_loss:.4f} nats a row. It has "
@@ -49,32 +50,60 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
     else:
         yield "The test rows stay closed until every trial has been trained: run the suite again."
     if conclusion.rivals:
-        yield "The next ones, and how far the best is ahead of them on the validation rows:"
+        yield "The next ones, how far the best is ahead of them, and how likely each is to be the best:"
         yield _table(
-            ["configuration", "validation accuracy", "behind the best (points)", "parameters", "seconds"],
+            ["configuration", "validation accuracy", "95 % interval", "behind the best (points)", "best", "parameters"],
             [
-                [*_cells(rival, conclusion)[:2], _difference(d), *_cells(rival, conclusion)[3:]]
-                for rival, d in conclusion.rivals[:5]
+                [*_cells(c, conclusion)[:3], _difference(d) if d else "", _chance(c), f"{c.parameters:,}"]
+                for c, d in [(best, None), *conclusion.rivals[:5]]
             ],
         )
-        if tied:
-            more = f" and {len(tied) - 8} more" if len(tied) > 8 else ""
-            yield (
-                "Tied with the best, by these rows (the interval of the difference holds 0): "
-                f"{'; '.join(tied[:8])}{more}."
-            )
+        yield from _tied(conclusion, tied)
     yield f"Training took {describe_seconds(conclusion.seconds)} of one core in all."
+
+
+def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
+    """Say which cannot be told from the best, which of them is the smallest, and what would settle it."""
+    best, smallest = conclusion.best, conclusion.smallest
+    assert best is not None
+    if not tied:
+        yield "All others are behind it by more than chance explains, with 95 % confidence for all of them together."
+        return
+    more = f" and {len(conclusion.tied) - 1 - 8} more" if len(conclusion.tied) - 1 > 8 else ""
+    yield (
+        f"**Tied with the best**: {'; '.join(c.name for c in tied[:8])}{more}. With 95 % confidence for all "
+        "comparisons together, the best one is it or one of these."
+    )
+    if smallest and smallest.parameters < best.parameters:
+        yield (
+            f"The smallest of them is {smallest.name}: {smallest.parameters:,} parameters, "
+            f"{best.parameters / smallest.parameters:.1f} times fewer, {percent(smallest.val_accuracy)}."
+        )
+    if conclusion.seeds > 1:
+        needed = conclusion.seeds_needed
+        yield (
+            f"About {needed} more seeds for each (`--seeds {conclusion.seeds + needed}`) would tell all of them from "
+            "it, if the differences are what they seem."
+            if needed
+            else "More seeds would not tell all of them from it: for that, the validation rows are too few."
+        )
+
+
+def _chance(configuration: Configuration) -> str:
+    chance = configuration.chance
+    return "" if chance is None else "< 1 %" if chance < 0.01 else f"{chance:.0%}".replace("%", " %")
 
 
 def _spread(configuration: Configuration) -> str:
     if configuration.spread is None:
         return ""
-    return f" (mean of {configuration.seeds} seeds, standard deviation {100 * configuration.spread:.2f} points)"
+    return f" (mean of {configuration.seeds} seeds, which scatter by {100 * configuration.spread:.2f} points)"
 
 
 def _cells(c: Configuration, conclusion: Conclusion) -> list[str]:
     name = c.name if c.seeds == conclusion.seeds else f"{c.name} ({c.seeds} of {conclusion.seeds} seeds)"
-    return [name, percent(c.val_accuracy), f"{c.val_loss:.4f}", f"{c.parameters:,}", f"{c.seconds:.1f}"]
+    interval = f"{100 * c.interval[0]:.2f} to {100 * c.interval[1]:.2f}" if c.interval else ""
+    return [name, percent(c.val_accuracy), interval, f"{c.val_loss:.4f}", f"{c.parameters:,}", f"{c.seconds:.1f}"]
 
 
 def _difference(difference: Difference) -> str:
@@ -86,10 +115,14 @@ def _answer(answer: Answer, conclusion: Conclusion) -> Iterator[str]:
     if not answer.configurations:
         yield "No trial of this experiment was trained to its end."
         return
-    yield " ".join(_effect(effect) for effect in answer.effects) + _costs(answer)
+    yield " ".join([*map(_effect, answer.effects), *map(_interaction, answer.interactions)]) + _costs(answer)
+    scatter = ["scatter of seeds (points)"] if conclusion.seeds > 1 else []
     yield _table(
-        ["configuration", "validation accuracy", "validation loss", "parameters", "seconds"],
-        [_cells(configuration, conclusion) for configuration in answer.configurations[:_MOST]],
+        ["configuration", "validation accuracy", *scatter, "validation loss", "parameters", "seconds"],
+        [
+            [*_cells(c, conclusion)[:2], *_scatter(c, scatter), *_cells(c, conclusion)[3:]]
+            for c in answer.configurations[:_MOST]
+        ],
     )
     if len(answer.configurations) > _MOST:
         yield f"And {len(answer.configurations) - _MOST:,} more: see `results.csv`."
@@ -105,7 +138,7 @@ def _effect(effect: Effect) -> str:
     if not effect.difference.clear:
         return (
             f"For the {what}, the best value ({best}, {percent(high)}) and the worst ({worst}, {percent(low)}) "
-            f"differ by {size}: these rows cannot tell them apart."
+            f"differ by {size}: that cannot be told from chance."
         )
     trend = {
         "rises": f" The mean accuracy rises with {sizes} from value to value.",
@@ -114,6 +147,20 @@ def _effect(effect: Effect) -> str:
         None: "",
     }[effect.trend if len(effect.values) > 2 else None]
     return f"The best {what}: {best}, {percent(high)}; the worst: {worst}, {percent(low)}, {size} behind.{trend}"
+
+
+def _scatter(configuration: Configuration, column: list[str]) -> list[str]:
+    spread = configuration.spread
+    return ["" if spread is None else f"{100 * spread:.2f}" for _ in column]
+
+
+def _interaction(interaction: Interaction) -> str:
+    what, other = (_SPOKEN.get(name, name) for name in (interaction.setting, interaction.other))
+    best = ", ".join(f"{value} with {of}" for of, value in interaction.best)
+    return (
+        f"The best {what} depends on the {other}: {best} (where they differ most, the difference of the differences is "
+        f"{_difference(interaction.difference)} points)."
+    )
 
 
 def _depths(conclusion: Conclusion) -> Iterator[str]:
@@ -157,12 +204,14 @@ def _caveats(conclusion: Conclusion) -> Iterator[str]:
         )
     else:
         yield (
-            f"Every configuration was trained with {conclusion.seeds} seeds, and the accuracies are means over them. "
-            "The intervals come from the validation rows alone: what other seeds would change is not in them."
+            f"Every configuration was trained with the same {conclusion.seeds} seeds and measured on the same rows; "
+            "the accuracies are means over the seeds. The intervals hold for other seeds and for other rows."
         )
     yield (
-        "The best of several is partly the luckiest: its validation accuracy flatters it a little, its test accuracy "
-        "does not. The table compares the best with each of the others as if it were the only comparison."
+        "The ± of the comparisons with the best holds for all of them together, at 95 %: where all are equally good, "
+        "one alone is called the best in at most one suite of twenty. The ± of what single settings did holds for each "
+        "on its own. The best of several is partly the luckiest: its validation accuracy flatters it a little, its "
+        "test accuracy does not."
     )
 
 

@@ -13,6 +13,7 @@ class Configuration:
         name: what varies, in words. label: of its first trial. trial: that trial's id.
         seeds: how many. val_accuracy, val_loss, seconds: means. spread: the standard deviation of val_accuracy over
             the seeds, None for one seed.
+        interval: of val_accuracy, 95 %. chance: of being the best of all. Both None where it was not compared.
     """
 
     name: str
@@ -24,16 +25,18 @@ class Configuration:
     spread: float | None
     parameters: int
     seconds: float
+    interval: tuple[float, float] | None = None
+    chance: float | None = None
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference of two accuracies on the same validation rows.
+    """A difference of two accuracies with the same seeds and on the same validation rows.
 
     Attributes:
         points: in percentage points.
-        margin: half the width of its 95 % interval, in points, from the rows alone: what another seed would change is
-            not in it.
+        margin: what it must exceed to be clear, in points: half the width of its 95 % interval for other seeds and
+            other rows; with one seed, for other rows. Of the best to its rivals it holds for all of them together.
     """
 
     points: float
@@ -63,13 +66,30 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Interaction:
+    """Two settings of which the best value of the one depends on the other.
+
+    Attributes:
+        setting, other: their names.
+        best: for each value of the other, in words, the best one of the setting.
+        difference: of the differences, where they are the largest: clear, corrected for how many there are.
+    """
+
+    setting: str
+    other: str
+    best: tuple[tuple[str, str], ...]
+    difference: Difference
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What an experiment showed: its configurations, best first, and the effect of each setting it varied."""
+    """What an experiment showed: its configurations, best first, what each setting did, and which depend on another."""
 
     name: str
     title: str
     configurations: tuple[Configuration, ...]
     effects: tuple[Effect, ...]
+    interactions: tuple[Interaction, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +131,9 @@ class Conclusion:
         samples: how many rows training and validation shared; None is all.
         best: the configuration with the highest mean validation accuracy; None where no trial was done.
         rivals: the next ones, each with how far the best is ahead of it.
+        tied: the trials of those that cannot be told from the best, it included, the best first.
+        smallest: of these, the one with the fewest parameters.
+        seeds_needed: see `mlplab.lab.comparison.Comparison`.
         answers: of the experiments, in their order.
         depths: comparisons of depths across the experiments.
         test: of the best configuration's network with the lowest seed; None while a trial waits or has failed.
@@ -126,6 +149,9 @@ class Conclusion:
     seeds: int
     best: Configuration | None
     rivals: tuple[tuple[Configuration, Difference], ...]
+    tied: tuple[str, ...]
+    smallest: Configuration | None
+    seeds_needed: int | None
     answers: tuple[Answer, ...]
     depths: tuple[DepthComparison, ...]
     test: Test | None

@@ -80,8 +80,7 @@ def plan(rows: Sequence[ResultRow], inputs: int, classes: int) -> list[Job]:
     """Return the jobs for the rows that wait or failed, the longest first: a long one at the end would run alone."""
     missing = [row for row in rows if row.unfinished]
     jobs = group_into_jobs([row.trial for row in missing], [row.label for row in missing])
-    # of equal ones, those with the same seed follow one another: they share a split
-    return sorted(jobs, key=lambda job: (-job.epochs * cost_of_epoch(job, inputs, classes), job.trials[0].seed))
+    return sorted(jobs, key=lambda job: -job.epochs * cost_of_epoch(job, inputs, classes))
 
 
 def cost_of_epoch(job: Job, inputs: int, classes: int) -> float:

@@ -25,7 +25,8 @@ class Trial:
 
     Attributes:
         settings: those given; the others have their defaults. Without an `input_scale`, the data set's own is used.
-        seed: of the weights, the order of the rows and the split.
+        seed: of the weights, the order of the rows and the noise. The split is the same for all seeds, so that what
+            they change can be told from what the rows change (docs/decisions/0007).
         data: the fingerprint of the data set.
         split, samples: which of its rows.
     """

@@ -14,13 +14,13 @@ import signal
 import sys
 import threading
 from dataclasses import fields
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from mlplab.data import Dataset, Split, Splitter
+from mlplab.data import Dataset, Split, split_rows
 from mlplab.engine.numpy_engine import Array
 from mlplab.lab.job import Job, train_job
 from mlplab.lab.store import RunFolder
@@ -97,16 +97,14 @@ def main(run_folder: str) -> None:
     threading.Thread(target=_receive, args=(messages, jobs), daemon=True).start()
     folder = RunFolder(Path(run_folder))
 
-    splitter = lru_cache(maxsize=1)(partial(Splitter, dataset))
-
-    @lru_cache(maxsize=1)
-    def split(name: str, seed: int, samples: int | None) -> Split:
-        return splitter(name).split(seed, samples)
+    @cache
+    def split(name: str, samples: int | None) -> Split:
+        return split_rows(dataset, name, samples=samples)
 
     while True:
         job = _decode_job(jobs.get())
         longest = job.trials[-1]
-        rows = split(longest.split, longest.seed, longest.samples)
+        rows = split(longest.split, longest.samples)
         train_job(job, dataset, rows, folder, partial(_send, output), seconds)
         _send(output, None)
 

@@ -5,13 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from mlplab import load_dataset, load_model, run_suite
 from mlplab.data import split_rows
-from mlplab.lab.conclusion import _difference, _trend, write_conclusion
+from mlplab.lab import compare_configurations
+from mlplab.lab.comparison import paired_difference
+from mlplab.lab.conclusion import _difference, _interaction, _trend, write_conclusion
 from mlplab.lab.conclusion_text import to_markdown
-from mlplab.lab.store import RunFolder
+from mlplab.lab.store import ResultRow, RunFolder
+from mlplab.lab.trial import Trial
 from mlplab.text import percent
+from tests.small_suite import result_of
 
 
 @pytest.fixture
@@ -40,39 +45,85 @@ def test_the_test_accuracy_is_that_of_the_chosen_network_with_wilsons_interval(f
     assert facts["test"]["interval"] == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_difference_of_the_runner_up_is_paired_over_the_rows(finished, facts):
-    rival, difference = facts["rivals"][0]
-    a, b = (finished.folder.read_correct(trial)[1] for trial in (facts["best"]["trial"], rival["trial"]))
-    # McNemar's table: n10 rows only the best gets right, n01 only the rival
+def test_the_best_is_compared_with_all_others_at_once(finished, facts):
+    trials = [facts["best"]["trial"], *(rival["trial"] for rival, _ in facts["rivals"])]
+    correct = np.array([[finished.folder.read_correct(trial)[1]] for trial in trials])
+    parameters = [facts["best"]["parameters"], *(rival["parameters"] for rival, _ in facts["rivals"])]
+    expected = compare_configurations(correct, trials, parameters=parameters)
+    assert facts["tied"] == expected.tied
+    assert facts["smallest"]["trial"] == expected.smallest
+    assert facts["seeds_needed"] == expected.seeds_needed
+    for k, (rival, difference) in enumerate(facts["rivals"], start=1):
+        assert difference["points"] == pytest.approx(100 * expected.behind[k])
+        assert difference["margin"] == pytest.approx(100 * expected.margins[k])
+        assert rival["interval"] == pytest.approx(expected.intervals[k])
+        assert rival["chance"] == pytest.approx(expected.probability_best[k])
+
+
+def test_with_one_seed_a_difference_is_mcnemars():
+    rng = np.random.default_rng(0)
+    a, b = rng.random((2, 500)) < 0.8
+    difference = _difference([(0, {"a": 1, "b": -1})], lambda name: (None, {"a": a, "b": b}[name]))
     n10, n01, n = int((a & ~b).sum()), int((~a & b).sum()), len(a)
-    assert difference["points"] == pytest.approx(100 * (n10 - n01) / n)
+    assert difference.points == pytest.approx(100 * (n10 - n01) / n)
     variance = (n10 + n01 - (n10 - n01) ** 2 / n) / (n - 1)
-    assert difference["margin"] == pytest.approx(100 * 1.959964 * math.sqrt(variance / n))
-
-
-def test_trials_on_other_rows_are_no_pair():
-    answers = np.ones(4, bool)
-    with pytest.raises(ValueError, match="no pair"):
-        _difference([("a", "b")], lambda name: (np.arange(4) + (name == "b"), answers))
+    assert difference.margin == pytest.approx(100 * t.isf(0.025, n - 1) * math.sqrt(variance / n))
 
 
 def test_one_row_tells_nothing():
-    difference = _difference([("a", "b")], lambda name: (np.arange(1), np.array([name == "a"])))
-    assert not difference.clear
+    assert not _difference([(0, {"a": 1, "b": -1})], lambda name: (None, np.array([name == "a"]))).clear
 
 
-def test_pairs_on_the_same_rows_are_averaged_row_by_row_and_others_put_behind_one_another():
+def test_contrasts_of_one_seed_are_averaged_row_by_row_and_seeds_are_crossed_with_rows():
     rng = np.random.default_rng(0)
-    rows = np.arange(500)
     answers = {name: rng.random(500) < 0.8 for name in "abcd"}
-    same = _difference([("a", "b"), ("c", "d")], lambda name: (rows, answers[name]))
+    of_one = _difference([(0, {"a": 1, "b": -1}), (0, {"c": 1, "d": -1})], lambda name: (None, answers[name]))
     d = (answers["a"].astype(float) - answers["b"] + answers["c"] - answers["d"]) / 2
-    assert same.points == pytest.approx(100 * d.mean())
-    assert same.margin == pytest.approx(196 * d.std(ddof=1) / math.sqrt(500), rel=1e-4)
-    other = _difference([("a", "b"), ("c", "d")], lambda name: (rows + 500 * (name > "b"), answers[name]))
-    assert other.points == pytest.approx(same.points)
-    d = np.concatenate([answers["a"].astype(float) - answers["b"], answers["c"].astype(float) - answers["d"]])
-    assert other.margin == pytest.approx(196 * d.std(ddof=1) / math.sqrt(1000), rel=1e-4)
+    assert of_one.points == pytest.approx(100 * d.mean())
+    assert of_one.margin == pytest.approx(100 * t.isf(0.025, 499) * d.std(ddof=1) / math.sqrt(500))
+    of_two = _difference([(0, {"a": 1, "b": -1}), (1, {"c": 1, "d": -1})], lambda name: (None, answers[name]))
+    both = np.stack([answers["a"].astype(float) - answers["b"], answers["c"].astype(float) - answers["d"]])
+    mean, margin = paired_difference(both)
+    assert (of_two.points, of_two.margin) == (pytest.approx(100 * mean), pytest.approx(100 * margin))
+
+
+def test_an_interaction_is_told_where_it_is_clear(suite):
+    experiment = replace(suite.experiments[1], grid={"alpha": (0.1, 0.2), "learning_rate_init": (1.0, 2.0)})
+    rng, rows = np.random.default_rng(0), 2000
+    shares = {(0.1, 1.0): 0.9, (0.1, 2.0): 0.7, (0.2, 1.0): 0.7, (0.2, 2.0): 0.9}
+    answers, found = {}, []
+    for seed in range(2):
+        for (alpha, rate), share in shares.items():
+            settings = {"alpha": alpha, "learning_rate_init": rate}
+            trial = Trial(settings, seed, "", "random", None)
+            answers[trial.id] = rng.random(rows) < share
+            result = result_of(trial, val_accuracy=float(answers[trial.id].mean()))
+            found.append(ResultRow(experiment, trial, "", result))
+
+    def correct(trial):
+        return None, answers[trial]
+
+    told = _interaction("learning_rate_init", "alpha", experiment, found, correct)
+    assert told.best == (("0.1", "1"), ("0.2", "2"))
+    assert told.difference.points == pytest.approx(40, abs=3)
+    flat = [replace(row, result=replace(row.result, val_accuracy=0.8 + 0.01 * k)) for k, row in enumerate(found)]
+    for key in answers:
+        answers[key] = rng.random(rows) < 0.8
+    assert _interaction("learning_rate_init", "alpha", experiment, flat, correct) is None
+
+
+def test_seeds_are_in_every_claim(suite, tmp_path):
+    run = run_suite(replace(suite, seeds=3), tmp_path / "out", jobs=2)
+    facts = json.loads(run.folder.conclusion_json.read_text())
+    splits = {run.folder.read_correct(row.trial.id)[0].tobytes() for row in run.rows}
+    assert len(splits) == 1  # the same rows for all
+    assert facts["best"]["seeds"] == 3
+    text = run.folder.conclusion_md.read_text()
+    assert "mean of 3 seeds, which scatter by" in text
+    assert "scatter of seeds (points)" in text
+    assert "the same 3 seeds" in text
+    low, high = facts["best"]["interval"]
+    assert f"{100 * low:.2f} to {100 * high:.2f}" in text
 
 
 def test_an_effect_is_the_mean_over_everything_the_value_was_combined_with(finished, facts):
@@ -126,9 +177,11 @@ def test_the_text_says_what_the_facts_say_and_that_one_seed_cannot_carry_much(fi
 
 
 def test_every_table_of_the_text_is_rectangular(finished):
-    rows = [line for line in finished.folder.conclusion_md.read_text().splitlines() if line.startswith("|")]
-    assert rows
-    assert len({line.count("|") for line in rows}) == 1
+    parts = finished.folder.conclusion_md.read_text().split("\n\n")
+    tables = [part.splitlines() for part in parts if part.startswith("|")]
+    assert len(tables) == 3
+    for lines in tables:
+        assert len({line.count("|") for line in lines}) == 1
 
 
 def test_of_more_configurations_than_anybody_reads_the_text_lists_the_best_and_counts_the_others(finished, tmp_path):

@@ -1,0 +1,43 @@
+import pandas
+import pytest
+
+from mlplab import load_results
+from mlplab.errors import RunFolderError
+
+
+def test_a_row_for_each_trial_and_one_for_each_epoch(finished):
+    trials, epochs = load_results(finished.folder.path)
+    assert trials["trial"].tolist() == [row.trial.id for row in finished.rows]
+    assert trials["val_accuracy"].tolist() == [row.result.val_accuracy for row in finished.rows]
+    assert len(epochs) == sum(row.result.epochs for row in {row.trial.id: row for row in finished.rows}.values())
+    assert list(epochs)[:4] == ["trial", "label", "seed", "epoch"]
+    row = finished.rows[2]
+    mine = epochs[epochs["trial"] == row.trial.id]
+    assert mine["epoch"].tolist() == [1, 2, 3, 4]
+    assert mine["val_loss"].iloc[-1] == row.result.val_loss
+    assert mine["label"].unique().tolist() == [row.label]
+    # they join
+    joined = trials.merge(epochs, on="trial", suffixes=("", "_epoch"))
+    assert len(joined) == sum(row.result.epochs for row in finished.rows)
+
+
+def test_settings_that_are_none_stay_words_and_missing_numbers_are_missing(finished, tmp_path):
+    (tmp_path / "suite.toml").write_bytes(finished.folder.suite_file.read_bytes())
+    header = finished.folder.results_file.read_text().splitlines()[0].replace("max_iter", "normalization")
+    line = "width,abc,label,0,waiting,16,0.05,none,,,,,,,"
+    (tmp_path / "results.csv").write_text(f"{header}\n{line}\n")
+    trials, epochs = load_results(tmp_path)
+    assert trials["normalization"].tolist() == ["none"]
+    assert trials["val_loss"].isna().all()
+    assert epochs.empty
+
+
+def test_what_is_no_run_folder_is_refused(tmp_path, refuses):
+    with refuses(RunFolderError, "no run folder"):
+        load_results(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["trials", "epochs"])
+def test_they_are_frames_of_pandas(finished, kind):
+    frames = dict(zip(("trials", "epochs"), load_results(finished.folder.path), strict=True))
+    assert isinstance(frames[kind], pandas.DataFrame)
