@@ -24,42 +24,28 @@ class Split:
     test: Array
 
 
-class Splitter:
-    """Divides the rows of a data set: those for test once, the others anew for every seed.
+def split_rows(dataset: Dataset, name: str, seed: int = 0, samples: int | None = None) -> Split:
+    """Divide the rows of a data set.
 
     Args:
         name: "exercise6": 10,000 rows for test and 20 % of the rest for validation, by the notebook's two calls with
             random_state=42; "official": the data set's own test rows, and a sixth of the others for validation;
             "random": a fifth of the rows for test, and a fifth of the rest for validation.
+        seed: what "official" and "random" draw the validation rows with; the test rows are always the same.
+        samples: how many rows training and validation share, the first ones; None takes all.
 
     Raises:
         SettingError: for a name that is none of these.
         DataError: for a data set that the split does not suit.
     """
-
-    def __init__(self, dataset: Dataset, name: str) -> None:
-        _check_classes(dataset.y)
-        self._y, self._name = dataset.y, name
-        self._pool, self._test = _set_test_apart(dataset, name)
-
-    def split(self, seed: int = 0, samples: int | None = None) -> Split:
-        """Divide the rows that are not for test.
-
-        Args:
-            seed: what "official" and "random" draw the validation rows with.
-            samples: how many rows training and validation share, the first ones; None takes all.
-        """
-        pool = _first(self._pool, samples)
-        if self._name == "exercise6":
-            train, validation = _train_test_split(pool, test_size=0.2, shuffle=True, random_state=42)
-        else:
-            train, validation = _divide(pool, self._y, 1 / 6 if self._name == "official" else 0.2, seed)
-        return Split(train, validation, self._test)
-
-
-def split_rows(dataset: Dataset, name: str, seed: int = 0, samples: int | None = None) -> Split:
-    """Divide the rows of a data set once; see `Splitter`."""
-    return Splitter(dataset, name).split(seed, samples)
+    _check_classes(dataset.y)
+    pool, test = _set_test_apart(dataset, name)
+    pool = _first(pool, samples)
+    if name == "exercise6":
+        train, validation = _train_test_split(pool, test_size=0.2, shuffle=True, random_state=42)
+    else:
+        train, validation = _divide(pool, dataset.y, 1 / 6 if name == "official" else 0.2, seed)
+    return Split(train, validation, test)
 
 
 def _set_test_apart(dataset: Dataset, name: str) -> tuple[Array, Array]:
