@@ -212,6 +212,8 @@ def data(name: str | None, target: str | None, as_json: bool) -> None:
     click.echo(f"{dataset.name}: {rows:,} rows, {features:,} features ({dataset.X.dtype}), {len(counts)} classes")
     for label in dataset.classes.tolist():
         click.echo(f"  {label!s:16} {counts[label]:8,} rows  {counts[label] / rows:6.1%}")
+    if caution := dataset.caution():
+        click.echo(f"Note: {caution}.", err=True)
 
 
 COMMANDS = (run, status, report, suites, data)

@@ -59,6 +59,8 @@ def train(
     samples = None if samples is None else check_count("--samples", samples)
     _check_output(out, "--out", (".safetensors",))
     dataset = load_dataset(data, target=target)
+    if caution := dataset.caution():
+        click.echo(f"Note: {caution}.", err=True)
     shown = {"callbacks": [FitDisplay(Console(stderr=True))]}  # standard output is for the result
     model = NeuralNetworkClassifier(**{"input_scale": dataset.scale, "random_state": seed, **shown, **settings})
     training, validation = hold_out(dataset, model.validation_fraction, seed, samples)

@@ -48,6 +48,20 @@ class Dataset:
         """The labels, sorted."""
         return np.unique(self.y)
 
+    def caution(self) -> str | None:
+        """Return what whoever trains on these features should know: that they are of very different sizes; or None."""
+        if self.image_shape:
+            return None
+        spread = np.asarray(self.X[:10_000], np.float64).std(axis=0)
+        spread = spread[spread > 0]
+        ratio = spread.max() / spread.min() if len(spread) else 1.0
+        if ratio < 100:
+            return None
+        return (
+            f"the features of {self.name} differ in size by a factor of {ratio:,.0f}: networks learn far better when "
+            "the mean of each is subtracted and it is divided by its standard deviation"
+        )
+
     def __repr__(self) -> str:
         rows, features = self.X.shape
         shape = f"{rows:,} rows × {features:,} features ({self.X.dtype})"

@@ -90,6 +90,8 @@ def run_suite(
         if folder.suite_file.name not in damaged:
             folder.check_suite(suite)
         _remove(folder, damaged, shown)
+        if caution := dataset.caution():
+            shown.note(caution)
         unseal(folder)
         folder.write_suite(suite)
         folder.remove_unfinished()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from mlplab.data import Source, load_dataset
+from mlplab.data import Dataset, Source, load_dataset
 from mlplab.data.names import DATASETS
 from mlplab.errors import DataError
 
@@ -99,3 +99,12 @@ def test_built_in_data_sets_have_fingerprints_of_their_own():
 def test_a_missing_file_has_no_fingerprint(tmp_path, refuses):
     with refuses(DataError, "none.csv", "no such file"):
         Source(str(tmp_path / "none.csv")).fingerprint()
+
+
+def test_features_of_very_different_sizes_are_told():
+    X = np.random.default_rng(0).normal(size=(200, 3)) * [1, 50, 5000]
+    y = np.arange(200) % 2
+    assert "table.csv differ in size by a factor of" in Dataset("table.csv", X, y).caution()
+    assert Dataset("table.csv", X / [1, 50, 5000], y).caution() is None
+    assert Dataset("table.csv", np.ones((5, 2)), y[:5]).caution() is None
+    assert load_dataset("digits").caution() is None
