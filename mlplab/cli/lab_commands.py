@@ -37,6 +37,8 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print the r
     show_default=True,
     help="How often every training writes its state, to go on from.",
 )
+@click.option("--tensorboard", metavar="DIR", help="Also write the curves for TensorBoard.")
+@click.option("--mlflow", metavar="URI", help="Also log every network to MLflow.")
 @click.option("--dry-run", is_flag=True, help="Only tell how much there is to do and how long it will take.")
 @_json_option
 def run(
@@ -47,6 +49,8 @@ def run(
     assignments: tuple[str, ...],
     seeds: int | None,
     checkpoint_seconds: float,
+    tensorboard: str | None,
+    mlflow: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -65,7 +69,8 @@ def run(
     if dry_run:
         return _dry_run(resolved, RunFolder(out), jobs, as_json)
     signal.signal(signal.SIGTERM, _interrupt)
-    outcome = run_suite(resolved, out, jobs=jobs, display=_display, checkpoint_seconds=checkpoint_seconds)
+    display = _display(resolved, tensorboard, mlflow)
+    outcome = run_suite(resolved, out, jobs=jobs, display=lambda: display, checkpoint_seconds=checkpoint_seconds)
     if not _has_figures(outcome):
         _draw(outcome.folder, resolved, outcome.rows)
     _print_run(outcome, as_json)
@@ -89,10 +94,18 @@ def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _display() -> Display:
+def _display(suite: Suite, tensorboard: str | None, mlflow: str | None) -> Display:
+    """Return what hears of everything that happens: the terminal, and the tools that were asked for."""
     from mlplab.lab.progress import SuiteDisplay
 
-    return SuiteDisplay()
+    if tensorboard is None and mlflow is None:
+        return SuiteDisplay()
+    from mlplab.lab.writers import MlflowWriter, Several, TensorBoardWriter
+
+    others: list[Display] = [TensorBoardWriter(tensorboard)] if tensorboard is not None else []
+    if mlflow is not None:
+        others.append(MlflowWriter(mlflow, suite.name))
+    return Several([SuiteDisplay(), *others])
 
 
 def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
