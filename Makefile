@@ -47,6 +47,7 @@ bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.comparison
 
 $(VENV)/installed-bench: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
