@@ -212,8 +212,11 @@ class NeuralNetworkClassifier(ClassifierMixin, NeuralNetwork, Settings):
         """
         self._begin(False)
         self._set_features(X.shape[1], feature_names)
-        learnt = Rows(X, self._answers(y[training], False, "y"), self.input_scale, numbers=training)
-        measured = Rows(X, self._answers(y[validation], True, "y_val"), self.input_scale, numbers=validation)
+        if y.dtype.kind not in "iub":  # labels without doubt; looking took a fifth of the smallest trials of the lab
+            check_classification_targets(y)
+        self._set_task(np.unique(y[training]), labels=False)
+        learnt = Rows(X, encode(y[training], self.classes_, "y"), self.input_scale, numbers=training)
+        measured = Rows(X, encode(y[validation], self.classes_, "y_val"), self.input_scale, numbers=validation)
         self._fit(self._weigh(learnt), measured, checkpoint=checkpoint, data=data)
         return self
 

@@ -1,12 +1,12 @@
-"""Commands around suites: run, status, report, suites, data."""
+"""Commands around suites: run, search, status, report, suites, data."""
 
 from __future__ import annotations
 
 import json
 import signal
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,8 @@ import click
 
 # What takes long to import stands inside the commands that need it: `mlplab --help` answers at once.
 if TYPE_CHECKING:
+    from mlplab.lab.display import Display
     from mlplab.lab.runner import Run
-    from mlplab.lab.scheduler import Display
     from mlplab.lab.store import ResultRow, RunFolder
     from mlplab.lab.suite import Suite
 
@@ -23,69 +23,157 @@ _folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How a suite is run: the options that `run` and `search` share."""
+
+    out: Path | None
+    jobs: int | None
+    samples: int | None
+    assignments: tuple[str, ...]
+    seeds: int | None
+    checkpoint_seconds: float
+    scheduler: str | None
+    tensorboard: str | None
+    mlflow: str | None
+    dry_run: bool
+    as_json: bool
+
+
+def _run_options(seeds: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that gives a command the options of `_Way`; `seeds` is what is said of that one."""
+    options = [
+        click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME]"),
+        click.option("--jobs", type=int, help="Worker processes.  [default: as many as cores]"),
+        click.option("--samples", type=int, help="Rows that training and validation share.  [default: all]"),
+        click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Fix a setting for every trial."),
+        click.option("--seeds", type=int, help=seeds),
+        click.option(
+            "--checkpoint-seconds",
+            type=click.FloatRange(min=0),
+            default=10,
+            show_default=True,
+            help="How often every training writes its state, to go on from.",
+        ),
+        click.option("--scheduler", metavar="ADDRESS", help="Train on the workers of this Dask scheduler."),
+        click.option("--tensorboard", metavar="DIR", help="Also write the curves for TensorBoard."),
+        click.option("--mlflow", metavar="URI", help="Also log every network to MLflow."),
+        click.option("--dry-run", is_flag=True, help="Only tell how much there is to do and how long it will take."),
+        _json_option,
+    ]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 @click.command()
 @click.argument("suite")
-@click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME]")
-@click.option("--jobs", type=int, help="Worker processes.  [default: as many as cores]")
-@click.option("--samples", type=int, help="Rows that training and validation share.  [default: all]")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Fix a setting for every trial.")
-@click.option("--seeds", type=int, help="Train every configuration with this many seeds.")
-@click.option(
-    "--checkpoint-seconds",
-    type=click.FloatRange(min=0),
-    default=10,
-    show_default=True,
-    help="How often every training writes its state, to go on from.",
-)
-@click.option("--tensorboard", metavar="DIR", help="Also write the curves for TensorBoard.")
-@click.option("--mlflow", metavar="URI", help="Also log every network to MLflow.")
-@click.option("--dry-run", is_flag=True, help="Only tell how much there is to do and how long it will take.")
-@_json_option
-def run(
-    suite: str,
-    out: Path | None,
-    jobs: int | None,
-    samples: int | None,
-    assignments: tuple[str, ...],
-    seeds: int | None,
-    checkpoint_seconds: float,
-    tensorboard: str | None,
-    mlflow: str | None,
-    dry_run: bool,
-    as_json: bool,
-) -> int:
+@_run_options(seeds="Train every configuration with this many seeds.")
+def run(suite: str, **options: Any) -> int:
     """Run SUITE, a built-in name or a TOML file: train what is missing, draw, conclude.
 
     Stop it at any moment, even with kill -9, and run it again: it goes on where it was.
     """
+    from mlplab.lab.suite import load_suite
+
+    way = _Way(**options)
+    return _run(_resolve(load_suite(suite), way), way)
+
+
+@click.command()
+@click.argument("data")
+@click.option("--target", help="The target column of a table, or the labels' file.")
+@click.option("--epochs", type=int, help="How many epochs all trainings together may make.")
+@click.option("--minutes", type=float, help="How long it may take.")
+@click.option("--space", "dimensions", multiple=True, metavar="KEY=VALUES", help="What to try of a setting.")
+@click.option("--finalists", type=int, help="How many of the best to train again with fresh seeds.")
+@click.option("--sampler", help="Who proposes: tpe, random or gp.")
+@click.option("--pruning", help="Who is trained on: halving, hyperband or none.")
+@_run_options(seeds="Train the finalists with this many fresh seeds.")
+def search(
+    data: str,
+    target: str | None,
+    dimensions: tuple[str, ...],
+    **options: Any,
+) -> int:
+    """Search for a good network for DATA: a data set's name, a file, or a suite with a [search].
+
+    Many configurations are tried for a few epochs, the better ones are trained on, and the finalists are trained again
+    with fresh seeds. Stop it at any moment and start it again: it goes on where it was.
+
+    For what to try, write a list or a range as in a suite: --space 'dropout=[0.0, 0.2]' --space
+    'learning_rate_init={low = 0.001, high = 0.1, log = true}'.
+    """
+    from mlplab.lab.search.template import suite_for
+    from mlplab.lab.suite import built_in_suites, load_suite
+
+    asked = {name: options.pop(name) for name in ("epochs", "minutes", "finalists", "sampler", "pruning")}
+    way = _Way(**options)
+    is_suite = data in built_in_suites() or data.endswith(".toml")
+    suite = load_suite(data) if is_suite else suite_for(data, target)
+    return _run(_resolve(_with_search(suite, asked, dimensions), way), way)
+
+
+def _with_search(suite: Suite, asked: dict[str, Any], dimensions: tuple[str, ...]) -> Suite:
+    """Return the suite with what the command line says of its search; a new budget takes the place of the suite's."""
+    from mlplab.errors import SettingError
+    from mlplab.lab.reading import parse_assignment
+    from mlplab.lab.search.spec import read_search
+
+    if suite.search is None:
+        raise SettingError(f"{suite.name} has no [search]: run it with `mlplab run`")
+    given = {name: value for name, value in asked.items() if value is not None}
+    content = suite.search.to_plain()
+    if "epochs" in given or "minutes" in given:
+        content = {name: value for name, value in content.items() if name not in ("epochs", "minutes")}
+    content = {**content, **given}
+    for dimension in dimensions:
+        name, what = parse_assignment(dimension, "--space")
+        content["space"][name] = list(what) if isinstance(what, tuple) else what
+    return replace(suite, search=read_search(content, suite.settings, "search: "))
+
+
+def _run(suite: Suite, way: _Way) -> int:
     from mlplab.engine.cpu import usable_cores
+    from mlplab.errors import SettingError
+    from mlplab.lab.reading import check_count
     from mlplab.lab.runner import run_suite
     from mlplab.lab.store import RunFolder
-    from mlplab.lab.suite import check_count
 
-    jobs = usable_cores() if jobs is None else check_count("--jobs", jobs)
-    resolved = _resolve(suite, samples, seeds, assignments)
-    out = out or Path("runs") / resolved.name
-    if dry_run:
-        return _dry_run(resolved, RunFolder(out), jobs, as_json)
+    if way.jobs is not None and way.scheduler is not None:
+        raise SettingError("--jobs is for this machine: with --scheduler, as many train as the cluster has workers")
+    jobs = usable_cores() if way.jobs is None else check_count("--jobs", way.jobs)
+    out = way.out or Path("runs") / suite.name
+    if way.dry_run:
+        return _dry_run(suite, RunFolder(out), jobs, way.as_json)
     signal.signal(signal.SIGTERM, _interrupt)
-    display = _display(resolved, tensorboard, mlflow)
-    outcome = run_suite(resolved, out, jobs=jobs, display=lambda: display, checkpoint_seconds=checkpoint_seconds)
+    display = _display(suite, way.tensorboard, way.mlflow)
+    outcome = run_suite(
+        suite,
+        out,
+        jobs=jobs,
+        display=lambda: display,
+        checkpoint_seconds=way.checkpoint_seconds,
+        scheduler=way.scheduler,
+    )
     if not _has_figures(outcome):
-        _draw(outcome.folder, resolved, outcome.rows)
-    _print_run(outcome, as_json)
+        _draw(outcome.folder, outcome.suite, outcome.rows)
+    _print_run(outcome, way.as_json)
     return 1 if outcome.failed else 0
 
 
-def _resolve(name: str, samples: int | None, seeds: int | None, assignments: tuple[str, ...]) -> Suite:
-    from mlplab.lab.suite import check_count, load_suite, parse_assignment
+def _resolve(suite: Suite, way: _Way) -> Suite:
+    from mlplab.lab.reading import check_count, parse_assignment
 
-    suite = load_suite(name)
-    if samples is not None:
-        suite = replace(suite, samples=check_count("--samples", samples))
-    if seeds is not None:
-        suite = replace(suite, seeds=check_count("--seeds", seeds))
-    for assignment in assignments:
+    if way.samples is not None:
+        suite = replace(suite, samples=check_count("--samples", way.samples))
+    if way.seeds is not None:
+        suite = replace(suite, seeds=check_count("--seeds", way.seeds))
+    for assignment in way.assignments:
         suite = suite.with_setting(*parse_assignment(assignment))
     return suite
 
@@ -112,6 +200,8 @@ def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
     from mlplab.lab.estimate import estimate
     from mlplab.text import describe_seconds
 
+    if suite.search:
+        return _dry_search(suite, folder, jobs, as_json)
     found = estimate(suite, folder, jobs)
     if as_json:
         click.echo(json.dumps(asdict(found)))
@@ -120,6 +210,22 @@ def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
             f"{found.suite}: {found.trials} trials, {found.done} of them done; {found.networks} networks to train, "
             f"{found.epochs:,} epochs, about {describe_seconds(found.seconds)} on {found.jobs} processes"
         )
+    return 0
+
+
+def _dry_search(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
+    from mlplab.lab.estimate import estimate_search
+    from mlplab.text import describe_seconds
+
+    found = estimate_search(suite, folder, jobs)
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+        return 0
+    left = "" if found.epochs is None else f"{found.epochs:,} epochs to make, "
+    click.echo(
+        f"{found.suite}: {found.tried} configurations tried, {found.made:,} epochs made; the first round tries "
+        f"{found.first}; {left}about {describe_seconds(found.seconds)} on {found.jobs} processes"
+    )
     return 0
 
 
@@ -150,10 +256,11 @@ def _print_run(outcome: Run, as_json: bool) -> None:
 
 
 def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
+    from mlplab.lab.search.log import with_findings
     from mlplab.lab.store import RunFolder
 
     folder = RunFolder(path)
-    suite = folder.suite()
+    suite = with_findings(folder.suite(), folder)
     return folder, suite, folder.rows(suite, suite.source.fingerprint(), folder.read_labels())
 
 
@@ -199,6 +306,8 @@ def suites(as_json: bool) -> None:
         for experiment in suite.experiments:
             trials = sum(e == experiment for e, _ in suite.cells(""))
             click.echo(f"  {experiment.name:24} {trials:3} trials  {experiment.title}")
+        if suite.search:
+            click.echo(f"  {'search':24} {suite.search.epochs:3} epochs  over {', '.join(suite.search.space)}")
 
 
 @click.command()
@@ -229,4 +338,4 @@ def data(name: str | None, target: str | None, as_json: bool) -> None:
         click.echo(f"Note: {caution}.", err=True)
 
 
-COMMANDS = (run, status, report, suites, data)
+COMMANDS = (run, search, status, report, suites, data)

@@ -46,7 +46,7 @@ def train(
     from mlplab.classifier import NeuralNetworkClassifier
     from mlplab.data import hold_out, load_dataset
     from mlplab.errors import SettingError
-    from mlplab.lab.suite import check_count, parse_assignment
+    from mlplab.lab.reading import check_count, parse_assignment
     from mlplab.modelfile import save_model
     from mlplab.text import percent
     from mlplab.training.progress import FitDisplay

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlplab.lab.findings import Answer, Conclusion, Configuration, Difference, Effect, Interaction
+from mlplab.lab.findings import Answer, Conclusion, Configuration, Difference, Effect, Exploration, Interaction
 from mlplab.text import describe_seconds, percent
 
 #: Rows of a table at most: the best ones.
 _MOST = 50
+#: And of that of a search.
+_MOST_TRIED = 10
 #: What a setting is called in a sentence.
 _SPOKEN = {"hidden_layer_sizes": "hidden layers", "learning_rate_init": "learning rate", "weight_decay": "weight decay"}
 
@@ -18,6 +20,8 @@ def to_markdown(conclusion: Conclusion) -> str:
     parts = [f"# {conclusion.title}", *_best(conclusion), "## The experiments"]
     for answer in conclusion.answers:
         parts += _answer(answer, conclusion)
+    if conclusion.search:
+        parts += ["### What the search tried", *_search(conclusion.search)]
     if conclusion.depths:
         parts += ["### Depth, across the experiments", *_depths(conclusion)]
     if conclusion.not_done:
@@ -115,7 +119,9 @@ def _answer(answer: Answer, conclusion: Conclusion) -> Iterator[str]:
     if not answer.configurations:
         yield "No trial of this experiment was trained to its end."
         return
-    yield " ".join([*map(_effect, answer.effects), *map(_interaction, answer.interactions)]) + _costs(answer)
+    told = [*map(_effect, answer.effects), *map(_interaction, answer.interactions), *_costs(answer)]
+    if told:
+        yield " ".join(told)
     scatter = ["scatter of seeds (points)"] if conclusion.seeds > 1 else []
     yield _table(
         ["configuration", "validation accuracy", *scatter, "validation loss", "parameters", "seconds"],
@@ -163,6 +169,23 @@ def _interaction(interaction: Interaction) -> str:
     )
 
 
+def _search(search: Exploration) -> Iterator[str]:
+    reached = ", ".join(f"{count:,} after {epochs}" for epochs, count in reversed(search.reached))
+    yield (
+        f"{search.tried:,} configurations, each with one seed, {search.epochs:,} epochs in all. The better ones were "
+        f"trained on, again and again; they stand where they were left: {reached} epochs."
+    )
+    yield _table(
+        ["configuration", "epochs", "validation accuracy", "validation loss", "parameters"],
+        [
+            [c.name, f"{epochs}", percent(c.val_accuracy), f"{c.val_loss:.4f}", f"{c.parameters:,}"]
+            for c, epochs in search.configurations[:_MOST_TRIED]
+        ],
+    )
+    if len(search.configurations) > _MOST_TRIED:
+        yield f"And {len(search.configurations) - _MOST_TRIED:,} more: see `results.csv`."
+
+
 def _depths(conclusion: Conclusion) -> Iterator[str]:
     yield (
         "Where trials differ in their hidden layers alone, the mean validation accuracy by depth, with the number of "
@@ -178,15 +201,14 @@ def _depths(conclusion: Conclusion) -> Iterator[str]:
     )
 
 
-def _costs(answer: Answer) -> str:
+def _costs(answer: Answer) -> Iterator[str]:
     best = answer.configurations[0]
     smallest = min(answer.configurations, key=lambda c: c.parameters)
-    if smallest.parameters == best.parameters:
-        return ""
-    return (
-        f" The best has {best.parameters / smallest.parameters:.1f} times the parameters of the smallest "
-        f"({smallest.name}) and took {best.seconds / max(smallest.seconds, 0.001):.1f} times as long."
-    )
+    if smallest.parameters < best.parameters:
+        yield (
+            f"The best has {best.parameters / smallest.parameters:.1f} times the parameters of the smallest "
+            f"({smallest.name}) and took {best.seconds / max(smallest.seconds, 0.001):.1f} times as long."
+        )
 
 
 def _caveats(conclusion: Conclusion) -> Iterator[str]:
@@ -206,6 +228,12 @@ def _caveats(conclusion: Conclusion) -> Iterator[str]:
         yield (
             f"Every configuration was trained with the same {conclusion.seeds} seeds and measured on the same rows; "
             "the accuracies are means over the seeds. The intervals hold for other seeds and for other rows."
+        )
+    if conclusion.search:
+        yield (
+            "The search judged most configurations by one seed and few epochs: one that learns slowly may have been "
+            "left behind. What is concluded stands on the finalists alone, trained with seeds that the search had not "
+            "seen; the validation rows, though, are those that chose them."
         )
     yield (
         "The ± of the comparisons with the best holds for all of them together, at 95 %: where all are equally good, "

@@ -20,6 +20,8 @@ from mlplab.lab.suite import Suite
 
 #: Training rows of a trial run: enough steps for a steady pace, few enough to wait for.
 _ROWS = 2000
+#: Configurations of a search that are measured.
+_MEASURED = 8
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def estimate(suite: Suite, folder: RunFolder, jobs: int) -> Estimate:
     """Measure how long the suite's missing trials will take on that many processes; nothing is written."""
     dataset, fingerprint = suite.source.load(), suite.source.fingerprint()
     rows = folder.rows(suite, fingerprint, make_labels(suite, fingerprint, dataset))
-    todo = plan(rows, dataset.X.shape[1], len(dataset.classes))
+    todo = plan(rows, dataset)
     seconds = _seconds_per_epoch(todo, dataset, split_rows(dataset, suite.split, 0, suite.samples))
     trials = {row.trial.id: row for row in rows}
     return Estimate(
@@ -51,6 +53,52 @@ def estimate(suite: Suite, folder: RunFolder, jobs: int) -> Estimate:
         jobs=jobs,
         seconds=_makespan([job.epochs * s for job, s in zip(todo, seconds, strict=True)], jobs),
     )
+
+
+@dataclass(frozen=True)
+class SearchEstimate:
+    """What is still to do in a search, the finalists included.
+
+    Attributes:
+        tried: configurations by now. first: how many the first round tries. made: epochs by now.
+        epochs: left, None where the budget is in minutes alone. seconds: left, on `jobs` processes.
+    """
+
+    suite: str
+    tried: int
+    first: int
+    made: int
+    epochs: int | None
+    jobs: int
+    seconds: float
+
+
+def estimate_search(suite: Suite, folder: RunFolder, jobs: int) -> SearchEstimate:
+    """Measure a few of the configurations that a search would begin with; nothing is written.
+
+    Raises:
+        SettingError: for a budget that is not even enough for one round.
+        MissingExtraError: without Optuna.
+    """
+    from mlplab.lab.search.log import read_log, trial_of, with_findings
+    from mlplab.lab.search.proposals import propose
+    from mlplab.lab.search.run import first_round
+
+    search = suite.search
+    assert search is not None
+    _, size = first_round(search, suite)
+    dataset, fingerprint = suite.source.load(), suite.source.fingerprint()
+    log = read_log(folder, search, suite)
+    results = {row.trial.id: row.result for row in folder.rows(with_findings(suite, folder), fingerprint, {})}
+    made = sum(result.epochs for result in results.values() if result)
+    left = None if search.epochs is None else max(0, search.epochs - made)
+    seconds = 60 * search.minutes - log.seconds if search.minutes else float("inf")
+    if left is not None:
+        trials = [trial_of(proposal, suite, fingerprint) for proposal in propose(search, [], 0, min(size, _MEASURED))]
+        sample = [Job((trial,), (trial.id,)) for trial in trials]
+        pace = float(np.mean(_seconds_per_epoch(sample, dataset, split_rows(dataset, suite.split, 0, suite.samples))))
+        seconds = min(seconds, left * pace / jobs)
+    return SearchEstimate(suite.name, len(log.proposals), size, made, left, jobs, max(0.0, seconds))
 
 
 def _seconds_per_epoch(jobs: Sequence[Job], dataset: Dataset, split: Split) -> list[float]:

@@ -93,6 +93,22 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Exploration:
+    """What a search tried before it chose its finalists, each configuration with one seed.
+
+    Attributes:
+        tried: how many configurations. epochs: that all of them made together.
+        reached: numbers of epochs, the most first, with how many configurations were trained so far and no further.
+        configurations: with their epochs, the one with the highest validation accuracy first.
+    """
+
+    tried: int
+    epochs: int
+    reached: tuple[tuple[int, int], ...]
+    configurations: tuple[tuple[Configuration, int], ...]
+
+
+@dataclass(frozen=True)
 class DepthComparison:
     """What depth did where everything else was the same, over all experiments.
 
@@ -135,6 +151,7 @@ class Conclusion:
         smallest: of these, the one with the fewest parameters.
         seeds_needed: see `mlplab.lab.comparison.Comparison`.
         answers: of the experiments, in their order.
+        search: what was tried before, if there was a search.
         depths: comparisons of depths across the experiments.
         test: of the best configuration's network with the lowest seed; None while a trial waits or has failed.
         openings: every opening of the test rows there ever was in this run folder.
@@ -153,6 +170,7 @@ class Conclusion:
     smallest: Configuration | None
     seeds_needed: int | None
     answers: tuple[Answer, ...]
+    search: Exploration | None
     depths: tuple[DepthComparison, ...]
     test: Test | None
     openings: tuple[Test, ...]

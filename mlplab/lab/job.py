@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -31,15 +31,25 @@ from mlplab.training.tasks import classify
 
 @dataclass(frozen=True)
 class Job:
-    """Trials of one lineage, the one with the fewest epochs first, with their labels."""
+    """Trials of one lineage, the one with the fewest epochs first, with their labels.
+
+    pause_after: the epoch after which its only trial is paused, to go on later from its checkpoint; None trains it to
+        its end.
+    """
 
     trials: tuple[Trial, ...]
     labels: tuple[str, ...]
+    pause_after: int | None = None
 
     @property
     def epochs(self) -> int:
         """How many epochs serve them all."""
-        return int(self.trials[-1]["max_iter"])
+        return self.pause_after or int(self.trials[-1]["max_iter"])
+
+    def without(self, finished: Container[str]) -> Job:
+        """Return the job for the trials whose ids are not among these; there must be one."""
+        left = [(t, label) for t, label in zip(self.trials, self.labels, strict=True) if t.id not in finished]
+        return replace(self, trials=tuple(t for t, _ in left), labels=tuple(label for _, label in left))
 
     def estimator(self, dataset: Dataset, **more: Any) -> NeuralNetworkClassifier:
         """Return the classifier, not yet fitted, of the longest trial; `more` settings go before its own."""
@@ -65,18 +75,40 @@ Report = Callable[[Epoch | TrialResult | str], None]
 
 
 def train_job(
-    job: Job, dataset: Dataset, split: Split, folder: RunFolder, report: Report, checkpoint_seconds: float = 10.0
-) -> None:
+    job: Job,
+    dataset: Dataset,
+    split: Split,
+    folder: RunFolder,
+    report: Report,
+    checkpoint_seconds: float = 10.0,
+    *,
+    stretch: bool = False,
+) -> bool:
     """Train once and write the results of all the job's trials, each as soon as its epochs are made.
 
     An error in a trial becomes its result ("failed", with the traceback); nothing is raised for it. Every so many
-    seconds the state of the training is written, and where there is one already, it goes on from there.
+    seconds the state of the training is written, and where there is one already, it goes on from there. A job that
+    pauses its trial leaves its state, its numbers and its history, without a network.
+
+    Args:
+        stretch: whether to return after the first epoch that ends later than those seconds, with the state written.
+
+    Returns:
+        Whether the job is done: False where a stretch of it was made, and more is to come.
     """
+    resumable = job.trials[-1]["solver"] != "lbfgs"  # whose memory is SciPy's
     writer = _TrialWriter(job, dataset, split, folder, report)
+    if stretch and resumable:
+        writer.until = perf_counter() + checkpoint_seconds
+    path = folder.checkpoint(job.trials[-1].lineage)
+    checkpoint = _SparingCheckpoint(path, checkpoint_seconds, lambda: writer.stopped) if resumable else None
     estimator = job.estimator(dataset, callbacks=[writer])
-    status, error = "done", None
+    error = None
     try:
-        _train(estimator, job, dataset, split, _checkpoint(job, folder, checkpoint_seconds), report)
+        _train(estimator, job, dataset, split, checkpoint, report)
+        if writer.stopped and not writer.paused:
+            return False
+        status = "paused" if writer.paused else "done"
     except DivergenceError as divergence:
         status, error = "diverged", str(divergence)
     except Exception:
@@ -85,6 +117,7 @@ def train_job(
         writer.write_rest(estimator, status, error)
     except Exception:
         writer.write_rest(estimator, "failed", traceback.format_exc())
+    return True
 
 
 def _train(
@@ -109,21 +142,21 @@ def _train(
         estimator.fit_rows(*rows, checkpoint=checkpoint, data=data)
 
 
-def _checkpoint(job: Job, folder: RunFolder, seconds: float) -> Checkpoint | None:
-    """Return the checkpoint of a job; there is none for lbfgs, whose memory is SciPy's."""
-    trial = job.trials[-1]
-    return None if trial["solver"] == "lbfgs" else _SparingCheckpoint(folder.checkpoint(trial.lineage), seconds)
-
-
+@dataclass
 class _SparingCheckpoint(Checkpoint):
-    """Writes nothing before its seconds have passed, not even at the end: what is quickly made is made again."""
+    """Writes nothing before its seconds have passed, not even at the end: what is quickly made is made again.
+
+    going_on: whether the training will go on from here; then it is written in any case.
+    """
+
+    going_on: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._begun = self._written
 
     def write(self, fit: Any, identity: Mapping[str, Any], *, last: bool) -> None:
-        if perf_counter() - self._begun >= self.seconds:
+        if self.going_on() or perf_counter() - self._begun >= self.seconds:
             super().write(fit, identity, last=last)
 
 
@@ -131,8 +164,8 @@ def _has_gone_too_far(checkpoint: Checkpoint, job: Job) -> bool:
     """Return whether a checkpoint has left behind what a trial of the job needs to see: one that got lost, say."""
     saved = checkpoint.read()
     made = len(saved["state"]["history_"]["records"]) if saved else 0
-    first = job.trials[0]["max_iter"]
-    return made > first or (made == first and len(job.trials) > 1)
+    first = job.pause_after or job.trials[0]["max_iter"]
+    return made > first or (made == first and (len(job.trials) > 1 or job.pause_after is not None))
 
 
 class _TrialWriter(Callback):
@@ -141,9 +174,14 @@ class _TrialWriter(Callback):
     def __init__(self, job: Job, dataset: Dataset, split: Split, folder: RunFolder, report: Report) -> None:
         self._waiting = list(zip(job.trials, job.labels, strict=True))
         self._dataset, self._split, self._folder, self._report = dataset, split, folder, report
+        self._pause_after, self._last_epoch = job.pause_after, job.epochs
+        self.until = float("inf")  # the time after which a stretch ends
+        self.paused = self.stopped = False
 
-    def on_epoch_end(self, estimator: NeuralNetworkClassifier, epoch: Epoch) -> None:
+    def on_epoch_end(self, estimator: NeuralNetworkClassifier, epoch: Epoch) -> bool:
         self._report(epoch)
+        self.paused = epoch.epoch == self._pause_after
+        self.stopped = self.paused or (perf_counter() > self.until and epoch.epoch < self._last_epoch)
         # the last trial waits for the end of the fit: early stopping may put the best weights back
         if len(self._waiting) > 1 and self._waiting[0][0]["max_iter"] == epoch.epoch:
             trial, label = self._waiting.pop(0)
@@ -151,6 +189,7 @@ class _TrialWriter(Callback):
                 self._write(trial, label, estimator, "done", None)
             except Exception:  # its own failure; the longer trials go on
                 self._write(trial, label, estimator, "failed", traceback.format_exc())
+        return self.stopped
 
     def write_rest(self, estimator: NeuralNetworkClassifier, status: str, error: str | None) -> None:
         """Write the trials that the fit did not come to as it went, all with the status in which it ended."""

@@ -38,10 +38,11 @@ class SuiteDisplay:
     def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
         self._rows, self._done, self._total = rows, done, total
         self._cost = {job.trials[0].lineage: cost for job, cost in zip(jobs, costs, strict=True)}
-        self._all = sum(cost * job.epochs for job, cost in zip(jobs, costs, strict=True))
+        made = self._epochs  # before, of trainings that were paused
+        self._all = sum(
+            cost * (job.epochs - made.get(job.trials[0].lineage, 0)) for job, cost in zip(jobs, costs, strict=True)
+        )
         self._made, self._started = 0.0, monotonic()
-        epochs = sum(job.epochs for job in jobs)
-        self._line(f"{total - done} of {total} trials to train: {len(jobs)} networks, {epochs:,} epochs")
         if self._console.is_terminal:
             self._progress = Progress(
                 MofNCompleteColumn(
@@ -56,8 +57,8 @@ class SuiteDisplay:
 
     def epoch(self, job: Job, epoch: Epoch) -> None:
         lineage = job.trials[0].lineage
+        self._made += self._cost[lineage] * (epoch.epoch - self._epochs.get(lineage, 0))  # those of a checkpoint too
         self._epochs[lineage] = epoch.epoch
-        self._made += self._cost[lineage]
         self._print()
         if self._progress is None or epoch.epoch * epoch.seconds < _PACE:
             return

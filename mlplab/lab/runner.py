@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,13 +13,18 @@ from typing import TYPE_CHECKING
 
 from mlplab.engine.cpu import usable_cores
 from mlplab.lab.conclusion import is_concluded, write_conclusion
+from mlplab.lab.reading import check_count
 from mlplab.lab.seals import broken, seal, unseal
+from mlplab.lab.search.log import with_findings
 from mlplab.lab.store import ResultRow, RunFolder
-from mlplab.lab.suite import Suite, check_count, load_suite
+from mlplab.lab.suite import Suite, load_suite
 
 if TYPE_CHECKING:
     from mlplab.data import Dataset
-    from mlplab.lab.scheduler import Display
+    from mlplab.lab.display import Display
+    from mlplab.lab.job import Job
+    from mlplab.lab.scheduler import Workforce
+    from mlplab.lab.workers import Event
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Run:
     @property
     def failed(self) -> list[ResultRow]:
         """The rows whose trial failed, or could not even be written."""
-        return [row for row in self.rows if row.unfinished]
+        return [row for row in self.rows if row.unfinished or row.status == "failed"]
 
 
 def run_suite(
@@ -48,6 +55,7 @@ def run_suite(
     jobs: int | None = None,
     display: Callable[[], Display] | None = None,
     checkpoint_seconds: float = 10.0,
+    scheduler: str | None = None,
 ) -> Run:
     """Train every trial of a suite that the run folder does not hold yet, and write the conclusion.
 
@@ -57,10 +65,12 @@ def run_suite(
         jobs: worker processes; None is as many as cores.
         checkpoint_seconds: how often each training writes its state, from which it goes on when the run is interrupted
             and started again.
+        scheduler: the address of a Dask scheduler, or its file, whose workers train; None trains on this machine.
         display: makes what shows the progress, such as `mlplab.lab.progress.SuiteDisplay`; None shows nothing.
 
     Raises:
-        SettingError, DataError: for a suite or data that cannot be used.
+        SettingError, DataError: for a suite, data or a scheduler that cannot be used.
+        MissingExtraError: for a search without Optuna, or a scheduler without Dask.
         RunFolderError: for a folder that is in use or holds another suite.
     """
     if not isinstance(suite, Suite):
@@ -68,6 +78,7 @@ def run_suite(
     count = check_count("jobs", jobs) if jobs is not None else usable_cores()
     fingerprint = suite.source.fingerprint()
     folder = RunFolder(Path(out) if out is not None else Path("runs") / suite.name)
+    suite = with_findings(suite, folder)
     rows = folder.rows(suite, fingerprint, folder.read_labels(), thorough=True)
     damaged = broken(folder)
     if is_concluded(folder, rows) and not damaged:
@@ -81,7 +92,7 @@ def run_suite(
 
     # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
     from mlplab.data import split_rows
-    from mlplab.lab.scheduler import Silent, make_labels, train_missing
+    from mlplab.lab.display import Silent
 
     shown = (display or Silent)()
     dataset = suite.source.load()
@@ -95,12 +106,9 @@ def run_suite(
         unseal(folder)
         folder.write_suite(suite)
         folder.remove_unfinished()
-        before = folder.rows(suite, fingerprint, make_labels(suite, fingerprint, dataset), thorough=True)
-        train = partial(train_missing, folder=folder, count=count, display=shown, checkpoint_seconds=checkpoint_seconds)
-        after = _finish(suite, before, dataset, folder, train)
+        outcome = _train_and_conclude(suite, dataset, fingerprint, folder, shown, count, checkpoint_seconds, scheduler)
         seal(folder)
-    trained = {row.trial.id for row in before if row.unfinished} - {row.trial.id for row in after if row.unfinished}
-    return Run(folder, suite, tuple(after), len(trained))
+    return outcome
 
 
 def _remove(folder: RunFolder, damaged: list[str], display: Display) -> None:
@@ -117,18 +125,66 @@ def _remove(folder: RunFolder, damaged: list[str], display: Display) -> None:
         display.note("what it remembered of test rows that were opened for other networks is lost")
 
 
-def _finish(
-    suite: Suite, rows: list[ResultRow], dataset: Dataset, folder: RunFolder, train: Callable[..., None]
-) -> list[ResultRow]:
-    """Train what the rows lack, write the results and the conclusion; return the rows as they are then."""
-    from mlplab.lab.chosen import open_test_rows
+@contextmanager
+def _workforce(
+    dataset: Dataset,
+    folder: RunFolder,
+    display: Display,
+    count: int,
+    checkpoint_seconds: float,
+    scheduler: str | None,
+) -> Iterator[tuple[Workforce, int]]:
+    """Yield who trains, and how many networks at a time."""
+    if scheduler is not None:
+        from mlplab.lab.cluster import connected, count_workers, run_on_cluster
+
+        with connected(scheduler, display.note) as client:
+            work = partial(run_on_cluster, client=client, dataset=dataset, folder=folder, seconds=checkpoint_seconds)
+            yield work, count_workers(client)
+        return
+
+    from mlplab.lab.worker import save_data
+    from mlplab.lab.workers import run_jobs
+
+    def work_here(waiting: deque[Job]) -> Iterator[Event]:
+        data = {**save_data(dataset, folder.data), "checkpoint_seconds": checkpoint_seconds}
+        return run_jobs(waiting, count, data, folder)
 
     try:
-        if any(row.unfinished for row in rows):
-            train(suite, rows, dataset)
+        yield work_here, count
     finally:
         shutil.rmtree(folder.data, ignore_errors=True)
-        rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
-        folder.write_results(rows, suite.varying())
+
+
+def _train_and_conclude(
+    suite: Suite,
+    dataset: Dataset,
+    fingerprint: str,
+    folder: RunFolder,
+    display: Display,
+    count: int,
+    checkpoint_seconds: float,
+    scheduler: str | None,
+) -> Run:
+    """Train what is missing, write the results and the conclusion."""
+    from mlplab.lab.chosen import open_test_rows
+    from mlplab.lab.scheduler import Crew, make_labels, train_missing
+
+    trained = 0
+    with _workforce(dataset, folder, display, count, checkpoint_seconds, scheduler) as (work, processes):
+        crew = Crew(suite, dataset, folder, work, display)
+        if suite.search:
+            from mlplab.lab.search.run import run_search
+
+            suite, trained = run_search(crew, fingerprint, processes)
+        rows = folder.rows(suite, fingerprint, make_labels(suite, fingerprint, dataset), thorough=True)
+        missing = {row.trial.id for row in rows if row.unfinished}
+        try:
+            if missing:
+                train_missing(replace(crew, suite=suite), rows)
+        finally:
+            rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
+            folder.write_results(rows, suite.varying())
     write_conclusion(folder, suite, rows, lambda trial: open_test_rows(folder, trial, dataset))
-    return rows
+    trained += len(missing - {row.trial.id for row in rows if row.unfinished})
+    return Run(folder, suite, tuple(rows), trained)

@@ -1,85 +1,49 @@
-"""Train what a suite is missing, on all cores."""
+"""Train what a suite is missing: which jobs there are, in which order, and what becomes of the news of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Protocol
 
 from mlplab.data import Dataset, split_rows
+from mlplab.lab.display import Display
 from mlplab.lab.job import Job, group_into_jobs
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Suite
-from mlplab.lab.trial import TrialResult
-from mlplab.lab.worker import save_data
-from mlplab.lab.workers import Event, run_jobs
+from mlplab.lab.trial import Trial, TrialResult
+from mlplab.lab.workers import Event
 from mlplab.nn.network import count_parameters
 from mlplab.training.build import layer_sizes
 from mlplab.training.history import Epoch, History
 from mlplab.training.tasks import classify
 
-
-class Display(Protocol):
-    """What looks on while a suite runs; see `mlplab.lab.progress`."""
-
-    def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
-        """Take the jobs to come, and how many of the `total` trials are `done`.
-
-        rows: the training rows of an epoch. costs: of an epoch of each job, in any unit, to reckon the time left.
-        """
-
-    def epoch(self, job: Job, epoch: Epoch) -> None:
-        """Take an epoch that was made."""
-
-    def trial(self, result: TrialResult) -> None:
-        """Take a trial that was finished."""
-
-    def job_done(self, job: Job) -> None:
-        """Take a job that ended, with all its epochs or before."""
-
-    def note(self, text: str) -> None:
-        """Take what somebody should know: a damaged file, a worker that died."""
-
-    def end(self) -> None:
-        """Clear up, whatever happened."""
-
-
-class Silent:
-    """The display that shows nothing."""
-
-    def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
-        pass
-
-    def epoch(self, job: Job, epoch: Epoch) -> None:
-        pass
-
-    def trial(self, result: TrialResult) -> None:
-        pass
-
-    def job_done(self, job: Job) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
+#: Does jobs, in their order, and yields what is to be told of them; more may be put in while it is at work.
+Workforce = Callable[[deque[Job]], Iterator[Event]]
 
 
 def make_labels(suite: Suite, fingerprint: str, dataset: Dataset) -> dict[str, str]:
     """Return the label of every trial by its id."""
+    return label_trials([trial for _, trial in suite.cells(fingerprint)], suite, dataset)
+
+
+def label_trials(trials: Iterable[Trial], suite: Suite, dataset: Dataset) -> dict[str, str]:
+    """Return what trials of the suite are called, by their ids."""
     inputs, classes, varying = dataset.X.shape[1], len(dataset.classes), suite.varying()
-    return {
-        trial.id: trial.label(inputs, classes, varying) + (f"_seed{trial.seed}" if suite.seeds > 1 else "")
-        for _, trial in suite.cells(fingerprint)
-    }
+    several = suite.seeds > 1 or suite.search is not None
+    return {t.id: t.label(inputs, classes, varying) + (f"_seed{t.seed}" if several else "") for t in trials}
 
 
-def plan(rows: Sequence[ResultRow], inputs: int, classes: int) -> list[Job]:
-    """Return the jobs for the rows that wait or failed, the longest first: a long one at the end would run alone."""
+def plan(rows: Sequence[ResultRow], dataset: Dataset) -> list[Job]:
+    """Return the jobs for the rows that wait or failed, the longest first."""
     missing = [row for row in rows if row.unfinished]
-    jobs = group_into_jobs([row.trial for row in missing], [row.label for row in missing])
+    return longest_first(group_into_jobs([row.trial for row in missing], [row.label for row in missing]), dataset)
+
+
+def longest_first(jobs: Sequence[Job], dataset: Dataset) -> list[Job]:
+    """Return the jobs in the order to do them in: a long one at the end would run alone."""
+    inputs, classes = dataset.X.shape[1], len(dataset.classes)
     return sorted(jobs, key=lambda job: -job.epochs * cost_of_epoch(job, inputs, classes))
 
 
@@ -89,50 +53,72 @@ def cost_of_epoch(job: Job, inputs: int, classes: int) -> float:
     return 3 * count_parameters(sizes, fit_intercept=False) - sizes[0] * sizes[1]
 
 
-def train_missing(
-    suite: Suite,
-    rows: Sequence[ResultRow],
-    dataset: Dataset,
-    folder: RunFolder,
-    count: int,
-    display: Display,
-    checkpoint_seconds: float,
-) -> None:
-    """Train the trials of the rows that wait or failed on `count` processes, each trial once.
+@dataclass(frozen=True)
+class Crew:
+    """Those who train, and those who are told of it.
+
+    Attributes:
+        suite, dataset: what for. folder: where the results are written.
+        work: who trains. display: who looks on.
+    """
+
+    suite: Suite
+    dataset: Dataset
+    folder: RunFolder
+    work: Workforce
+    display: Display
+
+    def announce(self, jobs: Sequence[Job], done: int, total: int) -> None:
+        """Tell the display of jobs to come; see `Display.begin`."""
+        inputs, classes = self.dataset.X.shape[1], len(self.dataset.classes)
+        rows = len(split_rows(self.dataset, self.suite.split, samples=self.suite.samples).train)
+        self.display.begin(jobs, done, total, rows, [cost_of_epoch(job, inputs, classes) for job in jobs])
+
+    def train(self, waiting: deque[Job]) -> Iterator[Event]:
+        """Train until no job waits, and yield what happens, in the folder and on the display already."""
+        try:
+            for event in self.work(waiting):
+                for news in (*_write_deaths(self.folder, event), event.news):
+                    self._tell(event.job, news)
+                    yield replace(event, news=news)
+        finally:
+            self.display.end()
+
+    def _tell(self, job: Job, news: Epoch | TrialResult | str | None) -> None:
+        if isinstance(news, TrialResult):
+            self.display.trial(news)
+        elif isinstance(news, Epoch):
+            self.display.epoch(job, news)
+        elif isinstance(news, str):
+            self.display.note(news)
+        else:
+            self.display.job_done(job)
+
+
+def train_missing(crew: Crew, rows: Sequence[ResultRow]) -> None:
+    """Train the trials of the rows that wait or failed, each trial once.
 
     Results are in the folder as soon as they are made, and in ``results.csv`` every second; less often for so many
     trials that writing them would take more than 2 % of the time.
     """
-    varying = suite.varying()
+    folder, varying = crew.folder, crew.suite.varying()
     folder.write_results(rows, varying)
     results = {row.trial.id: row.result for row in rows}
-    done = len({row.trial.id for row in rows if not row.unfinished})
-    inputs, classes = dataset.X.shape[1], len(dataset.classes)
-    jobs = plan(rows, inputs, classes)
-    costs = [cost_of_epoch(job, inputs, classes) for job in jobs]
-    training_rows = len(split_rows(dataset, suite.split, 0, suite.samples).train)
-    display.begin(jobs, done, len(results), training_rows, costs)
+    jobs = plan(rows, crew.dataset)
+    done, epochs = len({row.trial.id for row in rows if not row.unfinished}), sum(job.epochs for job in jobs)
+    crew.announce(jobs, done, len(results))
+    crew.display.note(
+        f"{len(results) - done} of {len(results)} trials to train: {len(jobs)} networks, {epochs:,} epochs"
+    )
     for trial_id in {row.trial.id for row in rows if row.status == "waiting" and folder.has_trial(row.trial.id)}:
-        display.note(f"{folder.trial(trial_id)} is damaged or incomplete: that trial is trained again")
-    data = {**save_data(dataset, folder.data), "checkpoint_seconds": checkpoint_seconds}
+        crew.display.note(f"{folder.trial(trial_id)} is damaged or incomplete: that trial is trained again")
     due = monotonic() + 1
-    try:
-        for event in run_jobs(jobs, count, data, folder):
-            for news in (event.news, *_write_deaths(folder, event)):
-                if isinstance(news, TrialResult):
-                    results[news.id] = news
-                    display.trial(news)
-                elif isinstance(news, Epoch):
-                    display.epoch(event.job, news)
-                elif isinstance(news, str):
-                    display.note(news)
-                else:
-                    display.job_done(event.job)
-            if (started := monotonic()) > due:
-                folder.write_results([replace(row, result=results[row.trial.id]) for row in rows], varying)
-                due = monotonic() + max(1, 50 * (monotonic() - started))
-    finally:
-        display.end()
+    for event in crew.train(deque(jobs)):
+        if isinstance(event.news, TrialResult):
+            results[event.news.id] = event.news
+        if (started := monotonic()) > due:
+            folder.write_results([replace(row, result=results[row.trial.id]) for row in rows], varying)
+            due = monotonic() + max(1, 50 * (monotonic() - started))
 
 
 def _write_deaths(folder: RunFolder, event: Event) -> Iterator[TrialResult]:

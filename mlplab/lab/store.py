@@ -43,8 +43,8 @@ class ResultRow:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a run has to train it: it waits, or failed before."""
-        return self.status in ("waiting", "failed")
+        """Whether a run has to train it: it waits, or failed before; what a search left behind stays as it is."""
+        return self.status in ("waiting", "failed") and not self.experiment.explored
 
 
 class RunFolder:
@@ -56,6 +56,7 @@ class RunFolder:
         self.results_file = path / "results.csv"
         self.trials = path / "trials"
         self.checkpoints = path / "checkpoints"
+        self.search_file = path / "search.json"  # what a search has proposed
         self.figures = path / "figures"
         self.drawn_file = self.figures / "drawn.txt"  # written last: the digest of what the figures show
         self.chosen_file = path / "chosen_predictions.npz"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -15,29 +14,49 @@ import tomli_w
 from mlplab.data.datasets import Source
 from mlplab.data.names import DATASETS, SPLITS
 from mlplab.errors import SettingError, nearest, one_of
+from mlplab.lab.reading import check_count, check_keys, check_name, check_values, read_settings, read_text, to_plain
+from mlplab.lab.search.spec import Search, check_search, read_search
 from mlplab.lab.trial import Trial, lab_settings, normal
-from mlplab.training.settings import SETTINGS, check_setting_name, check_settings, is_integer
+from mlplab.training.settings import SETTINGS, check_setting_name
 
 _FOLDER = Path(__file__).parent / "suites"
-_KEYS = ("name", "title", "dataset", "target", "split", "seeds", "samples", "settings", "experiment")
-_EXPERIMENT_KEYS = ("name", "title", "settings", "grid")
-#: Settings that the lab gives itself.
-_LAB_OWN = {
-    "random_state": "seeds are the suite's `seeds`",
-    "callbacks": "it watches the trials itself",
-    "verbose": "it shows its own progress",
-    "validation_fraction": "the suite's `split` sets the validation rows aside",
-}
+_KEYS = ("name", "title", "dataset", "target", "split", "seeds", "samples", "settings", "experiment", "search")
+_EXPERIMENT_KEYS = ("name", "title", "settings", "grid", "configurations")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One question: `settings` for all its trials, and a `grid` of values to be combined, the last varying fastest."""
+    """One question.
+
+    Attributes:
+        name, title: for files, and for people.
+        settings: for all its trials.
+        grid: values to be combined, the last varying fastest.
+        configurations: settings to be compared as they are, each with every combination of the grid.
+        seeds: of its trials; None is the suite's.
+        explored: whether a search chose its trials, and paused those that it left behind: none of them is missing.
+    """
 
     name: str
     title: str
     settings: Mapping[str, Any]
     grid: Mapping[str, tuple[Any, ...]]
+    configurations: tuple[Mapping[str, Any], ...] = ({},)
+    seeds: tuple[int, ...] | None = None
+    explored: bool = False
+
+    @property
+    def varied(self) -> list[str]:
+        """The settings that differ between its trials, as far as it says."""
+        given = dict.fromkeys(name for configuration in self.configurations for name in configuration)
+        chosen = [name for name in given if len({repr(c.get(name)) for c in self.configurations}) > 1]
+        return [name for name, values in self.grid.items() if len(values) > 1] + chosen
+
+    def cells(self) -> Iterator[dict[str, Any]]:
+        """Yield the settings of each of its configurations."""
+        for configuration in self.configurations:
+            for values in product(*self.grid.values()):
+                yield {**self.settings, **dict(zip(self.grid, values, strict=True)), **configuration}
 
 
 @dataclass(frozen=True)
@@ -51,6 +70,7 @@ class Suite:
         samples: how many rows training and validation share; None is all.
         settings: for every trial.
         experiments: the questions, in order.
+        search: what is looked for instead; `mlplab.lab.search` makes experiments of what it found.
     """
 
     name: str
@@ -61,6 +81,7 @@ class Suite:
     samples: int | None
     settings: Mapping[str, Any]
     experiments: tuple[Experiment, ...]
+    search: Search | None = None
 
     def with_setting(self, name: str, value: Any) -> Suite:
         """Return the suite with one setting fixed for every trial; a grid that varies it keeps this value alone."""
@@ -69,15 +90,24 @@ class Suite:
                 experiment,
                 settings={key: v for key, v in experiment.settings.items() if key != name},
                 grid={key: v for key, v in experiment.grid.items() if key != name},
+                configurations=tuple(
+                    {key: v for key, v in configuration.items() if key != name}
+                    for configuration in experiment.configurations
+                ),
             )
             for experiment in self.experiments
         )
-        suite = replace(self, settings={**self.settings, name: value}, experiments=experiments)
-        _check_values(suite.settings, "--set: ")
+        search = self.search and self.search.without(name)
+        suite = replace(self, settings={**self.settings, name: value}, experiments=experiments, search=search)
+        check_values(suite.settings, "--set: ")
+        if search:
+            check_search(search, suite.settings, "--set: search: ")
         return suite
 
     def varying(self) -> list[str]:
         """Return the settings that differ between trials, in the order of `SETTINGS`."""
+        if self.search:  # always the same columns, however many were tried by now
+            return [name for name in SETTINGS if name in self.search.space]
         trials = [trial for _, trial in self.cells(fingerprint="")]
         given = {name for trial in trials for name in trial.settings}
         values = {name: {repr(normal(name, trial[name])) for trial in trials} for name in given}
@@ -92,9 +122,7 @@ class Suite:
             (
                 experiment,
                 Trial(
-                    settings=lab_settings(
-                        {**self.settings, **experiment.settings, **dict(zip(grid, values, strict=True))}
-                    ),
+                    settings=lab_settings({**self.settings, **settings}),
                     seed=seed,
                     data=fingerprint,
                     split=self.split,
@@ -102,9 +130,8 @@ class Suite:
                 ),
             )
             for experiment in self.experiments
-            for grid in [experiment.grid]
-            for values in product(*grid.values())
-            for seed in range(self.seeds)
+            for settings in experiment.cells()
+            for seed in experiment.seeds or range(self.seeds)
         ]
 
     def to_toml(self) -> str:
@@ -115,12 +142,19 @@ class Suite:
         content |= {"split": self.split, "seeds": self.seeds}
         if self.samples is not None:
             content["samples"] = self.samples
-        content["settings"] = _to_plain(self.settings)
-        content["experiment"] = [
-            {"name": e.name, "title": e.title, "settings": _to_plain(e.settings), "grid": _to_plain(e.grid)}
-            for e in self.experiments
-        ]
+        content["settings"] = to_plain(self.settings)
+        if self.search:
+            return tomli_w.dumps({**content, "search": self.search.to_plain()})
+        content["experiment"] = [_experiment_to_plain(experiment) for experiment in self.experiments]
         return tomli_w.dumps(content)
+
+
+def _experiment_to_plain(experiment: Experiment) -> dict[str, Any]:
+    content = {"name": experiment.name, "title": experiment.title}
+    content |= {name: to_plain(getattr(experiment, name)) for name in ("settings", "grid")}
+    if any(experiment.configurations):
+        content["configurations"] = to_plain(experiment.configurations)
+    return content
 
 
 def built_in_suites() -> dict[str, Path]:
@@ -148,11 +182,11 @@ def load_suite(name: str | Path) -> Suite:
 
 def _read(content: dict[str, Any], path: Path) -> Suite:
     where = f"{path.name}: "
-    _check_keys(content, _KEYS, where)
-    name = _text(content, "name", where)
-    _check_name(name, where)
-    dataset = _text(content, "dataset", where)
-    target = _text(content, "target", where) if "target" in content else None
+    check_keys(content, _KEYS, where)
+    name = read_text(content, "name", where)
+    check_name(name, where)
+    dataset = read_text(content, "dataset", where)
+    target = read_text(content, "target", where) if "target" in content else None
     if dataset not in DATASETS:
         file = path.parent / dataset  # a path in a suite is meant from where the suite lies
         if not file.exists():
@@ -163,9 +197,11 @@ def _read(content: dict[str, Any], path: Path) -> Suite:
     split = content.get("split", "official" if dataset == "mnist" else "random")
     if split not in SPLITS:
         raise SettingError(f"{where}split must be {one_of(SPLITS)}; got {split!r}{nearest(split, SPLITS)}")
+    settings = read_settings(content.get("settings", {}), f"{where}settings: ")
+    search = read_search(content["search"], settings, f"{where}search: ") if "search" in content else None
     experiments = content.get("experiment", [])
-    if not isinstance(experiments, list) or not experiments:
-        raise SettingError(f"{where}there must be at least one [[experiment]]")
+    if not isinstance(experiments, list) or bool(experiments) == bool(search):
+        raise SettingError(f"{where}there must be at least one [[experiment]], or a [search] instead")
     read = tuple(_read_experiment(experiment, where) for experiment in experiments)
     names = [experiment.name for experiment in read]
     for n in names:
@@ -173,23 +209,24 @@ def _read(content: dict[str, Any], path: Path) -> Suite:
             raise SettingError(f"{where}two experiments have the name {n!r}")
     return Suite(
         name=name,
-        title=_text(content, "title", where) if "title" in content else name,
+        title=read_text(content, "title", where) if "title" in content else name,
         source=Source(dataset, target),
         split=split,
         seeds=check_count("seeds", content.get("seeds", 1), where),
         samples=check_count("samples", content["samples"], where) if "samples" in content else None,
-        settings=_read_settings(content.get("settings", {}), f"{where}settings: "),
+        settings=settings,
         experiments=read,
+        search=search,
     )
 
 
 def _read_experiment(content: Any, where: str) -> Experiment:
     if not isinstance(content, dict):
         raise SettingError(f"{where}an experiment is written [[experiment]], with two brackets")
-    _check_keys(content, _EXPERIMENT_KEYS, f"{where}experiment {content.get('name', '')!r}: ")
-    name = _text(content, "name", f"{where}experiment: ")
+    check_keys(content, _EXPERIMENT_KEYS, f"{where}experiment {content.get('name', '')!r}: ")
+    name = read_text(content, "name", f"{where}experiment: ")
     where = f"{where}experiment {name!r}: "
-    _check_name(name, where)
+    check_name(name, where)
     grid = content.get("grid", {})
     if not isinstance(grid, dict):
         raise SettingError(f"{where}grid must be a table of lists, such as grid.max_iter = [10, 20]; got {grid!r}")
@@ -198,87 +235,14 @@ def _read_experiment(content: Any, where: str) -> Experiment:
         check_setting_name(setting, f"{where}grid: ")
         if not isinstance(values, list) or not values:
             raise SettingError(f"{where}grid: {setting} must be a list of values; got {values!r}")
-        read[setting] = tuple(_read_settings({setting: value}, f"{where}grid: ")[setting] for value in values)
-    settings = _read_settings(content.get("settings", {}), f"{where}settings: ")
-    return Experiment(name, _text(content, "title", where) if "title" in content else name, settings, read)
-
-
-def _read_settings(content: Any, where: str) -> dict[str, Any]:
-    if not isinstance(content, dict):
-        raise SettingError(f"{where}must be a table of settings; got {content!r}")
-    settings = {name: _from_plain(value) for name, value in content.items()}
-    _check_values(settings, where)
-    return settings
-
-
-def _check_values(settings: Mapping[str, Any], where: str) -> None:
-    for name in settings:
-        if name in _LAB_OWN:
-            raise SettingError(f"{where}{name} is no setting of a suite: {_LAB_OWN[name]}")
-    check_settings(settings, where)
-
-
-def check_count(name: str, value: Any, where: str = "") -> int:
-    """Return `value`, or raise SettingError unless it is a whole number of at least 1."""
-    if not is_integer(value) or value < 1:
-        raise SettingError(f"{where}{name} must be a whole number of at least 1; got {value!r}")
-    return int(value)
-
-
-def _check_keys(content: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    for key in content:
-        if key not in known:
-            raise SettingError(f"{where}unknown key {key!r}{nearest(key, known)}")
-
-
-def _check_name(name: str, where: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        read[setting] = tuple(read_settings({setting: value}, f"{where}grid: ")[setting] for value in values)
+    settings = read_settings(content.get("settings", {}), f"{where}settings: ")
+    configurations = content.get("configurations", [{}])
+    if not isinstance(configurations, list) or not configurations:
         raise SettingError(
-            f"{where}a name is made of letters, digits, '-', '_' and '.', for it names files; got {name!r}"
+            f"{where}configurations must be a list of tables, such as [{{dropout = 0.2}}, {{alpha = 0.01}}]; "
+            f"got {configurations!r}"
         )
-
-
-def _text(content: Mapping[str, Any], key: str, where: str) -> str:
-    value = content.get(key)
-    if not isinstance(value, str) or not value:
-        raise SettingError(f"{where}{key} must be a text; got {value!r}")
-    return value
-
-
-def parse_assignment(text: str) -> tuple[str, Any]:
-    """Read ``KEY=VALUE`` of the command line: the value as TOML has it, or else as a text; with commas, a list.
-
-    Raises:
-        SettingError: for a text without ``=`` or an unknown setting.
-    """
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise SettingError(f"--set {text}: write KEY=VALUE, such as --set max_iter=2")
-    name = name.strip()
-    check_setting_name(name, "--set: ")
-    return name, _from_plain(_parse(value))
-
-
-def _parse(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return [_parse(part) for part in text.split(",")] if "," in text and "[" not in text else text.strip()
-
-
-# TOML has no null: the text "none" stands for None, both ways, and True and False are welcome too.
-_WORDS = {"none": None, "None": None, "True": True, "False": False}
-
-
-def _from_plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return _WORDS.get(value, value)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _to_plain(value: Any) -> Any:
-    if value is None:
-        return "none"
-    if isinstance(value, Mapping):
-        return {name: _to_plain(v) for name, v in value.items()}
-    return [_to_plain(v) for v in value] if isinstance(value, tuple) else value
+    chosen = tuple(read_settings(configuration, f"{where}configurations: ") for configuration in configurations)
+    title = read_text(content, "title", where) if "title" in content else name
+    return Experiment(name, title, settings, read, chosen)

@@ -136,7 +136,7 @@ class TrialResult:
 
     Attributes:
         id, label, seed: of the trial. settings: all that were given.
-        status: "done", "diverged" or "failed".
+        status: "done", "diverged", "failed", or "paused" by a search.
         epochs: finished ones.
         train_loss, train_accuracy, val_loss, val_accuracy: of the last finished epoch; None where there is none. With
             early stopping, val_loss and val_accuracy are those of the epoch whose weights were kept.

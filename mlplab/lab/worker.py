@@ -74,7 +74,8 @@ def _open_data(message: dict[str, Any]) -> Dataset:
 def encode_job(job: Job) -> dict[str, Any]:
     """Return a job as plain data for JSON."""
     names = [field.name for field in fields(Trial)]
-    return {"trials": [{name: getattr(trial, name) for name in names} for trial in job.trials], "labels": job.labels}
+    trials = [{name: getattr(trial, name) for name in names} for trial in job.trials]
+    return {"trials": trials, "labels": job.labels, "pause_after": job.pause_after}
 
 
 def _decode_job(message: dict[str, Any]) -> Job:
@@ -82,7 +83,7 @@ def _decode_job(message: dict[str, Any]) -> Job:
     for content in message["trials"]:
         settings = {k: tuple(v) if isinstance(v, list) else v for k, v in content["settings"].items()}
         trials.append(Trial(**{**content, "settings": settings}))
-    return Job(tuple(trials), tuple(message["labels"]))
+    return Job(tuple(trials), tuple(message["labels"]), message["pause_after"])
 
 
 def main(run_folder: str) -> None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
@@ -57,10 +57,9 @@ class _Worker:
         self._listener = threading.Thread(target=self._listen, args=(news,), daemon=True)
         self._listener.start()
 
-    def assign(self, job: Job | None) -> None:
+    def assign(self, job: Job) -> None:
         self.job = job
-        if job:
-            self._send(encode_job(job))
+        self._send(encode_job(job))
 
     def end(self) -> str:
         """End the process, if it has not ended, and return its last words. All that it has written is whole."""
@@ -98,8 +97,10 @@ _DEATHS = 3
 News = queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]
 
 
-def run_jobs(jobs: Sequence[Job], count: int, data: dict[str, Any], folder: RunFolder) -> Iterator[Event]:
+def run_jobs(waiting: deque[Job], count: int, data: dict[str, Any], folder: RunFolder) -> Iterator[Event]:
     """Run the jobs, in their order, on `count` worker processes; yield what they report.
+
+    More jobs may be put in while it is at work.
 
     A worker that dies is replaced, and its job given to another, which goes on where a checkpoint stands; a job that
     `_DEATHS` have died of is reported with `died` and given up. Closing the iterator, or an exception such as Ctrl-C,
@@ -107,37 +108,42 @@ def run_jobs(jobs: Sequence[Job], count: int, data: dict[str, Any], folder: RunF
     """
     news: News = queue.SimpleQueue()
     workers: set[_Worker] = set()
-    waiting, deaths = deque(jobs), Counter[str]()
-    free = min(count, len(jobs))  # how many more workers there may be
+    deaths = Counter[str]()
     try:
         while True:
-            for _ in range(min(free, len(waiting))):
-                worker = _Worker(folder, data, news)
+            idle = [worker for worker in workers if not worker.job]
+            while waiting and (idle or len(workers) < count):
+                worker = idle.pop() if idle else _Worker(folder, data, news)
                 workers.add(worker)
                 worker.assign(waiting.popleft())
-            free = 0
             if not any(worker.job for worker in workers):
                 return
             worker, message = news.get()
             job_done = worker.job
             if message is None:
                 workers.remove(worker)
-                died, free = worker.end(), 1
+                died = worker.end()
                 if job_done:
                     lineage = job_done.trials[0].lineage
                     deaths[lineage] += 1
                     if deaths[lineage] < _DEATHS:
-                        waiting.appendleft(job_done)
+                        finished = {trial.id for trial in job_done.trials[:-1] if _is_finished(folder, trial.id)}
+                        waiting.appendleft(job_done.without(finished))
                         yield Event(job_done, f"{died}, at work on {job_done.labels[-1]}: another one takes it over")
                     else:
                         yield Event(job_done, None, died)
             elif job_done:
                 yield Event(job_done, _decode(message))
                 if message["kind"] == "idle":
-                    worker.assign(waiting.popleft() if waiting else None)
+                    worker.job = None
     finally:
         for worker in workers:
             worker.end()
+
+
+def _is_finished(folder: RunFolder, trial_id: str) -> bool:
+    result = folder.read_result(trial_id)
+    return result is not None and result.status == "done"
 
 
 def _decode(message: dict[str, Any]) -> Epoch | TrialResult | str | None:

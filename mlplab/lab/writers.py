@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mlplab.errors import MissingExtraError, SettingError, shorten
+from mlplab.lab.display import Display, Silent
 from mlplab.lab.job import Job
-from mlplab.lab.scheduler import Display, Silent
 from mlplab.lab.trial import TrialResult, describe_value
 from mlplab.training.history import Epoch
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator, PercentFormatter
 
 from mlplab.data.labels import encode
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError
-from mlplab.report.tables import CURVES, CurveSet, Dot
+from mlplab.report.tables import CURVES, CurveSet, Dot, Tried
 from mlplab.text import percent
 from mlplab.training.settings import layer_widths
 
@@ -169,6 +170,50 @@ def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = Non
     panels[-1, 0].xaxis.set_major_formatter(PercentFormatter(1))
     panels[-1, 0].set_xlabel("Validation accuracy" + (" (dashed: the best)" if best is not None else ""))
     return figure
+
+
+def draw_search(tried: Tried, title: str = "") -> Figure:
+    """Draw the validation error of all that a search tried, a panel for each setting, the darker the longer trained."""
+    columns = 2 if len(tried.slices) in (2, 4) else 3
+    rows = ceil(len(tried.slices) / columns)
+    figure = Figure(figsize=(1 + 4.2 * columns, 1.4 + 3.4 * rows), layout="constrained")
+    figure.suptitle(title, fontsize=14)
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    errors = np.maximum(tried.errors, np.min(tried.errors[tried.errors > 0], initial=1) / 2)  # none is off the scale
+    levels = np.unique(tried.epochs)
+    for axes, one in zip(panels, tried.slices, strict=False):
+        for k, level in enumerate(levels):
+            mine = tried.epochs == level
+            shade = 0.25 + 0.75 * (k + 1) / len(levels)
+            look: Any = {"s": 20 + 60 * k / len(levels), "color": _blues(shade), "edgecolor": "white", "zorder": 2 + k}
+            axes.scatter(one.values[mine], errors[mine], label=f"{level}", **look)
+        axes.set(xlabel=one.name, yscale="log", xscale="log" if one.log else "linear")
+        if one.choices:
+            axes.set_xticks(range(len(one.choices)), one.choices, rotation=90 if len("".join(one.choices)) > 40 else 0)
+            axes.set_xlim(-0.5, len(one.choices) - 0.5)
+        elif not one.log and (one.values == np.round(one.values)).all():
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if one.log:
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.grid(alpha=0.3)
+    for axes in panels[::columns]:
+        axes.set_ylabel("Validation error")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_minor_locator(NullLocator())
+    for axes in panels[len(tried.slices) :]:
+        axes.axis("off")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, title="trained for so many epochs", loc="outside lower center", ncols=8, frameon=False
+    )
+    return figure
+
+
+def _blues(shade: float) -> tuple[float, ...]:
+    """Return the blue of the palette, mixed with white."""
+    return tuple(1 - shade * (1 - part) for part in to_rgb(COLOURS[0]))
 
 
 def _matrix_size(classes: int) -> tuple[float, float]:

@@ -24,7 +24,7 @@ from mlplab.report import figures, tables
 from mlplab.text import percent
 
 _FORMATS = ("png", "svg")
-_OURS = re.compile(r"(samples|experiment-\d+-.*|all-trials|confusion-matrices|confident-errors)\.(png|svg)")
+_OURS = re.compile(r"(samples|search|experiment-\d+-.*|all-trials|confusion-matrices|confident-errors)\.(png|svg)")
 # A fixed salt, and no date in the files: the same results give the same files.
 _STYLE: Any = {"svg.hashsalt": "mlplab", "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False}
 _SAMPLES = 15
@@ -69,6 +69,8 @@ def _figures(
                 f"experiment-{number}-{experiment.name}",
                 figures.draw_curves(curves, tables.heading(experiment, rows)),
             )
+    if found := tables.tried(suite, rows):
+        yield "search", figures.draw_search(found, f"{suite.title}: what the search tried")
     best = read_conclusion(folder).get("best")
     dots = tables.overview(rows)
     if dots:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlplab.engine.numpy_engine import Array
-from mlplab.lab.conclusion import name_of, rank_configurations
+from mlplab.lab.ranking import name_of, rank_configurations
+from mlplab.lab.search.space import Choices, Dimension, Range
 from mlplab.lab.store import ResultRow, RunFolder
-from mlplab.lab.suite import Experiment
+from mlplab.lab.suite import Experiment, Suite
+from mlplab.lab.trial import describe_value
 from mlplab.training.history import History
 
 #: The four learning curves: column of the history, title, whether it is a share of 1.
@@ -58,7 +60,7 @@ def _ended(experiment: Experiment, rows: Sequence[ResultRow]) -> dict[str, list[
     """Return the rows of every configuration of an experiment that has a result, in the order of its grid."""
     groups: dict[str, list[ResultRow]] = {}
     for row in rows:
-        if row.experiment == experiment and row.status in ("done", "diverged"):
+        if row.experiment == experiment and row.status in ("done", "diverged", "paused"):
             groups.setdefault(row.trial.configuration, []).append(row)
     return groups
 
@@ -66,7 +68,7 @@ def _ended(experiment: Experiment, rows: Sequence[ResultRow]) -> dict[str, list[
 def _drawn(experiment: Experiment, rows: Sequence[ResultRow]) -> list[list[ResultRow]]:
     """Return the rows of the `MOST` best of these configurations, in the order of the grid."""
     groups = _ended(experiment, rows)
-    ranked = rank_configurations([row for group in groups.values() for row in group if row.status == "done"])
+    ranked = rank_configurations([row for group in groups.values() for row in group if row.status != "diverged"])
     rank = {configuration.trial: k for k, configuration in enumerate(ranked)}
     best = sorted(groups, key=lambda key: min(rank.get(row.trial.id, len(rank)) for row in groups[key]))[:MOST]
     return [group for key, group in groups.items() if key in best]
@@ -74,9 +76,9 @@ def _drawn(experiment: Experiment, rows: Sequence[ResultRow]) -> list[list[Resul
 
 def experiment_curves(folder: RunFolder, experiment: Experiment, rows: Sequence[ResultRow]) -> list[CurveSet]:
     """Return the curves of an experiment's best configurations, in the order of its grid, the best one marked."""
-    done = [row for row in rows if row.experiment == experiment and row.status == "done"]
+    done = [row for row in rows if row.experiment == experiment and row.status in ("done", "paused")]
     ranked = rank_configurations(done)
-    names = [name for name, values in experiment.grid.items() if len(values) > 1]
+    names = experiment.varied
     return [
         CurveSet(
             name_of(group[0].trial, names),
@@ -99,19 +101,67 @@ class Dot:
 
 
 def overview(rows: Sequence[ResultRow]) -> list[Dot]:
-    """Return the best configurations of all experiments, in order."""
-    experiments = {row.experiment.name: row.experiment for row in rows}
+    """Return the best configurations of all experiments, in order, without what a search left behind."""
+    experiments = {row.experiment.name: row.experiment for row in rows if not row.experiment.explored}
     headings = {name: heading(experiment, rows) for name, experiment in experiments.items()}
     return [
         Dot(
             headings[experiment.name],
-            name_of(group[0].trial, [n for n, v in experiment.grid.items() if len(v) > 1]),
-            tuple(r.result.val_accuracy or 0.0 for r in group if r.status == "done" and r.result),
+            name_of(group[0].trial, experiment.varied),
+            tuple(r.result.val_accuracy or 0.0 for r in group if r.status in ("done", "paused") and r.result),
             any(r.status == "diverged" for r in group),
         )
         for experiment in experiments.values()
         for group in _drawn(experiment, rows)
     ]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What a search tried of one setting.
+
+    Attributes:
+        name: of the setting. values: of each configuration, (configurations,): numbers, or positions of `choices`.
+        choices: the values in words, or none for numbers. log: whether a logarithmic axis shows them best.
+    """
+
+    name: str
+    values: Array
+    choices: tuple[str, ...] = ()
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The configurations that a search tried: what of each setting, (configurations,) validation errors and epochs."""
+
+    slices: tuple[Slice, ...]
+    errors: Array
+    epochs: Array
+
+
+def tried(suite: Suite, rows: Sequence[ResultRow]) -> Tried | None:
+    """Return what a suite's search tried, those that diverged or failed left out; None without a search."""
+    found = [row for row in rows if row.experiment.explored and row.status in ("done", "paused")]
+    results = [row.result for row in found if row.result]
+    if suite.search is None or not found:
+        return None
+    slices = [part for name, what in suite.search.space.items() for part in _slices(name, what, found)]
+    errors = np.array([1 - (result.val_accuracy or 0.0) for result in results])
+    return Tried(tuple(slices), errors, np.array([result.epochs for result in results]))
+
+
+def _slices(name: str, what: Dimension, rows: Sequence[ResultRow]) -> list[Slice]:
+    values = [row.trial[name] for row in rows]
+    if isinstance(what, Choices):
+        choices = tuple(what.by_name())
+        return [Slice(name, np.array([choices.index(describe_value(value)) for value in values]), choices)]
+    if isinstance(what, Range):
+        return [Slice(name, np.array(values), log=what.log)]
+    depths = np.array([len(widths) for widths in values])
+    # without hidden layers there is no width
+    widths = np.array([widths[0] if widths else np.nan for widths in values])
+    return [Slice("hidden layers", depths), Slice("width of the hidden layers", widths, log=True)]
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ def test_lists(capsys):
     assert re.search(r"exercise6: .*\n  width +4 trials", capsys.readouterr().out)
     assert mlplab(["suites", "--json"]) == 0
     names = {s["name"] for s in json.loads(capsys.readouterr().out)}
-    assert names == {"exercise6", "exercise6-raw", "parts", "mnist-best"}
+    assert names == {"exercise6", "exercise6-raw", "parts", "mnist-best", "mnist-search"}
     assert mlplab(["data"]) == 0
     assert "mnist: 70,000" in capsys.readouterr().out
     assert mlplab(["data", "digits"]) == 0

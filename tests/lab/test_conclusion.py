@@ -10,8 +10,9 @@ from scipy.stats import t
 from mlplab import load_dataset, load_model, run_suite
 from mlplab.data import split_rows
 from mlplab.lab import compare_configurations
+from mlplab.lab.answers import _difference, _interaction, _trend
 from mlplab.lab.comparison import paired_difference
-from mlplab.lab.conclusion import _difference, _interaction, _trend, write_conclusion
+from mlplab.lab.conclusion import write_conclusion
 from mlplab.lab.conclusion_text import to_markdown
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.trial import Trial

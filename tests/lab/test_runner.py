@@ -70,7 +70,7 @@ def test_the_number_of_processes_changes_nothing(finished, suite, tmp_path):
 
 def test_a_finished_suite_trains_nothing_again_and_opens_no_test_rows_again(suite, finished, tmp_path, monkeypatch):
     before = finished.folder.conclusion_json.read_text()
-    monkeypatch.setattr(runner, "_finish", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(runner, "_train_and_conclude", lambda *_: pytest.fail("trained again"))
     assert run_suite(suite, finished.folder.path).trained == 0
     assert finished.folder.conclusion_json.read_text() == before
 

@@ -4,7 +4,8 @@ import pytest
 
 from mlplab import load_suite
 from mlplab.errors import SettingError
-from mlplab.lab.suite import built_in_suites, parse_assignment
+from mlplab.lab.reading import parse_assignment
+from mlplab.lab.suite import built_in_suites
 
 
 def test_exercise6_holds_the_five_experiments_of_the_notebook():

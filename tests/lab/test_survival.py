@@ -15,7 +15,7 @@ import pytest
 import safetensors.numpy
 
 from mlplab import load_model, load_suite, run_suite
-from mlplab.lab.scheduler import Silent
+from mlplab.lab.display import Silent
 from tests.small_suite import read_results
 
 LINUX = Path("/proc/self/task").exists()

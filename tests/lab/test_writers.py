@@ -8,7 +8,7 @@ import pytest
 from mlplab import run_suite
 from mlplab.cli import run as mlplab
 from mlplab.errors import MissingExtraError, SettingError
-from mlplab.lab.scheduler import Silent
+from mlplab.lab.display import Silent
 from mlplab.lab.writers import MlflowWriter, Several, TensorBoardWriter
 
 

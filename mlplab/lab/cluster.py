@@ -1,0 +1,194 @@
+"""Training on a Dask cluster: no disk is shared, everything travels.
+
+The data go to every worker once. A task is a stretch of one training, so many seconds of it: it is given the last
+checkpoint and comes home with what it wrote. When a worker dies, Dask makes its stretch again on another one, from the
+same checkpoint, to the same bits.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mlplab.atomic import write_folder_whole, write_whole
+from mlplab.data import Dataset, split_rows
+from mlplab.engine.blas import load_blas
+from mlplab.errors import MissingExtraError, SettingError, shorten
+from mlplab.lab.job import Job, train_job
+from mlplab.lab.store import RunFolder
+from mlplab.lab.trial import TrialResult
+from mlplab.lab.workers import Event
+from mlplab.training.history import Epoch
+from mlplab.version import NUMERICS, __version__
+
+#: How long a scheduler is waited for.
+TIMEOUT = "10s"
+#: How often a stretch may be lost with all the workers that held the data before its job is given up.
+_LOSSES = 3
+#: One network at a time in a process, whatever number of threads a worker has: they would disturb one another.
+_alone = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What a stretch of a training brought.
+
+    Attributes:
+        news: epochs, results and notes, in their order.
+        folders: the files of every trial that was finished, by id and name.
+        checkpoint: from which it goes on, or None.
+        done: whether the job is done.
+    """
+
+    news: tuple[Epoch | TrialResult | str, ...]
+    folders: dict[str, dict[str, bytes]]
+    checkpoint: bytes | None
+    done: bool
+
+
+def train_stretch(job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: float) -> Stretch:
+    """Train for so many seconds, on a worker, in a folder that is gone afterwards."""
+    from threadpoolctl import threadpool_limits
+
+    news: list[Epoch | TrialResult | str] = []
+    trial = job.trials[-1]
+    with _alone, tempfile.TemporaryDirectory(prefix="mlplab-") as temporary:
+        folder = RunFolder(Path(temporary))
+        file = folder.checkpoint(trial.lineage)
+        if checkpoint is not None:
+            file.parent.mkdir()
+            file.write_bytes(checkpoint)
+        load_blas()  # so that it is there to be limited
+        with threadpool_limits(1):
+            split = split_rows(dataset, trial.split, samples=trial.samples)
+            done = train_job(job, dataset, split, folder, news.append, seconds, stretch=True)
+        folders = {
+            one.id: {path.name: path.read_bytes() for path in folder.trial(one.id).iterdir()}
+            for one in news
+            if isinstance(one, TrialResult)
+        }
+        return Stretch(tuple(news), folders, file.read_bytes() if file.exists() else None, done)
+
+
+@contextmanager
+def connected(address: str, note: Callable[[str], object]) -> Iterator[Any]:
+    """Connect to a scheduler, see that its workers can do the work, and yield the client.
+
+    Args:
+        address: as in ``tcp://host:8786`` or ``host:8786``, or the scheduler's file.
+        note: told in words what somebody should know.
+
+    Raises:
+        MissingExtraError: without Dask.
+        SettingError: where there is no scheduler, or a worker has another version of mlplab.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingExtraError(
+            "a cluster needs Dask, which is not installed: pip install 'mlplab[cluster]'"
+        ) from error
+    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    try:
+        client = Client(**where, set_as_default=False, timeout=TIMEOUT)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SettingError(
+            f"--scheduler {address}: no Dask scheduler answers there ({shorten(str(error))}); start one with "
+            "`dask scheduler`"
+        ) from error
+    with client:
+        if not client.scheduler_info()["workers"]:
+            note(f"{address} has no workers yet: waiting for the first")
+            client.wait_for_workers(1)
+        _check_workers(client, note)
+        yield client
+
+
+def _check_workers(client: Any, note: Callable[[str], object]) -> None:
+    for worker, versions in client.run(_versions, on_error="return").items():
+        if versions != _versions():
+            theirs = versions if isinstance(versions, Exception) else "mlplab {} (numerics {})".format(*versions)
+            raise SettingError(f"the worker {worker} has {theirs}: install mlplab {__version__} there, as it is here")
+    several = {worker: info["nthreads"] for worker, info in client.scheduler_info()["workers"].items()}
+    for worker, threads in several.items():
+        if threads > 1:
+            note(f"{worker} has {threads} threads and trains one network at a time: start it with --nthreads 1")
+
+
+def _versions() -> tuple[str, int]:
+    return __version__, NUMERICS
+
+
+def count_workers(client: Any) -> int:
+    """Return how many networks the cluster trains at a time."""
+    return max(1, len(client.scheduler_info()["workers"]))
+
+
+def run_on_cluster(
+    waiting: deque[Job], client: Any, dataset: Dataset, folder: RunFolder, seconds: float
+) -> Iterator[Event]:
+    """Run the jobs, in their order, on the workers of a cluster; yield what they report, and write what they bring.
+
+    The same as `mlplab.lab.workers.run_jobs` in every respect, with news that come in stretches of so many `seconds`.
+    """
+    from distributed import CancelledError, KilledWorker, as_completed
+
+    finished, at_work, losses = as_completed(loop=client.loop), {}, Counter[str]()
+    data = client.scatter(dataset, broadcast=True, hash=False)
+
+    def submit(job: Job, *, begun: bool) -> None:
+        file = folder.checkpoint(job.trials[-1].lineage)
+        checkpoint = file.read_bytes() if file.is_file() else None
+        # what is begun goes first: fewer half-trained networks lie about
+        future = client.submit(train_stretch, job, data, checkpoint, seconds, pure=False, priority=int(begun))
+        at_work[future.key] = job
+        finished.add(future)
+
+    while waiting or at_work:
+        while waiting:
+            submit(waiting.popleft(), begun=False)
+        future = next(finished)
+        job = at_work.pop(future.key)
+        try:
+            stretch: Stretch = future.result()
+        except KilledWorker as error:
+            yield Event(job, None, f"too many workers died of it: {shorten(str(error))}")
+            continue
+        except CancelledError as error:  # the data are gone with the last worker that held them
+            losses[job.trials[0].lineage] += 1
+            if losses[job.trials[0].lineage] > _LOSSES:
+                yield Event(job, None, f"its workers were lost again and again: {shorten(str(error))}")
+                continue
+            data = client.scatter(dataset, broadcast=True, hash=False)
+            submit(job, begun=True)
+            continue
+        except Exception as error:  # whatever a worker could not do: no memory, no disk, no package
+            yield Event(job, None, f"{type(error).__name__}: {error}")
+            continue
+        _write(stretch, job, folder)
+        for news in stretch.news:
+            yield Event(job, news)
+        if stretch.done:
+            yield Event(job, None)
+        else:
+            submit(job.without(stretch.folders), begun=True)
+
+
+def _write(stretch: Stretch, job: Job, folder: RunFolder) -> None:
+    """Write what a stretch brought into the run folder."""
+    for trial, files in stretch.folders.items():
+        write_folder_whole(folder.trial(trial), partial(_fill, files=files))
+    if stretch.checkpoint is not None:
+        write_whole(folder.checkpoint(job.trials[-1].lineage), partial(Path.write_bytes, data=stretch.checkpoint))
+
+
+def _fill(path: Path, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        (path / name).write_bytes(content)

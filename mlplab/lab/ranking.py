@@ -1,0 +1,67 @@
+"""Configurations with their measures over the seeds, the best first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from mlplab.lab.findings import Configuration, Exploration
+from mlplab.lab.store import ResultRow
+from mlplab.lab.trial import Trial, describe_setting
+
+
+def rank_configurations(done: Sequence[ResultRow], varying: Sequence[str] = ()) -> list[Configuration]:
+    """Return the configurations of trials that were done, the best first.
+
+    The best has the highest mean validation accuracy; of equals it is the smaller, then the one with the lower loss. A
+    configuration that lacks seeds which others have (one diverged, say) comes after them: its mean is of lucky ones.
+    """
+    found = _configurations(done, varying)
+    seeds = max((c.seeds for c in found), default=0)
+    return sorted(found, key=lambda c: (c.seeds < seeds, -c.val_accuracy, c.parameters, c.val_loss))
+
+
+def _configurations(rows: Sequence[ResultRow], varying: Sequence[str]) -> list[Configuration]:
+    groups: dict[str, dict[str, ResultRow]] = {}
+    for row in rows:
+        groups.setdefault(row.trial.configuration, {})[row.trial.id] = row
+    return [_summarize(list(group.values()), varying) for group in groups.values()]
+
+
+def _summarize(rows: list[ResultRow], varying: Sequence[str]) -> Configuration:
+    results = [row.result for row in rows if row.result]
+    accuracies = [result.val_accuracy or 0.0 for result in results]
+    return Configuration(
+        name=name_of(rows[0].trial, varying),
+        label=rows[0].label,
+        trial=rows[0].trial.id,
+        seeds=len(rows),
+        val_accuracy=float(np.mean(accuracies)),
+        val_loss=float(np.mean([result.val_loss for result in results])),
+        spread=float(np.std(accuracies, ddof=1)) if len(rows) > 1 else None,
+        parameters=results[0].parameters,
+        seconds=float(np.mean([result.seconds for result in results])),
+    )
+
+
+def name_of(trial: Trial, varying: Iterable[str]) -> str:
+    """Return the settings that vary, in words: ``1024-512, lr 0.01``."""
+    return ", ".join(describe_setting(name, trial[name]) for name in varying) or "the only configuration"
+
+
+def explore(rows: Sequence[ResultRow], varying: Sequence[str]) -> Exploration | None:
+    """Return what a search tried, from its rows; None where there was none."""
+    results = {row.trial.id: row.result for row in rows if row.result}
+    if not results:
+        return None
+    reached = Counter(result.epochs for result in results.values())
+    found = _configurations([row for row in rows if row.status in ("done", "paused")], varying)
+    ranked = sorted(found, key=lambda c: (-c.val_accuracy, c.val_loss))
+    return Exploration(
+        tried=len(results),
+        epochs=sum(result.epochs for result in results.values()),
+        reached=tuple(sorted(reached.items(), reverse=True)),
+        configurations=tuple((c, r.epochs) for c in ranked if (r := results[c.trial])),
+    )

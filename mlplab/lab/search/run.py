@@ -1,0 +1,193 @@
+"""A search as it runs: rounds of proposals, trained rung by rung, until the budget is used up; then the finalists."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import monotonic
+
+import numpy as np
+
+from mlplab.errors import SettingError
+from mlplab.lab.job import Job
+from mlplab.lab.scheduler import Crew, label_trials, longest_first
+from mlplab.lab.search.log import Round, read_log, standing_of, trial_of, with_findings
+from mlplab.lab.search.proposals import Known, Proposal, propose
+from mlplab.lab.search.rounds import WORST, Standing, climb, cost, next_round
+from mlplab.lab.search.spec import Search
+from mlplab.lab.suite import Suite
+from mlplab.lab.trial import Trial, TrialResult
+from mlplab.training.settings import DEFAULTS
+
+
+def run_search(crew: Crew, fingerprint: str, processes: int) -> tuple[Suite, int]:
+    """Search until the budget is used up, and choose the finalists.
+
+    Args:
+        processes: how many train at a time, to reckon how long it takes.
+
+    Returns:
+        The suite, what was found being experiments of it, and how many trainings were made.
+
+    Raises:
+        SettingError: for a budget that is not even enough for one round.
+        RunFolderError: where the folder holds another search.
+        MissingExtraError: without Optuna.
+    """
+    running = _Running(crew, fingerprint, processes)
+    made = running.go_on()
+    return with_findings(crew.suite, crew.folder), made
+
+
+def epochs_of(suite: Suite) -> int:
+    """Return how many epochs a training to its end makes."""
+    return int(suite.settings.get("max_iter", DEFAULTS["max_iter"]))
+
+
+def cost_of_finalists(search: Search, suite: Suite) -> int:
+    """Return how many epochs the finalists make."""
+    return search.finalists * suite.seeds * epochs_of(suite)
+
+
+def first_round(search: Search, suite: Suite) -> tuple[tuple[int, ...], int]:
+    """Return the rungs of the first round, and how many configurations it tries.
+
+    Raises:
+        SettingError: for a budget that is not enough for one.
+    """
+    left = None if search.epochs is None else search.epochs - cost_of_finalists(search, suite)
+    found = next_round(search, epochs_of(suite), 0, left)
+    if found is None:
+        raise SettingError(
+            f"search: of epochs = {search.epochs}, {max(0, left or 0)} are left to search with after "
+            f"{search.finalists} finalists × {suite.seeds} seeds × {epochs_of(suite)} epochs; one configuration alone "
+            f"takes {epochs_of(suite)}"
+        )
+    return found
+
+
+class _Running:
+    """A search at work: its log, and how far its trials have come."""
+
+    def __init__(self, crew: Crew, fingerprint: str, processes: int) -> None:
+        assert crew.suite.search
+        self._crew, self._fingerprint, self._processes = crew, fingerprint, processes
+        self._suite, self._search = crew.suite, crew.suite.search
+        self._epochs = epochs_of(self._suite)
+        self._first = first_round(self._search, self._suite)
+        self._log = read_log(crew.folder, self._search, self._suite)
+        self._digest = self._search.digest(self._suite.settings, budget=True)
+        self._started, self._seconds_before = monotonic(), self._log.seconds
+        self._trials: dict[str, tuple[Trial, Proposal]] = {}
+        self._standings: dict[str, Standing] = {}
+        self._paces: dict[str, float] = {}
+        for proposal in self._log.proposals:
+            self._take(proposal)
+
+    def go_on(self) -> int:
+        """Search on, unless this search has its finalists; return how many trainings were made."""
+        if self._log.chosen_for == self._digest:
+            return 0
+        waiting: deque[Job] = deque()
+        at_work, made = self._put_next(waiting), 0
+        for event in self._crew.train(waiting) if waiting else ():
+            if isinstance(event.news, TrialResult):
+                self._learn(event.news)
+            elif event.news is None:
+                at_work, made = at_work - 1, made + 1
+                if not at_work:  # what comes next depends on all of them
+                    self._crew.display.end()
+                    at_work = self._put_next(waiting)
+        self._choose_finalists()
+        return made
+
+    def _take(self, proposal: Proposal) -> str:
+        """Take a proposal in, with what its trial has left; return that trial's id."""
+        trial = trial_of(proposal, self._suite, self._fingerprint)
+        self._trials[trial.id] = trial, proposal
+        self._standings[trial.id] = Standing()
+        if result := self._crew.folder.read_result(trial.id, thorough=True):
+            self._learn(result)
+        return trial.id
+
+    def _learn(self, result: TrialResult) -> None:
+        self._standings[result.id] = standing_of(result, self._crew.folder)
+        self._paces[result.id] = result.seconds / max(1, result.epochs)
+
+    def _put_next(self, waiting: deque[Job]) -> int:
+        """Put in what is to be trained next, and return how many jobs that is: none when the search is over."""
+        self._log.seconds = self._seconds_before + monotonic() - self._started
+        self._log.write(self._crew.folder)
+        steps = self._climb()
+        while not steps and self._begin_round():
+            steps = self._climb()
+        if not steps or self._time_is_over(steps):
+            return 0
+        jobs = self._jobs(steps)
+        level, levels = steps[0][1], self._log.rounds[-1].rungs
+        what = "networks are tried for" if level == levels[0] else "of them are trained on to"
+        unit = "epoch" if level == 1 else "epochs"
+        self._crew.announce(jobs, 0, len(jobs))
+        self._crew.display.note(f"Round {len(self._log.rounds)} of the search: {len(jobs)} {what} {level} {unit}")
+        waiting.extend(jobs)
+        return len(jobs)
+
+    def _climb(self) -> list[tuple[str, int]]:
+        rounds = [
+            (one.rungs, [trial_of(proposal, self._suite, self._fingerprint).id for proposal in one.proposals])
+            for one in self._log.rounds
+        ]
+        return climb(rounds, self._standings, self._search.reduction_factor)
+
+    def _begin_round(self) -> bool:
+        """Ask for the proposals of another round and keep them; return whether there was one."""
+        number = len(self._log.rounds)
+        found = next_round(self._search, self._epochs, number, self._epochs_left()) if number else self._first
+        if found is None:
+            return False
+        levels, size = found
+        known = [Known(proposal, self._standings[trial]) for trial, (_, proposal) in self._trials.items()]
+        proposals = propose(self._search, known, number, size)
+        if proposals:
+            self._log.rounds.append(Round(levels, tuple(proposals)))
+            self._log.write(self._crew.folder)
+            for proposal in proposals:
+                self._take(proposal)
+        return bool(proposals)
+
+    def _epochs_left(self) -> int | None:
+        if self._search.epochs is None:
+            return None
+        factor = self._search.reduction_factor
+        spent = sum(cost(len(one.proposals), one.rungs, factor) for one in self._log.rounds)
+        return self._search.epochs - cost_of_finalists(self._search, self._suite) - spent
+
+    def _time_is_over(self, steps: list[tuple[str, int]]) -> bool:
+        """Return whether these steps, and the finalists after them, would take longer than there is time."""
+        if self._search.minutes is None or not self._paces:
+            return False
+        usual = float(np.mean(list(self._paces.values())))
+        seconds = sum(
+            (level - len(self._standings[trial].scores)) * self._paces.get(trial, usual) for trial, level in steps
+        )
+        finalists = sum(self._paces[trial] for trial in self._best()) * self._suite.seeds * self._epochs
+        return self._log.seconds + (seconds + finalists) / self._processes > 60 * self._search.minutes
+
+    def _jobs(self, steps: list[tuple[str, int]]) -> list[Job]:
+        trials = [self._trials[trial][0] for trial, _ in steps]
+        labels = label_trials(trials, self._suite, self._crew.dataset)
+        jobs = [
+            Job((trial,), (labels[trial.id],), None if level == self._epochs else level)
+            for trial, (_, level) in zip(trials, steps, strict=True)
+        ]
+        return longest_first(jobs, self._crew.dataset)
+
+    def _best(self) -> list[str]:
+        """Return as many trials as there are to be finalists, the best first."""
+        standings = self._standings
+        ranked = sorted(standings, key=lambda trial: standings[trial].best_known, reverse=True)
+        return [trial for trial in ranked[: self._search.finalists] if standings[trial].best_known != WORST]
+
+    def _choose_finalists(self) -> None:
+        self._log.finalists = tuple(self._trials[trial][1] for trial in self._best())
+        self._log.chosen_for = self._digest
+        self._log.write(self._crew.folder)

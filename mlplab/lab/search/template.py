@@ -1,0 +1,46 @@
+"""A search for data of one's own: the space of the built-in suite ``mnist-search``, and epochs to suit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+
+from mlplab.data.datasets import Source
+from mlplab.data.names import DATASETS
+from mlplab.lab.suite import Suite, load_suite
+
+#: Steps that a network gets on small data, and the most epochs that are made for it.
+_STEPS, _MOST = 2000, 200
+
+
+def suite_for(data: str, target: str | None = None) -> Suite:
+    """Return a suite that searches for a network for a data set, by name or file.
+
+    It is the built-in ``mnist-search``, with more epochs where there are fewer than 10,000 rows, and a budget in
+    proportion.
+
+    Raises:
+        DataError: for data that cannot be used.
+    """
+    template = load_suite("mnist-search")
+    search = template.search
+    assert search is not None
+    assert search.epochs is not None
+    if target is not None and Path(target).is_file():
+        target = str(Path(target).resolve())
+    source = Source(data if data in DATASETS or not Path(data).exists() else str(Path(data).resolve()), target)
+    rows = len(source.load().y)
+    usual = template.settings["max_iter"]
+    epochs = min(_MOST, max(usual, ceil(_STEPS * template.settings["batch_size"] / rows)))
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", Path(data).stem).lstrip("-._") or "data"
+    return replace(
+        template,
+        name=f"search-{name}",
+        title=f"A good network for {name}, looked for",
+        source=source,
+        split="official" if data == "mnist" else "random",
+        settings={**template.settings, "max_iter": epochs},
+        search=replace(search, epochs=search.epochs // usual * epochs),
+    )

@@ -1,0 +1,280 @@
+"""A search from end to end, on digits."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic, sleep
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from mlplab import load_model, load_results, load_suite, run_suite
+from mlplab.cli import run as mlplab
+from mlplab.errors import MissingExtraError, RunFolderError, SettingError
+from mlplab.lab.conclusion import read_conclusion
+from mlplab.lab.display import Silent
+from mlplab.lab.search.proposals import Known, propose
+from mlplab.lab.search.rounds import Standing
+from tests.small_suite import read_results
+
+SUITE = """
+name = "look"
+dataset = "digits"
+seeds = 2
+[settings]
+max_iter = 9
+learning_rate = "cosine"
+[search]
+epochs = 90
+finalists = 2
+space.hidden_layer_sizes = { depth = [0, 2], width = [4, 32] }
+space.learning_rate_init = { low = 0.001, high = 0.1, log = true }
+space.dropout = [0.0, 0.2]
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("suite") / "look.toml"
+    path.write_text(SUITE)
+    return path
+
+
+class Epochs(Silent):
+    """Counts the epochs that are made."""
+
+    def __init__(self):
+        self.made = []
+
+    def epoch(self, job, epoch):
+        self.made.append((job.trials[-1].id, epoch.epoch))
+
+
+@pytest.fixture(scope="module")
+def searched(file, tmp_path_factory):
+    """A finished search, not to be written to, and the epochs that were made for it."""
+    display = Epochs()
+    outcome = run_suite(load_suite(file), tmp_path_factory.mktemp("search") / "out", jobs=1, display=lambda: display)
+    return outcome, display.made
+
+
+def weights(folder: Path) -> dict[str, dict[str, bytes]]:
+    return {
+        path.parent.name: {name: array.tobytes() for name, array in load_file(path).items()}
+        for path in folder.glob("trials/*/model.safetensors")
+    }
+
+
+def test_a_paused_trial_goes_on_and_no_epoch_is_made_twice(searched):
+    outcome, made = searched
+    assert len(made) == len(set(made))
+    assert len(made) <= 90
+    stopped = {trial: max(epoch for t, epoch in made if t == trial) for trial, _ in made}
+    assert set(stopped.values()) == {1, 3, 9}
+    for row in outcome.rows:
+        assert row.result.epochs == stopped[row.trial.id]
+        assert row.status == ("done" if row.result.epochs == 9 else "paused")
+
+
+def test_a_network_trained_with_pauses_has_the_bits_of_one_trained_without(searched, tmp_path):
+    outcome, _ = searched
+    row = next(row for row in outcome.rows if row.experiment.explored and row.status == "done")
+    settings = {name: list(v) if isinstance(v, tuple) else v for name, v in row.trial.settings.items() if v is not None}
+    grid = "\n".join(f"grid.{name} = {json.dumps([value])}" for name, value in settings.items())
+    (tmp_path / "one.toml").write_text(f'name = "one"\ndataset = "digits"\n[[experiment]]\nname = "one"\n{grid}\n')
+    alone = run_suite(tmp_path / "one.toml", tmp_path / "alone", jobs=1)
+    assert weights(alone.folder.path)[row.trial.id] == weights(outcome.folder.path)[row.trial.id]
+
+
+def test_the_conclusion_stands_on_the_finalists_fresh_seeds_alone(searched):
+    outcome, _ = searched
+    finalists = [row for row in outcome.rows if row.experiment.name == "finalists"]
+    assert [row.trial.seed for row in finalists] == [1, 2, 1, 2]
+    held = read_conclusion(outcome.folder)
+    assert held["best"]["seeds"] == 2
+    assert held["best"]["trial"] in {row.trial.id for row in finalists}
+    mine = [row.result.val_accuracy for row in finalists if row.result.settings == _settings(outcome, held["best"])]
+    assert held["best"]["val_accuracy"] == pytest.approx(np.mean(mine))
+    tried = [row.result for row in outcome.rows if row.experiment.explored]
+    assert held["search"]["tried"] == len(tried)
+    assert held["search"]["epochs"] == sum(result.epochs for result in tried)
+    # the finalists are those with the highest accuracy that the search saw
+    highest = sorted(tried, key=lambda r: (r.val_accuracy, -r.val_loss), reverse=True)[:2]
+    assert [r.settings for r in highest] == [finalists[0].result.settings, finalists[2].result.settings]
+    text = outcome.folder.conclusion_md.read_text()
+    assert "### What the search tried" in text
+    assert "trained with seeds that the search had not seen" in text
+
+
+def _settings(outcome, best):
+    return next(row.result.settings for row in outcome.rows if row.trial.id == best["trial"])
+
+
+def test_the_same_search_on_two_processes_tries_and_finds_the_same(searched, file, tmp_path):
+    again = run_suite(file, tmp_path / "again", jobs=2)
+    assert read_results(again.folder.path) == read_results(searched[0].folder.path)
+    assert weights(again.folder.path) == weights(searched[0].folder.path)
+
+
+def test_a_finished_search_makes_nothing_again(searched, file):
+    display = Epochs()
+    outcome = run_suite(load_suite(file), searched[0].folder.path, display=lambda: display)
+    assert (outcome.trained, display.made) == (0, [])
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_end(searched, file, tmp_path):
+    out, rng = tmp_path / "out", np.random.default_rng(0)
+    command = [sys.executable, "-m", "mlplab", "run", str(file), "--out", str(out), "--jobs", "2"]
+    for _ in range(6):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = monotonic() + 30
+        while not (out / "search.json").exists() and process.poll() is None and monotonic() < until:
+            sleep(0.05)
+        sleep(rng.uniform(0.1, 1.5))
+        process.kill()
+        process.wait()
+    run_suite(file, out, jobs=2)
+    assert read_results(out) == read_results(searched[0].folder.path)
+    assert weights(out) == weights(searched[0].folder.path)
+
+
+def test_a_larger_budget_goes_on_where_the_smaller_one_ended(file, tmp_path):
+    suite = load_suite(file)
+    first = run_suite(suite, tmp_path / "out", jobs=2)
+    display = Epochs()
+    larger = replace(suite, search=replace(suite.search, epochs=140))
+    second = run_suite(larger, tmp_path / "out", jobs=2, display=lambda: display)
+    tried = [{row.trial.id for row in one.rows if row.experiment.explored} for one in (first, second)]
+    assert tried[0] < tried[1]
+    before = {row.trial.id: row.result.epochs for row in first.rows}
+    assert all(epoch > before.get(trial, 0) for trial, epoch in display.made)
+
+
+def test_more_fresh_seeds_train_only_those(searched, file, tmp_path):
+    suite = load_suite(file)
+    run_suite(suite, tmp_path / "out", jobs=2)
+    more = run_suite(replace(suite, seeds=3, search=replace(suite.search, epochs=108)), tmp_path / "out", jobs=2)
+    assert more.trained == 2
+
+
+def test_a_search_for_something_else_in_the_folder_is_refused(searched, file):
+    suite = load_suite(file)
+    with pytest.raises(RunFolderError, match="holds a search with other settings, another space or another seed"):
+        run_suite(suite.with_setting("dropout", 0.1), searched[0].folder.path)
+
+
+def test_damage_to_a_paused_trial_is_made_good(searched, file, tmp_path):
+    out = tmp_path / "out"
+    first = run_suite(file, out, jobs=2)
+    paused = [row.trial.id for row in first.rows if row.status == "paused"]
+    history = out / "trials" / paused[0] / "history.csv"
+    history.write_bytes(history.read_bytes()[:-3])
+    (out / "search.json").write_text((out / "search.json").read_text().replace('"chosen_for"', '"chosen_for_"'))
+    with pytest.raises(RunFolderError, match="delete it, and the search begins anew with the trials there are"):
+        run_suite(file, out, jobs=2)
+    (out / "search.json").unlink()
+    run_suite(file, out, jobs=2)
+    assert read_results(out) == read_results(searched[0].folder.path)
+
+
+def test_minutes_end_it_in_time(file, tmp_path):
+    suite = load_suite(file)
+    suite = replace(suite, search=replace(suite.search, epochs=None, minutes=0.1))
+    started = monotonic()
+    outcome = run_suite(suite, tmp_path / "out", jobs=2)
+    assert monotonic() - started < 60
+    assert read_conclusion(outcome.folder)["best"]
+    assert not outcome.failed
+
+
+@pytest.mark.parametrize("pruning", ["hyperband", "none"])
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_every_sampler_with_every_pruning(file, tmp_path, pruning, sampler):
+    suite = load_suite(file)
+    suite = replace(suite, seeds=1, search=replace(suite.search, pruning=pruning, sampler=sampler))
+    outcome = run_suite(suite, tmp_path / "out", jobs=2)
+    epochs = {row.result.epochs for row in outcome.rows if row.experiment.explored}
+    assert epochs == ({9} if pruning == "none" else {1, 3, 9})
+
+
+def test_a_small_space_is_tried_once(file, tmp_path):
+    suite = load_suite(file).with_setting("hidden_layer_sizes", (8,)).with_setting("learning_rate_init", 0.01)
+    outcome = run_suite(suite, tmp_path / "out", jobs=1)
+    assert sum(row.experiment.explored for row in outcome.rows) == 2
+
+
+def test_a_trial_that_fails_ends_nothing(file, tmp_path):
+    text = SUITE.replace("dropout = [0.0, 0.2]", "learning_rate_step = [1, 2]").replace('"cosine"', '"step"')
+    (tmp_path / "diverging.toml").write_text(
+        text.replace("high = 0.1", "high = 1e30").replace("low = 0.001", "low = 1e-3")
+    )
+    outcome = run_suite(tmp_path / "diverging.toml", tmp_path / "out", jobs=2)
+    assert {row.status for row in outcome.rows} >= {"diverged", "paused", "done"}
+    assert not outcome.failed
+    assert "diverged" in outcome.folder.conclusion_md.read_text()
+
+
+def test_a_sampler_learns_from_what_it_is_told(file):
+    search = load_suite(file).search
+    good, bad = Standing([(0.9, -0.1)] * 3), Standing([(0.1, -9.0)])
+    known = [
+        Known(
+            {"hidden_layer_sizes.depth": 1, "hidden_layer_sizes.width": 8, "learning_rate_init": rate, "dropout": drop},
+            end,
+        )
+        for k in range(20)
+        for rate, drop, end in [(0.01 + k / 10_000, "0", good), (0.09 + k / 10_000, "0.2", bad)]
+    ]
+    found = propose(search, known, 0, 20)
+    assert np.mean([one["dropout"] == "0" for one in found]) > 0.7
+    assert np.mean([one["learning_rate_init"] < 0.05 for one in found]) > 0.7
+    assert propose(search, known, 0, 20) == found
+    assert propose(search, known, 1, 20) != found
+
+
+def test_without_optuna_it_says_how_to_get_it(file, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mlplab\[search\]'"):
+        run_suite(file, tmp_path / "out")
+
+
+def test_a_budget_that_is_not_enough_for_one_is_told_before_anything_is_trained(file, tmp_path):
+    suite = load_suite(file)
+    with pytest.raises(SettingError, match="of epochs = 40, 4 are left to search with after 2 finalists"):
+        run_suite(replace(suite, search=replace(suite.search, epochs=40)), tmp_path / "out")
+
+
+def test_results_status_and_figures_of_a_search(searched, capsys):
+    out = searched[0].folder.path
+    trials, epochs = load_results(out)
+    assert set(trials["experiment"]) == {"search", "finalists"}
+    assert epochs.groupby("trial")["epoch"].max().to_dict() == dict(zip(trials["trial"], trials["epochs"], strict=True))
+    assert mlplab(["status", str(out)]) == 0
+    assert "finalists                   4 of 4" in capsys.readouterr().out
+    assert mlplab(["report", str(out)]) == 0
+    assert {"search.png", "experiment-2-finalists.svg"} <= {path.name for path in (out / "figures").iterdir()}
+    best = read_conclusion(searched[0].folder)["best"]["trial"]
+    assert load_model(out / "trials" / best / "model.safetensors").n_iter_ == 9
+
+
+def test_the_command_searches_for_a_network_for_a_table(tmp_path, capsys, monkeypatch):
+    from sklearn.datasets import load_iris
+
+    monkeypatch.chdir(tmp_path)
+    load_iris(as_frame=True).frame.to_csv("flowers.csv", index=False)
+    what = ["search", "flowers.csv", "--target", "target", "--set", "max_iter=3", "--seeds", "1", "--epochs", "20"]
+    space = ["--space", "hidden_layer_sizes=[[4], [8]]", "--space", "learning_rate_init={low = 0.01, high = 0.1}"]
+    assert mlplab([*what, *space, "--finalists", "1", "--dry-run"]) == 0
+    assert "0 configurations tried" in capsys.readouterr().out
+    assert mlplab([*what, *space, "--finalists", "1", "--json"]) == 0
+    held = json.loads(capsys.readouterr().out)
+    assert held["search"]["epochs"] + 3 <= 20
+    assert (tmp_path / "runs" / "search-flowers" / "suite.toml").is_file()
+
+
+def test_a_suite_without_a_search_is_refused_by_the_command(capsys):
+    assert mlplab(["search", "exercise6"]) == 2
+    assert "exercise6 has no [search]: run it with `mlplab run`" in capsys.readouterr().err
