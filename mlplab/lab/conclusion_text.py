@@ -12,7 +12,11 @@ _MOST = 50
 #: And of that of a search.
 _MOST_TRIED = 10
 #: What a setting is called in a sentence.
-_SPOKEN = {"hidden_layer_sizes": "hidden layers", "learning_rate_init": "learning rate", "weight_decay": "weight decay"}
+_SPOKEN = {
+    "hidden_layer_sizes": "hidden layers",
+    "learning_rate": "schedule of the learning rate",
+    "learning_rate_init": "learning rate",
+}
 
 
 def to_markdown(conclusion: Conclusion) -> str:
@@ -136,7 +140,7 @@ def _answer(answer: Answer, conclusion: Conclusion) -> Iterator[str]:
 
 def _effect(effect: Effect) -> str:
     (best, high), (worst, low) = effect.values[0], effect.values[-1]
-    what = _SPOKEN.get(effect.setting, effect.setting)
+    what = _spoken(effect.setting)
     size = f"{effect.difference.points:.2f} ± {effect.difference.margin:.2f} points"
     sizes = "the total number of their units" if effect.setting == "hidden_layer_sizes" else "it"
     if high == low:
@@ -155,13 +159,17 @@ def _effect(effect: Effect) -> str:
     return f"The best {what}: {best}, {percent(high)}; the worst: {worst}, {percent(low)}, {size} behind.{trend}"
 
 
+def _spoken(setting: str) -> str:
+    return _SPOKEN.get(setting, setting.replace("_", " "))
+
+
 def _scatter(configuration: Configuration, column: list[str]) -> list[str]:
     spread = configuration.spread
     return ["" if spread is None else f"{100 * spread:.2f}" for _ in column]
 
 
 def _interaction(interaction: Interaction) -> str:
-    what, other = (_SPOKEN.get(name, name) for name in (interaction.setting, interaction.other))
+    what, other = _spoken(interaction.setting), _spoken(interaction.other)
     best = ", ".join(f"{value} with {of}" for of, value in interaction.best)
     return (
         f"The best {what} depends on the {other}: {best} (where they differ most, the difference of the differences is "

@@ -125,7 +125,7 @@ def _write_deaths(folder: RunFolder, event: Event) -> Iterator[TrialResult]:
     """Write the trials of a worker that died as failed, unless it had finished them."""
     for trial, label in zip(event.job.trials, event.job.labels, strict=True) if event.died else []:
         held = folder.read_result(trial.id)
-        if held is None or held.status == "failed":
+        if held is None or held.status in ("failed", "paused"):
             result = TrialResult(
                 id=trial.id,
                 label=label,

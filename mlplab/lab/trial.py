@@ -15,8 +15,9 @@ from mlplab.version import NUMERICS
 
 #: Settings that change nothing of a result, or are given otherwise.
 _NO_PART = ("random_state", "verbose", "callbacks")
-#: What settings are called where there is little room, and in labels, as the notebook's.
-SHORT = {"learning_rate_init": "lr", "weight_decay": "reg", "max_iter": "iter"}
+#: What settings are called where there is little room; the first three stand in every label, as in the notebook's.
+_SHORT = {"learning_rate_init": "lr", "weight_decay": "reg", "max_iter": "iter", "learning_rate": "schedule"}
+_IN_EVERY_LABEL = ("hidden_layer_sizes", "learning_rate_init", "weight_decay", "max_iter")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Trial:
         shape = "-".join(map(str, (inputs, *layer_widths(self["hidden_layer_sizes"]), classes)))
         text = f"[{shape}]_iter{self['max_iter']}_lr{self['learning_rate_init']:g}_reg{float(self['weight_decay'])}"
         for name in varying:
-            if name not in ("hidden_layer_sizes", *SHORT):
+            if name not in _IN_EVERY_LABEL:
                 text += f"_{name}={describe_value(self[name])}"
         return text
 
@@ -108,7 +109,7 @@ def describe_value(value: Any) -> str:
 def describe_setting(name: str, value: Any) -> str:
     """Return a setting with its value for a legend or a sentence: ``1024-512``, ``lr 0.01``."""
     text = describe_value(value)
-    return text if name == "hidden_layer_sizes" else f"{SHORT.get(name, name)} {text}"
+    return text if name == "hidden_layer_sizes" else f"{_SHORT.get(name, name.replace('_', ' '))} {text}"
 
 
 def normal(name: str, value: Any) -> Any:

@@ -51,3 +51,5 @@ def test_settings_in_words():
     assert describe_setting("hidden_layer_sizes", ()) == "no hidden layer"
     assert describe_setting("learning_rate_init", 0.01) == "lr 0.01"
     assert describe_setting("tol", None) == "tol none"
+    assert describe_setting("learning_rate", "cosine") == "schedule cosine"
+    assert describe_setting("batch_size", 64) == "batch size 64"

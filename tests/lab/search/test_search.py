@@ -1,6 +1,8 @@
 """A search from end to end, on digits."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,8 +18,13 @@ from mlplab.cli import run as mlplab
 from mlplab.errors import MissingExtraError, RunFolderError, SettingError
 from mlplab.lab.conclusion import read_conclusion
 from mlplab.lab.display import Silent
+from mlplab.lab.scheduler import Crew
 from mlplab.lab.search.proposals import Known, propose
 from mlplab.lab.search.rounds import Standing
+from mlplab.lab.search.run import run_search
+from mlplab.lab.store import RunFolder
+from mlplab.lab.workers import Event
+from mlplab.training.history import History
 from tests.small_suite import read_results
 
 SUITE = """
@@ -215,6 +222,30 @@ def test_a_trial_that_fails_ends_nothing(file, tmp_path):
     assert {row.status for row in outcome.rows} >= {"diverged", "paused", "done"}
     assert not outcome.failed
     assert "diverged" in outcome.folder.conclusion_md.read_text()
+
+
+def test_a_job_that_is_given_up_after_a_pause_counts_as_failed_and_the_search_goes_on(searched, file, tmp_path):
+    """The workers die of one trial whenever it is trained on."""
+    out = tmp_path / "out"
+    shutil.copytree(searched[0].folder.path, out)
+    suite, folder = load_suite(file), RunFolder(out)
+    done = next(row.trial for row in searched[0].rows if row.experiment.explored and row.status == "done")
+    result = folder.read_result(done.id)
+    history = History(folder.read_history(done.id).epochs[:3])
+    folder.write_trial(replace(result, status="paused", epochs=3, val_accuracy=history["val_accuracy"][-1]), history)
+    (out / "search.json").write_text(
+        re.sub('"chosen_for": "[0-9a-f]+"', '"chosen_for": ""', folder.search_file.read_text())
+    )
+
+    def deadly(waiting):
+        while waiting:
+            yield Event(waiting.popleft(), None, "worker ended with exit status -9")
+
+    dataset = suite.source.load()
+    _, made = run_search(Crew(suite, dataset, folder, deadly, Silent()), suite.source.fingerprint(), 1)
+    assert made >= 1
+    assert folder.read_result(done.id).status == "failed"
+    assert "exit status -9" in folder.read_result(done.id).error
 
 
 def test_a_sampler_learns_from_what_it_is_told(file):
