@@ -48,6 +48,7 @@ bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.comparison
+	$(BIN)/python -m benchmarks.search
 
 $(VENV)/installed-bench: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
