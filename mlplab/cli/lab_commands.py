@@ -91,7 +91,7 @@ def run(suite: str, **options: Any) -> int:
 @click.option("--minutes", type=float, help="How long it may take.")
 @click.option("--space", "dimensions", multiple=True, metavar="KEY=VALUES", help="What to try of a setting.")
 @click.option("--finalists", type=int, help="How many of the best to train again with fresh seeds.")
-@click.option("--sampler", help="Who proposes: tpe, random or gp.")
+@click.option("--sampler", help="Who proposes: tpe or random.")
 @click.option("--pruning", help="Who is trained on: halving, hyperband or none.")
 @_run_options(seeds="Train the finalists with this many fresh seeds.")
 def search(

@@ -40,7 +40,7 @@ def propose(search: Search, known: Sequence[Known], number: int, count: int) -> 
         known: the proposals of the rounds before. number: of the round.
 
     Raises:
-        MissingExtraError: without Optuna, or what the sampler needs.
+        MissingExtraError: without Optuna.
     """
     space = search.space
     parameters = {name: what for setting, d in space.items() for name, what in d.parameters(setting).items()}
@@ -85,12 +85,9 @@ def _optuna() -> Iterator[Any]:
 def _sampler(optuna: Any, search: Search, number: int) -> Any:
     """Return a new sampler: what it knows is in the study alone, so that a search can go on after an interruption."""
     seed = int(generator(search.seed, f"round {number} of a search").integers(2**31))
-    try:
-        if search.sampler == "tpe":
-            return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-        return {"random": optuna.samplers.RandomSampler, "gp": optuna.samplers.GPSampler}[search.sampler](seed=seed)
-    except ImportError as error:
-        raise MissingExtraError(f"the sampler {search.sampler!r} needs a package that is missing: {error}") from error
+    if search.sampler == "tpe":
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+    return optuna.samplers.RandomSampler(seed=seed)
 
 
 def _distribution(optuna: Any, what: Choices | Range) -> Any:

@@ -12,8 +12,8 @@ from mlplab.errors import SettingError, nearest, one_of
 from mlplab.lab.reading import check_count, check_keys
 from mlplab.lab.search.space import Space, read_space
 
-#: Who proposes configurations, by name. Optuna has all of them.
-SAMPLERS = ("tpe", "random", "gp")
+#: Who proposes configurations, by name: those of Optuna's samplers that learn from paused trials too, or from nothing.
+SAMPLERS = ("tpe", "random")
 #: How many epochs a configuration gets before it must be among the better ones to get more.
 PRUNINGS = ("halving", "hyperband", "none")
 

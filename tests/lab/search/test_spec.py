@@ -32,7 +32,7 @@ def load(tmp_path, text):
         ("space.hidden_layer_sizes = {depth = [2, 1], width = [8, 16]}", "depth = .1, 3., width = .32, 1024."),
         ("space.hidden_layer_sizes = {depth = [1, 2], width = [0, 16]}", "whole numbers in order"),
         ("space.solver = ['adam', 'lbfgs']", "cannot be paused: take pruning"),
-        ("sampler = 'tpee'\nspace.dropout = [0.1]", "sampler must be 'tpe', 'random' or 'gp'.*did you mean 'tpe'"),
+        ("sampler = 'tpee'\nspace.dropout = [0.1]", "sampler must be 'tpe' or 'random'.*did you mean 'tpe'"),
         ("pruning = 'median'\nspace.dropout = [0.1]", "pruning must be 'halving', 'hyperband' or 'none'"),
         ("reduction_factor = 1\nspace.dropout = [0.1]", "reduction_factor must be at least 2"),
         ("finalists = 0\nspace.dropout = [0.1]", "finalists must be a whole number of at least 1"),
