@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 SUITE = """
 name = "small"
@@ -65,3 +66,11 @@ def read_results(folder: Path) -> list[dict[str, str]]:
     """The rows of results.csv without the seconds."""
     with (folder / "results.csv").open(newline="") as file:
         return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def read_weights(folder: Path) -> dict[str, dict[str, bytes]]:
+    """The arrays of every model of a run folder, bit for bit, by trial and name."""
+    return {
+        path.parent.name: {name: array.tobytes() for name, array in load_file(path).items()}
+        for path in folder.glob("trials/*/model.safetensors")
+    }

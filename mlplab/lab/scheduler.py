@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import monotonic
 
 from mlplab.data import Dataset, split_rows
@@ -68,11 +69,16 @@ class Crew:
     work: Workforce
     display: Display
 
+    @cached_property
+    def training_rows(self) -> int:
+        """How many rows there are to learn from; a search asks again and again."""
+        return len(split_rows(self.dataset, self.suite.split, samples=self.suite.samples).train)
+
     def announce(self, jobs: Sequence[Job], done: int, total: int) -> None:
         """Tell the display of jobs to come; see `Display.begin`."""
         inputs, classes = self.dataset.X.shape[1], len(self.dataset.classes)
-        rows = len(split_rows(self.dataset, self.suite.split, samples=self.suite.samples).train)
-        self.display.begin(jobs, done, total, rows, [cost_of_epoch(job, inputs, classes) for job in jobs])
+        costs = [cost_of_epoch(job, inputs, classes) for job in jobs]
+        self.display.begin(jobs, done, total, self.training_rows, costs)
 
     def train(self, waiting: deque[Job]) -> Iterator[Event]:
         """Train until no job waits, and yield what happens, in the folder and on the display already."""

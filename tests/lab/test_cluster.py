@@ -8,13 +8,12 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from safetensors.numpy import load_file
 
 from mlplab import load_suite, run_suite
 from mlplab.cli import run as mlplab
 from mlplab.errors import MissingExtraError, SettingError
 from mlplab.lab.display import Silent
-from tests.small_suite import read_results
+from tests.small_suite import read_results, read_weights
 
 SUITE = """
 name = "far"
@@ -81,13 +80,6 @@ def here(file, tmp_path_factory):
     return run_suite(file, tmp_path_factory.mktemp("here") / "out", jobs=2)
 
 
-def weights(folder: Path) -> dict[str, dict[str, bytes]]:
-    return {
-        path.parent.name: {name: array.tobytes() for name, array in load_file(path).items()}
-        for path in folder.glob("trials/*/model.safetensors")
-    }
-
-
 class Killer(Silent):
     """Kills a process when some epochs were made."""
 
@@ -113,7 +105,7 @@ def test_with_a_worker_killed_on_the_way_the_results_are_those_of_one_machine(cl
     assert first.poll() is not None  # it was killed
     assert not far.failed
     assert read_results(far.folder.path) == read_results(here.folder.path)
-    assert weights(far.folder.path) == weights(here.folder.path)
+    assert read_weights(far.folder.path) == read_weights(here.folder.path)
     # no epoch came home twice: a death costs only those of the stretch that it ended, which were not told
     assert len(display.epochs) == len(set(display.epochs)) == 36 + 12 + 12
 
@@ -133,7 +125,7 @@ def test_a_run_that_is_ended_goes_on_on_the_cluster_from_its_checkpoints(cluster
         run_suite(file, tmp_path / "out", display=lambda: first, **options)
     run_suite(file, tmp_path / "out", display=lambda: second, **options)
     assert not set(first.epochs) & set(second.epochs)
-    assert weights(tmp_path / "out") == weights(here.folder.path)
+    assert read_weights(tmp_path / "out") == read_weights(here.folder.path)
 
 
 def test_when_the_last_worker_dies_the_next_one_gets_the_data_anew(cluster, file, here, tmp_path):
@@ -148,7 +140,7 @@ def test_when_the_last_worker_dies_the_next_one_gets_the_data_anew(cluster, file
 
     options = {"scheduler": str(cluster.file), "checkpoint_seconds": 0.001}
     run_suite(file, tmp_path / "out", display=lambda: Replaced(only, after=5), **options)
-    assert weights(tmp_path / "out") == weights(here.folder.path)
+    assert read_weights(tmp_path / "out") == read_weights(here.folder.path)
 
 
 def test_a_search_on_a_cluster_finds_what_it_finds_here(cluster, tmp_path):
@@ -159,7 +151,7 @@ def test_a_search_on_a_cluster_finds_what_it_finds_here(cluster, tmp_path):
     far = run_suite(tmp_path / "look.toml", tmp_path / "far", scheduler=str(cluster.file))
     near = run_suite(tmp_path / "look.toml", tmp_path / "near", jobs=2)
     assert read_results(far.folder.path) == read_results(near.folder.path)
-    assert weights(far.folder.path) == weights(near.folder.path)
+    assert read_weights(far.folder.path) == read_weights(near.folder.path)
 
 
 def test_a_worker_with_threads_is_told_of_and_one_that_comes_late_is_waited_for(cluster, file, tmp_path):

@@ -80,13 +80,14 @@ class _Running:
         self._trials: dict[str, tuple[Trial, Proposal]] = {}
         self._standings: dict[str, Standing] = {}
         self._paces: dict[str, float] = {}
-        for proposal in self._log.proposals:
-            self._take(proposal)
+        self._rounds: list[tuple[tuple[int, ...], list[str]]] = []  # those of the log, with the ids of their trials
 
     def go_on(self) -> int:
         """Search on, unless this search has its finalists; return how many trainings were made."""
         if self._log.chosen_for == self._digest:
             return 0
+        for one in self._log.rounds:
+            self._take(one)
         waiting: deque[Job] = deque()
         at_work, made = self._put_next(waiting), 0
         for event in self._crew.train(waiting) if waiting else ():
@@ -100,14 +101,15 @@ class _Running:
         self._choose_finalists()
         return made
 
-    def _take(self, proposal: Proposal) -> str:
-        """Take a proposal in, with what its trial has left; return that trial's id."""
-        trial = trial_of(proposal, self._suite, self._fingerprint)
-        self._trials[trial.id] = trial, proposal
-        self._standings[trial.id] = Standing()
-        if result := self._crew.folder.read_result(trial.id, thorough=True):
-            self._learn(result)
-        return trial.id
+    def _take(self, one: Round) -> None:
+        """Take a round of the log in, with what its trials have left."""
+        trials = [trial_of(proposal, self._suite, self._fingerprint) for proposal in one.proposals]
+        self._rounds.append((one.rungs, [trial.id for trial in trials]))
+        for trial, proposal in zip(trials, one.proposals, strict=True):
+            self._trials[trial.id] = trial, proposal
+            self._standings[trial.id] = Standing()
+            if result := self._crew.folder.read_result(trial.id, thorough=True):
+                self._learn(result)
 
     def _learn(self, result: TrialResult) -> None:
         self._standings[result.id] = standing_of(result, self._crew.folder)
@@ -132,11 +134,7 @@ class _Running:
         return len(jobs)
 
     def _climb(self) -> list[tuple[str, int]]:
-        rounds = [
-            (one.rungs, [trial_of(proposal, self._suite, self._fingerprint).id for proposal in one.proposals])
-            for one in self._log.rounds
-        ]
-        return climb(rounds, self._standings, self._search.reduction_factor)
+        return climb(self._rounds, self._standings, self._search.reduction_factor)
 
     def _begin_round(self) -> bool:
         """Ask for the proposals of another round and keep them; return whether there was one."""
@@ -150,8 +148,7 @@ class _Running:
         if proposals:
             self._log.rounds.append(Round(levels, tuple(proposals)))
             self._log.write(self._crew.folder)
-            for proposal in proposals:
-                self._take(proposal)
+            self._take(self._log.rounds[-1])
         return bool(proposals)
 
     def _epochs_left(self) -> int | None:

@@ -6,12 +6,10 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from time import monotonic, sleep
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 from mlplab import load_model, load_results, load_suite, run_suite
 from mlplab.cli import run as mlplab
@@ -25,7 +23,7 @@ from mlplab.lab.search.run import run_search
 from mlplab.lab.store import RunFolder
 from mlplab.lab.workers import Event
 from mlplab.training.history import History
-from tests.small_suite import read_results
+from tests.small_suite import read_results, read_weights
 
 SUITE = """
 name = "look"
@@ -68,13 +66,6 @@ def searched(file, tmp_path_factory):
     return outcome, display.made
 
 
-def weights(folder: Path) -> dict[str, dict[str, bytes]]:
-    return {
-        path.parent.name: {name: array.tobytes() for name, array in load_file(path).items()}
-        for path in folder.glob("trials/*/model.safetensors")
-    }
-
-
 def test_a_paused_trial_goes_on_and_no_epoch_is_made_twice(searched):
     outcome, made = searched
     assert len(made) == len(set(made))
@@ -93,7 +84,7 @@ def test_a_network_trained_with_pauses_has_the_bits_of_one_trained_without(searc
     grid = "\n".join(f"grid.{name} = {json.dumps([value])}" for name, value in settings.items())
     (tmp_path / "one.toml").write_text(f'name = "one"\ndataset = "digits"\n[[experiment]]\nname = "one"\n{grid}\n')
     alone = run_suite(tmp_path / "one.toml", tmp_path / "alone", jobs=1)
-    assert weights(alone.folder.path)[row.trial.id] == weights(outcome.folder.path)[row.trial.id]
+    assert read_weights(alone.folder.path)[row.trial.id] == read_weights(outcome.folder.path)[row.trial.id]
 
 
 def test_the_conclusion_stands_on_the_finalists_fresh_seeds_alone(searched):
@@ -123,7 +114,7 @@ def _settings(outcome, best):
 def test_the_same_search_on_two_processes_tries_and_finds_the_same(searched, file, tmp_path):
     again = run_suite(file, tmp_path / "again", jobs=2)
     assert read_results(again.folder.path) == read_results(searched[0].folder.path)
-    assert weights(again.folder.path) == weights(searched[0].folder.path)
+    assert read_weights(again.folder.path) == read_weights(searched[0].folder.path)
 
 
 def test_a_finished_search_makes_nothing_again(searched, file):
@@ -145,7 +136,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(searched, file, tmp_pat
         process.wait()
     run_suite(file, out, jobs=2)
     assert read_results(out) == read_results(searched[0].folder.path)
-    assert weights(out) == weights(searched[0].folder.path)
+    assert read_weights(out) == read_weights(searched[0].folder.path)
 
 
 def test_a_larger_budget_goes_on_where_the_smaller_one_ended(file, tmp_path):
