@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 
 from mlplab.engine.numpy_engine import Array
-from mlplab.lab.findings import Answer, DepthComparison, Difference, Effect, Interaction
+from mlplab.lab.findings import Answer, Configuration, DepthComparison, Difference, Effect, Interaction
 from mlplab.lab.ranking import name_of, rank_configurations
 from mlplab.lab.store import ResultRow
 from mlplab.lab.suite import Experiment
@@ -20,22 +21,30 @@ from mlplab.training.settings import layer_widths
 Correct = Callable[[str], tuple[Array, Array]]
 
 
-def answer(experiment: Experiment, rows: Sequence[ResultRow], varying: Sequence[str], correct: Correct) -> Answer:
+def answer(
+    experiment: Experiment,
+    rows: Sequence[ResultRow],
+    varying: Sequence[str],
+    correct: Correct,
+    compared: Sequence[Configuration],
+) -> Answer:
     """Say what an experiment showed: its configurations, and what each setting of its grid did.
 
     Args:
         rows: of all experiments. varying: the settings that differ within the suite. correct: reads right answers.
+        compared: all configurations, with their intervals.
     """
+    intervals = {configuration.trial: configuration.interval for configuration in compared}
     mine = [row for row in rows if row.experiment == experiment]
     done = [row for row in mine if row.status == "done"]
     names = [name for name in varying if len(experiment.grid.get(name, ())) > 1]
-    configurations = rank_configurations(done, [name for name in varying if name in experiment.varied])
+    ranked = rank_configurations(done, [name for name in varying if name in experiment.varied])
     effects = [_effect(name, experiment, mine, correct) for name in names]
     interactions = [_interaction(a, b, experiment, mine, correct) for a in names for b in names if a != b]
     return Answer(
         experiment.name,
         experiment.title,
-        tuple(configurations),
+        tuple(replace(configuration, interval=intervals.get(configuration.trial)) for configuration in ranked),
         tuple(effect for effect in effects if effect),
         tuple(interaction for interaction in interactions if interaction),
     )
@@ -51,12 +60,19 @@ def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], cor
     means = {v: round(float(np.mean([_accuracy(b[v,]) for b in complete])), 12) for v in values}
     parameters = {v: sum(r.parameters for b in complete if (r := b[v,].result)) for v in values}
     ranked = sorted(values, key=lambda v: (-means[v], parameters[v]))
-    best, worst = ranked[0], ranked[-1]
+    trend = _trend(setting, means)
+
+    def ahead(v: Any, w: Any) -> Difference:
+        return _difference([(b[v,].trial.seed, {b[v,].trial.id: 1, b[w,].trial.id: -1}) for b in complete], correct)
+
+    # where it rises or falls all along, the order of the means is that of the sizes
+    steps = [ahead(v, w) for v, w in pairwise(ranked)] if trend in ("rises", "falls") else []
     return Effect(
         setting,
         tuple((describe_value(v), means[v]) for v in ranked),
-        _difference([(b[best,].trial.seed, {b[best,].trial.id: 1, b[worst,].trial.id: -1}) for b in complete], correct),
-        _trend(setting, means),
+        ahead(ranked[0], ranked[-1]),
+        trend,
+        sum(step.clear for step in steps),
     )
 
 
@@ -119,7 +135,7 @@ def _trend(setting: str, means: Mapping[Any, float]) -> str | None:
     return "rises" if (steps > 0).all() else "falls" if (steps < 0).all() else "mixed"
 
 
-def compare_depths(done: Sequence[ResultRow], others: Sequence[str]) -> Iterator[DepthComparison]:
+def compare_depths(done: Sequence[ResultRow], others: Sequence[str], correct: Correct) -> Iterator[DepthComparison]:
     """Compare depths among trials of all experiments that differ in `hidden_layer_sizes` alone."""
     groups: dict[str, dict[int, dict[str, list[ResultRow]]]] = {}
     for row in {row.trial.id: row for row in done}.values():
@@ -132,22 +148,39 @@ def compare_depths(done: Sequence[ResultRow], others: Sequence[str]) -> Iterator
                 (depth, float(np.mean([_accuracy(row) for rows in depths[depth].values() for row in rows])))
                 for depth in sorted(depths)
             ]
-            yield DepthComparison(name, tuple((depth, mean, len(depths[depth])) for depth, mean in means))
+            (best, _), *_, (worst, _) = sorted(means, key=lambda one: -one[1])
+            yield DepthComparison(
+                name,
+                tuple((depth, mean, len(depths[depth])) for depth, mean in means),
+                best,
+                _difference_of_groups(depths[best], depths[worst], correct),
+            )
+
+
+def _difference_of_groups(
+    ones: Mapping[str, Sequence[ResultRow]], others: Mapping[str, Sequence[ResultRow]], correct: Correct
+) -> Difference | None:
+    """Return how far the mean of some configurations is ahead of that of others; None where no seed has all of them."""
+    groups = [({row.trial.seed: row.trial.id for row in rows}, 1 / len(ones)) for rows in ones.values()]
+    groups += [({row.trial.seed: row.trial.id for row in rows}, -1 / len(others)) for rows in others.values()]
+    seeds = sorted(set.intersection(*(set(trials) for trials, _ in groups)))
+    contrasts = [(seed, {trials[seed]: weight for trials, weight in groups}) for seed in seeds]
+    return _difference(contrasts, correct) if contrasts else None
 
 
 def _difference(
-    contrasts: Sequence[tuple[int, Mapping[str, int]]], correct: Correct, confidence: float = 0.95
+    contrasts: Sequence[tuple[int, Mapping[str, float]]], correct: Correct, confidence: float = 0.95
 ) -> Difference:
     """Return the mean of contrasts, with its margin.
 
     Args:
-        contrasts: each a seed, and trials of it with the sign that their right answers have.
+        contrasts: each a seed, and trials of it with the weight that their right answers have.
     """
-    from mlplab.lab.comparison import paired_difference
+    from mlplab.lab.crossed import paired_difference
 
     of_seeds: dict[int, list[Array]] = {}
-    for seed, signs in contrasts:
-        d = sum(sign * correct(trial)[1].astype(np.float64) for trial, sign in signs.items())
+    for seed, weights in contrasts:
+        d = sum(weight * correct(trial)[1].astype(np.float64) for trial, weight in weights.items())
         of_seeds.setdefault(seed, []).append(np.asarray(d))
     points, margin = paired_difference([np.mean(group, axis=0) for group in of_seeds.values()], confidence)
     return Difference(100 * points, 100 * margin)

@@ -1,40 +1,36 @@
 """Which configurations are the best, as far as seeds and rows can tell.
 
-The difference of two configurations is taken for each seed and each row, and its mean is modelled as
-
-    d = δ + (what the seeds drew) + (what the rows happened to be) + (what both together did)
-
-with seeds and rows crossed, as readers and cases are in diagnostic studies: an analysis of variance gives the three
-variances (Hillis 2007), and with them an error that holds for other seeds and other rows. With a single seed the first
-is unknown: the error then holds for the rows alone.
+Differences of configurations have the errors of `mlplab.lab.crossed`; here they are compared, all at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, inf, log
+from math import ceil, inf
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
-from scipy.special import digamma, polygamma
 from scipy.stats import norm, t
 
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, SettingError, shorten
+from mlplab.lab.crossed import Parts, accuracy_intervals
+from mlplab.text import align, percent
 
 #: Draws that critical values and probabilities are read from: a probability of 0.05 to ± 0.003.
 _DRAWS = 20_000
 #: How many of the highest means are compared with all; those behind them, by Bonferroni's inequality, with these alone.
 _LEADERS = 60
+#: How many of the best are printed.
+_SHOWN = 50
 #: More seeds than anybody will train.
 _TOO_MANY = 10_000
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare_configurations` found. Arrays are in the order of `names`.
+    """What `compare_configurations` found; ``print`` shows it. Arrays are in the order of `names`.
 
     Attributes:
         names: of the configurations.
@@ -67,6 +63,48 @@ class Comparison:
     tied: list[str]
     smallest: str | None
     seeds_needed: int | None
+
+    def __str__(self) -> str:
+        order = np.argsort(-self.means, kind="stable").tolist()
+        header = ["", "mean", f"{100 * self.confidence:g} % interval", "behind (points)", "best", ""]
+        told = [align([header, *map(self._line, order[:_SHOWN])])]
+        if len(order) > _SHOWN:
+            told.append(f"and {len(order) - _SHOWN:,} more, further behind")
+        told.append("")
+        others = len(self.tied) - 1
+        told.append(f"{self.tied[0]} is the best." if not others else f"Tied with the best: {', '.join(self.tied)}.")
+        if self.smallest is not None:
+            told.append(f"The smallest good one: {self.smallest}.")
+        if others and self.seeds_needed:
+            told.append(f"{self.seeds_needed} more seeds for each would probably tell all of them from the best.")
+        elif others and self.seeds > 1:
+            told.append("More seeds would not tell all of them from the best: the rows are too few.")
+        return "\n".join(
+            [*told, f"{self.seeds} seed{'s' * (self.seeds > 1)}, {self.rows:,} rows. {self.caveat}".strip()]
+        )
+
+    @property
+    def caveat(self) -> str:
+        """What this leaves out, in words; empty where seeds and rows are both accounted for."""
+        if self.seeds > 1:
+            return ""
+        return (
+            "With one seed, all this holds for these very networks on other rows: how far another seed would move each "
+            "of them, nothing here can tell."
+        )
+
+    def _line(self, k: int) -> list[str]:
+        low, high = (percent(end) for end in self.intervals[k])
+        behind = f"{100 * self.behind[k]:.2f} ± {100 * self.margins[k]:.2f}" if self.margins[k] else ""
+        chance = self.probability_best[k]
+        return [
+            self.names[k],
+            percent(self.means[k]),
+            f"{low} to {high}",
+            behind,
+            "< 1 %" if chance < 0.01 else f"{100 * chance:.0f} %",
+            "tied" if self.names[k] in self.tied and len(self.tied) > 1 else "",
+        ]
 
 
 def compare_configurations(
@@ -102,7 +140,7 @@ def compare_configurations(
     means = right.mean(axis=(1, 2), dtype=np.float64)
     order = np.argsort(-means, kind="stable")
     leaders, best = order[:_LEADERS], int(order[0])
-    parts = _Parts.of(right, leaders)
+    parts = Parts.of(right, leaders)
     ahead = means[leaders][:, None] - means  # of the leaders, how far ahead of each
     variance, freedom = parts.of_differences()
     draws = _draws(parts.covariance())
@@ -128,7 +166,7 @@ def compare_configurations(
         rows=rows,
         confidence=confidence,
         means=means,
-        intervals=_intervals(means, *parts.of_means(), rows, confidence),
+        intervals=accuracy_intervals(means, *parts.of_means(), rows, confidence),
         probability_best=chances,
         behind=means[best] - means,
         margins=np.where(np.arange(count) == best, 0.0, margins),
@@ -150,127 +188,6 @@ def _check(right: Array, names: Sequence[str], parameters: Sequence[int] | None)
         raise DataError("correct must hold nothing but True and False")
     if parameters is not None and len(parameters) != len(names):
         raise DataError(f"parameters must be a number for each of {len(names)} configurations; got {len(parameters)}")
-
-
-def paired_difference(d: npt.ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the mean of differences that belong to seeds and rows, and half the width of its two-sided interval.
-
-    The error is that of `compare_configurations`.
-
-    Args:
-        d: how far the one is ahead of the other, (seeds, rows), at least one of each.
-    """
-    values = np.asarray(d, np.float64)[None]
-    mean = float(values.mean())
-    if values.shape[2] < 2:
-        return mean, 1.0  # a single row tells nothing
-    variance, freedom = _Parts.of(values, np.arange(1)).of_means()
-    return mean, float(t.isf((1 - confidence) / 2, freedom[0]) * np.sqrt(variance[0]))
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Covariances: of the leaders with all, (L, C), and of all with themselves, (C,)."""
-
-    block: Array
-    own: Array
-    leaders: Array
-
-    @classmethod
-    def of(cls, centred: Array, degrees: float, leaders: Array) -> _Part:
-        """Return those of numbers (C, N) whose mean is 0."""
-        block = (centred[leaders] @ centred.T).astype(np.float64) / degrees
-        return cls(block, np.einsum("cn,cn->c", centred, centred).astype(np.float64) / degrees, leaders)
-
-    def __add__(self, other: _Part) -> _Part:
-        return _Part(self.block + other.block, self.own + other.own, self.leaders)
-
-    def of_differences(self) -> Array:
-        """Return the variances of the differences of the leaders to all, (L, C)."""
-        variance: Array = self.own[self.leaders][:, None] + self.own - 2 * self.block
-        variance[np.arange(len(self.leaders)), self.leaders] = 0
-        return np.maximum(variance, 0)
-
-    def of_leaders(self) -> Array:
-        """Return the covariances of the leaders, (L, L)."""
-        return self.block[:, self.leaders]
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What the seeds, the rows, and both together make of the means: covariances of the configurations.
-
-    With Σa of the seeds, Σb of the rows and Σe of both together, `seed` estimates Σa + Σe/R, `row` Σb + Σe/S, and
-    `rest` Σe.
-    """
-
-    seed: _Part
-    row: _Part
-    rest: _Part
-    seeds: int
-    rows: int
-
-    @classmethod
-    def of(cls, right: Array, leaders: Array) -> _Parts:
-        count, seeds, rows = right.shape
-        by_seed = right.mean(axis=2, dtype=np.float64)
-        by_row = right.mean(axis=1, dtype=np.float64)
-        mean = by_seed.mean(axis=1, keepdims=True)
-        row = _Part.of(by_row - mean, rows - 1, leaders)
-        rest = seed = _Part.of(np.zeros((count, 1)), 1, leaders)
-        if seeds > 1:
-            seed = _Part.of(by_seed - mean, seeds - 1, leaders)
-            for s in range(seeds):
-                left = right[:, s] - by_seed[:, s : s + 1] - by_row + mean
-                rest += _Part.of(left, (seeds - 1) * (rows - 1), leaders)
-        return cls(seed, row, rest, seeds, rows)
-
-    def covariance(self) -> Array:
-        """Return that of the leaders' means: Σa/S + Σb/R + Σe/(S·R), its first part kept from being negative."""
-        of_seeds = (self.seed.of_leaders() - self.rest.of_leaders() / self.rows) / self.seeds
-        values, vectors = np.linalg.eigh(of_seeds)
-        covariance: Array = self.row.of_leaders() / self.rows + (vectors * np.maximum(values, 0)) @ vectors.T
-        return covariance
-
-    def of_differences(self) -> tuple[Array, Array]:
-        """Return the variance of the leaders' differences to all, and its degrees of freedom, (L, C) each."""
-        return self._errors(*(part.of_differences() for part in (self.seed, self.row, self.rest)))
-
-    def of_means(self) -> tuple[Array, Array]:
-        """Return the variance of every mean, and its degrees of freedom, (C,) each."""
-        return self._errors(self.seed.own, self.row.own, self.rest.own)
-
-    # v = row/R + max(seed - rest/R, 0)/S
-    # degrees of freedom: v² / ((row/R)²/(R - 1) + (seed/S)²/d), Satterthwaite 1946, equation 17
-    def _errors(self, seed: Array, row: Array, rest: Array) -> tuple[Array, Array]:
-        of_rows, d = row / self.rows, inf
-        if self.seeds > 1:
-            seed, d = _moderated(seed, self.seeds - 1)
-        variance = of_rows + np.maximum(seed - rest / self.rows, 0) / self.seeds
-        doubt = of_rows**2 / (self.rows - 1) + (seed / self.seeds) ** 2 / d
-        with np.errstate(invalid="ignore", divide="ignore"):
-            freedom = np.where(doubt > 0, variance**2 / doubt, self.rows - 1)
-        return variance, np.maximum(freedom, 1.0)
-
-
-# d₀ and s₀² from the mean and the variance of log s²; then s² ← (d₀·s₀² + d·s²)/(d₀ + d), of d₀ + d degrees of freedom
-def _moderated(variances: Array, d: float) -> tuple[Array, float]:
-    """Return variances that a few seeds tell, each drawn towards what all of them tell, and their degrees of freedom.
-
-    Three seeds tell little of one difference, but much of the differences of twenty configurations: the more alike
-    these scatter, the more is borrowed. Source: Smyth 2004, section 6.2.
-    """
-    known = variances[variances > 0]
-    if len(known) < 3:
-        return variances, d
-    logs = np.log(known) - digamma(d / 2) + log(d / 2)
-    excess = float(logs.var(ddof=1) - polygamma(1, d / 2))
-    if excess <= 0:  # they scatter no more than chance makes them
-        return np.where(variances > 0, np.exp(logs.mean()), 0.0), d * len(known)
-    d0 = float(brentq(lambda x: polygamma(1, x / 2) - excess, 1e-6, 1e9))
-    usual = np.exp(logs.mean() + digamma(d0 / 2) - log(d0 / 2))
-    moderated: Array = (d0 * usual + d * variances) / (d0 + d)
-    return np.where(variances > 0, moderated, 0.0), d0 + d
 
 
 def _z_scores(difference: Array, variance: Array, freedom: Array) -> Array:
@@ -335,20 +252,7 @@ def _probability_best(means: Array, draws: Array, freedom: float) -> Array:
     return shares
 
 
-# Wilson's interval for the number of independent rows that would have the same variance.
-# Source: Korn and Graubard 1998, section 2; Wilson 1927
-def _intervals(means: Array, variance: Array, freedom: Array, rows: int, confidence: float) -> Array:
-    binomial = means * (1 - means)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        n = np.where((binomial > 0) & (variance > 0), binomial / variance, rows)
-    z = t.isf((1 - confidence) / 2, freedom)
-    centre = (means + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(binomial / n + z * z / (4 * n * n))
-    ends: Array = np.clip(np.stack([centre - half, centre + half], axis=1), 0, 1)
-    return ends
-
-
-def _seeds_needed(parts: _Parts, ahead: Array, critical: Array, rivals: Sequence[int]) -> int | None:
+def _seeds_needed(parts: Parts, ahead: Array, critical: Array, rivals: Sequence[int]) -> int | None:
     """Return how many more seeds would make every tied difference to the best as large as it must be, 4 times of 5."""
     if not rivals:
         return 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlplab.atomic import write_text_whole
+from mlplab.engine.numpy_engine import Array
 from mlplab.lab.answers import Correct, answer, compare_depths
 from mlplab.lab.conclusion_text import to_markdown
 from mlplab.lab.findings import Conclusion, Configuration, Difference, Test
@@ -57,23 +58,23 @@ def is_concluded(folder: RunFolder, rows: Sequence[ResultRow]) -> bool:
 
 
 def write_conclusion(
-    folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], open_test: Callable[[Trial], tuple[int, int]]
+    folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], open_test: Callable[[Sequence[Trial]], Array]
 ) -> Conclusion:
     """Draw the conclusion and write it as JSON and Markdown.
 
-    open_test: called for the chosen trial, unless its test rows were opened before; returns right answers and rows.
+    open_test: called for the trials of the chosen configuration, unless the test rows were opened for them before;
+        returns whether each was right in each row, (seeds, rows).
     """
     correct = cache(folder.read_correct)
     done = [row for row in rows if row.status == "done" and not row.experiment.explored]
     varying = suite.varying()
     ranked, compared = _compare(rank_configurations(done, varying), done, correct)
-    trials = {row.trial.id: row.trial for row in done}
     tied = compared.tied if compared else []
     behind = zip(compared.behind.tolist(), compared.margins.tolist(), strict=True) if compared else ()
     differences = [Difference(100 * points, 100 * margin) for points, margin in behind][1:]
     openings = _openings(folder)
     if ranked and not any(row.unfinished for row in rows):
-        openings = _open_once(openings, trials[ranked[0].trial], folder, open_test)
+        openings = _open_once(openings, _networks(done)[ranked[0].trial], folder, open_test)
     conclusion = Conclusion(
         suite=suite.name,
         title=suite.title,
@@ -86,10 +87,10 @@ def write_conclusion(
         tied=tuple(tied),
         smallest=next((c for c in ranked if compared and c.trial == compared.smallest), None),
         seeds_needed=compared.seeds_needed if compared else None,
-        answers=tuple(answer(e, rows, varying, correct) for e in suite.experiments if not e.explored),
+        answers=tuple(answer(e, rows, varying, correct, ranked) for e in suite.experiments if not e.explored),
         search=explore([row for row in rows if row.experiment.explored], varying),
-        depths=tuple(compare_depths(done, [name for name in varying if name != "hidden_layer_sizes"])),
-        test=next((test for test in openings if ranked and test.trial == ranked[0].trial), None),
+        depths=tuple(compare_depths(done, [name for name in varying if name != "hidden_layer_sizes"], correct)),
+        test=next((test for test in reversed(openings) if ranked and test.trial == ranked[0].trial), None),
         openings=openings,
         not_done=tuple(_not_done(rows)),
         seconds=_training_seconds([row for row in rows if row.status in ("done", "paused")]),
@@ -112,22 +113,23 @@ def _compare(
     complete = [c for c in ranked[:_COMPARED] if c.seeds == ranked[0].seeds]
     if not complete or len(correct(complete[0].trial)[1]) < 2:
         return ranked, None
-    trials = {row.trial.id: row.trial for row in done}
-    by_seed: dict[str, dict[int, str]] = {}
-    for trial in trials.values():
-        by_seed.setdefault(trial.configuration, {})[trial.seed] = trial.id
-    answers = []
-    for configuration in complete:
-        seeds = by_seed[trials[configuration.trial].configuration]
-        answers.append([correct(seeds[seed])[1] for seed in sorted(seeds)])
-    found = compare_configurations(
-        np.array(answers), [c.trial for c in complete], parameters=[c.parameters for c in complete]
-    )
+    networks = _networks(done)
+    answers = np.array([[correct(trial.id)[1] for trial in networks[c.trial]] for c in complete])
+    found = compare_configurations(answers, [c.trial for c in complete], parameters=[c.parameters for c in complete])
     told = [
         replace(c, interval=(float(low), float(high)), chance=float(chance))
         for c, (low, high), chance in zip(complete, found.intervals, found.probability_best, strict=True)
     ]
     return [*told, *ranked[len(told) :]], found
+
+
+def _networks(done: Sequence[ResultRow]) -> dict[str, list[Trial]]:
+    """Return the trials of every configuration, a seed each, by the id of its first one."""
+    groups: dict[str, dict[int, Trial]] = {}
+    for row in done:
+        groups.setdefault(row.trial.configuration, {})[row.trial.seed] = row.trial
+    ordered = ([seeds[seed] for seed in sorted(seeds)] for seeds in groups.values())
+    return {trials[0].id: trials for trials in ordered}
 
 
 def _training_seconds(done: Sequence[ResultRow]) -> float:
@@ -153,17 +155,30 @@ def _openings(folder: RunFolder) -> tuple[Test, ...]:
 
 
 def _open_once(
-    openings: tuple[Test, ...], trial: Trial, folder: RunFolder, open_test: Callable[[Trial], tuple[int, int]]
+    openings: tuple[Test, ...],
+    trials: Sequence[Trial],
+    folder: RunFolder,
+    open_test: Callable[[Sequence[Trial]], Array],
 ) -> tuple[Test, ...]:
-    """Open the test rows for a trial, unless they were before; an opening is never forgotten."""
-    if openings and openings[-1].trial == trial.id and folder.chosen_file.is_file():
+    """Open the test rows for the trials of a configuration, unless they were before; no opening is ever forgotten."""
+    before = [(test.trial, test.seeds) for test in openings]
+    these = (trials[0].id, len(trials))
+    if before and before[-1] == these and folder.chosen_file.is_file():
         return openings
-    from scipy.stats import binomtest  # half a second to import, once in a suite
+    from mlplab.lab.crossed import accuracy_interval  # half a second to import, once in a suite
 
-    right, rows = open_test(trial)
-    if any(test.trial == trial.id for test in openings):  # the same network again: the same answers, the first date
+    correct = open_test(trials)
+    if these in before:  # the same networks again: the same answers, the first date
         return openings
-    interval = binomtest(right, rows).proportion_ci(0.95, method="wilson")
-    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-    opened = Test(trial.id, right, rows, right / rows, (float(interval.low), float(interval.high)), now)
+    accuracies = correct.mean(axis=1)
+    opened = Test(
+        trial=trials[0].id,
+        right=int(correct[0].sum()),
+        rows=correct.shape[1],
+        accuracy=float(accuracies.mean()),
+        interval=accuracy_interval(correct),
+        opened=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        seeds=len(trials),
+        spread=float(accuracies.std(ddof=1)) if len(trials) > 1 else None,
+    )
     return (*openings, opened)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlplab.lab.findings import Answer, Conclusion, Configuration, Difference, Effect, Exploration, Interaction
+from mlplab.lab.findings import (
+    Answer,
+    Conclusion,
+    Configuration,
+    DepthComparison,
+    Difference,
+    Effect,
+    Exploration,
+    Interaction,
+    Test,
+)
 from mlplab.text import describe_seconds, percent
 
 #: Rows of a table at most: the best ones.
@@ -48,13 +58,7 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
         f"{best.parameters:,} parameters and took {describe_seconds(best.seconds)} to train."
     )
     if test:
-        low, high = test.interval
-        count = len(conclusion.openings)
-        how = "opened once, for this network alone" if count == 1 else f"opened for {count} networks by now, this one"
-        yield (
-            f"On the **test rows**, {how} ({test.opened[:10]}), it got {test.right:,} of {test.rows:,} right: "
-            f"**{percent(test.accuracy)}**, 95 % interval {percent(low)} to {percent(high)}."
-        )
+        yield _test(test, len({opening.trial for opening in conclusion.openings}))
     else:
         yield "The test rows stay closed until every trial has been trained: run the suite again."
     if conclusion.rivals:
@@ -68,6 +72,22 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
         )
         yield from _tied(conclusion, tied)
     yield f"Training took {describe_seconds(conclusion.seconds)} of one core in all."
+
+
+def _test(test: Test, openings: int) -> str:
+    how = "opened for this configuration alone" if openings == 1 else f"opened for {openings} configurations by now"
+    low, high = test.interval
+    interval = f"95 % interval {percent(low)} to {percent(high)}"
+    model = f"`trials/{test.trial}/model.safetensors`"
+    if test.spread is None:
+        got = f"it got {test.right:,} of {test.rows:,} right: **{percent(test.accuracy)}**, {interval} for other rows."
+    else:
+        got = (
+            f"its {test.seeds} networks got **{percent(test.accuracy)}** of {test.rows:,} right on average, {interval} "
+            f"for other seeds and rows; they scatter by {100 * test.spread:.2f} points."
+        )
+    which = "The network" if test.spread is None else "That of the lowest seed"
+    return f"On the **test rows**, {how} ({test.opened[:10]}), {got} {which}: {model}."
 
 
 def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
@@ -128,9 +148,9 @@ def _answer(answer: Answer, conclusion: Conclusion) -> Iterator[str]:
         yield " ".join(told)
     scatter = ["scatter of seeds (points)"] if conclusion.seeds > 1 else []
     yield _table(
-        ["configuration", "validation accuracy", *scatter, "validation loss", "parameters", "seconds"],
+        ["configuration", "validation accuracy", "95 % interval", *scatter, "validation loss", "parameters", "seconds"],
         [
-            [*_cells(c, conclusion)[:2], *_scatter(c, scatter), *_cells(c, conclusion)[3:]]
+            [*_cells(c, conclusion)[:3], *_scatter(c, scatter), *_cells(c, conclusion)[3:]]
             for c in answer.configurations[:_MOST]
         ],
     )
@@ -150,12 +170,15 @@ def _effect(effect: Effect) -> str:
             f"For the {what}, the best value ({best}, {percent(high)}) and the worst ({worst}, {percent(low)}) "
             f"differ by {size}: that cannot be told from chance."
         )
+    steps = len(effect.values) - 1
+    count = {0: "none", steps: "all"}.get(effect.clear_steps, str(effect.clear_steps))
+    clear = f"{count} of its {steps} steps {'is' if effect.clear_steps < 2 else 'are'} clear"
     trend = {
-        "rises": f" The mean accuracy rises with {sizes} from value to value.",
-        "falls": f" The mean accuracy falls with {sizes} from value to value.",
+        "rises": f" The mean accuracy rises with {sizes} from value to value; {clear}.",
+        "falls": f" The mean accuracy falls with {sizes} from value to value; {clear}.",
         "mixed": " From value to value, it neither always rises nor always falls.",
         None: "",
-    }[effect.trend if len(effect.values) > 2 else None]
+    }[effect.trend if steps > 1 else None]
     return f"The best {what}: {best}, {percent(high)}; the worst: {worst}, {percent(low)}, {size} behind.{trend}"
 
 
@@ -197,16 +220,27 @@ def _search(search: Exploration) -> Iterator[str]:
 def _depths(conclusion: Conclusion) -> Iterator[str]:
     yield (
         "Where trials differ in their hidden layers alone, the mean validation accuracy by depth, with the number of "
-        "configurations behind it. Their widths differ too, so this is a description, not a test."
+        "configurations behind it. Their widths differ too: the difference is between these configurations, and depth "
+        "is not all that it may come from."
     )
     yield _list(
         f"{comparison.others}: "
-        + ", ".join(
-            f"{depth} hidden layer{'' if depth == 1 else 's'} {percent(mean)} ({count})"
-            for depth, mean, count in comparison.means
-        )
+        + ", ".join(f"{_layers(depth)} {percent(mean)} ({count})" for depth, mean, count in comparison.means)
+        + _depth_difference(comparison)
         for comparison in conclusion.depths
     )
+
+
+def _depth_difference(comparison: DepthComparison) -> str:
+    difference = comparison.difference
+    if difference is None:
+        return ""
+    verdict = f"{_layers(comparison.best)} ahead" if difference.clear else "cannot be told from chance"
+    return f"; {_difference(difference)} points, {verdict}"
+
+
+def _layers(depth: int) -> str:
+    return f"{depth} hidden layer{'' if depth == 1 else 's'}"
 
 
 def _costs(answer: Answer) -> Iterator[str]:

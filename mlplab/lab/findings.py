@@ -57,12 +57,14 @@ class Effect:
         values: each value in words with the mean validation accuracy over all it was combined with; best first.
         difference: of the best and the worst value.
         trend: "rises", "falls" or "mixed", in the order of size; None for values without one.
+        clear_steps: of a trend that rises or falls, how many steps from value to value are clear on their own.
     """
 
     setting: str
     values: tuple[tuple[str, float], ...]
     difference: Difference
     trend: str | None
+    clear_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,19 +117,26 @@ class DepthComparison:
     Attributes:
         others: the other settings that vary, in words.
         means: for each depth its mean validation accuracy and how many configurations it is the mean of.
+        best: the depth with the highest mean. difference: how far it is ahead of the lowest; None where no seed was
+            trained with all of both.
     """
 
     others: str
     means: tuple[tuple[int, float, int], ...]
+    best: int
+    difference: Difference | None
 
 
 @dataclass(frozen=True)
 class Test:
-    """The test rows, opened for one network.
+    """The test rows, opened for the networks of one configuration.
 
     Attributes:
-        trial: whose network.
-        right: right answers of `rows`. interval: of the accuracy, 95 % (Wilson 1927). opened: when they were opened.
+        trial: that of the lowest seed. right: what its network got right of `rows`.
+        accuracy: of all networks, the mean. interval: of it, 95 %, for other seeds and rows; with one seed, for other
+            rows.
+        opened: when they were opened.
+        seeds: how many networks there are. spread: the standard deviation of their accuracies, None for one.
     """
 
     trial: str
@@ -136,6 +145,8 @@ class Test:
     accuracy: float
     interval: tuple[float, float]
     opened: str
+    seeds: int = 1
+    spread: float | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +164,7 @@ class Conclusion:
         answers: of the experiments, in their order.
         search: what was tried before, if there was a search.
         depths: comparisons of depths across the experiments.
-        test: of the best configuration's network with the lowest seed; None while a trial waits or has failed.
+        test: of the best configuration's networks; None while a trial waits or has failed.
         openings: every opening of the test rows there ever was in this run folder.
         not_done: label, status and reason of every trial that did not end well.
     """

@@ -185,6 +185,6 @@ def _train_and_conclude(
         finally:
             rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
             folder.write_results(rows, suite.varying())
-    write_conclusion(folder, suite, rows, lambda trial: open_test_rows(folder, trial, dataset))
+    write_conclusion(folder, suite, rows, lambda trials: open_test_rows(folder, trials, dataset))
     trained += len(missing - {row.trial.id for row in rows if row.unfinished})
     return Run(folder, suite, tuple(rows), trained)

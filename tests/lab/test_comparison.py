@@ -68,6 +68,24 @@ def test_equals_are_tied_and_the_best_is_among_the_tied_as_often_as_promised():
         assert among / studies > 0.95 - 3 * np.sqrt(0.05 * 0.95 / studies)
 
 
+def test_it_is_printed_with_what_it_leaves_out():
+    correct = study(3, 1, 2000, np.random.default_rng(0), [0.0, 0.0, 1.0])
+    found = compare_configurations(correct, ["wide", "narrow", "poor"], parameters=[10, 5, 1])
+    lines = str(found).splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == sorted(
+        found.names, key=lambda n: -found.means[found.names.index(n)]
+    )
+    assert f"Tied with the best: {', '.join(found.tied)}." in lines
+    assert "The smallest good one: narrow." in lines
+    assert found.caveat in lines[-1]
+    assert "one seed" in found.caveat
+    several = compare_configurations(study(3, 2, 500, np.random.default_rng(0), [2.0, 0.0, 2.0]), names(3))
+    assert "c1 is the best." in str(several)
+    assert several.caveat == ""
+    many = str(compare_configurations(study(60, 1, 50, np.random.default_rng(0)), names(60)))
+    assert "and 10 more, further behind" in many
+
+
 def test_a_clear_winner_stands_alone():
     correct = study(4, 3, 2000, np.random.default_rng(0), [1.0, 0.0, 1.0, 1.2])
     found = compare_configurations(correct, names(4), parameters=[10, 40, 20, 5])

@@ -10,10 +10,10 @@ from scipy.stats import t
 from mlplab import load_dataset, load_model, run_suite
 from mlplab.data import split_rows
 from mlplab.lab import compare_configurations
-from mlplab.lab.answers import _difference, _interaction, _trend
-from mlplab.lab.comparison import paired_difference
+from mlplab.lab.answers import _difference, _effect, _interaction, _trend, compare_depths
 from mlplab.lab.conclusion import write_conclusion
 from mlplab.lab.conclusion_text import to_markdown
+from mlplab.lab.crossed import paired_difference
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.trial import Trial
 from mlplab.text import percent
@@ -43,7 +43,30 @@ def test_the_test_accuracy_is_that_of_the_chosen_network_with_wilsons_interval(f
     n, p, z = len(test), right / len(test), 1.959963984540054
     centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     expected = [(centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)]
-    assert facts["test"]["interval"] == pytest.approx(expected, rel=1e-9)
+    assert facts["test"]["interval"] == pytest.approx(expected, abs=5e-4)  # whose variance is that of a known share
+    assert facts["test"]["seeds"] == 1
+    assert facts["test"]["spread"] is None
+
+
+def test_with_several_seeds_the_test_rows_are_opened_for_all_networks_of_the_chosen_configuration(suite, tmp_path):
+    run = run_suite(replace(suite, seeds=3), tmp_path / "out", jobs=2)
+    facts = json.loads(run.folder.conclusion_json.read_text())
+    chosen = next(row.trial.configuration for row in run.rows if row.trial.id == facts["best"]["trial"])
+    trials = sorted({row.trial.seed: row.trial.id for row in run.rows if row.trial.configuration == chosen}.items())
+    dataset = load_dataset("digits")
+    test = split_rows(dataset, "random").test
+    models = [load_model(run.folder.trial(trial) / "model.safetensors") for _, trial in trials]
+    correct = np.array([model.predict(dataset.X[test]) == dataset.y[test] for model in models])
+    assert (facts["test"]["trial"], facts["test"]["seeds"]) == (trials[0][1], 3)
+    assert facts["test"]["right"] == correct[0].sum()
+    assert facts["test"]["accuracy"] == pytest.approx(correct.mean())
+    assert facts["test"]["spread"] == pytest.approx(correct.mean(axis=1).std(ddof=1))
+    assert facts["test"]["interval"] == pytest.approx(compare_configurations(correct[None], ["it"]).intervals[0])
+    text = run.folder.conclusion_md.read_text()
+    assert f"its 3 networks got **{percent(correct.mean())}** of {len(test):,} right on average" in text
+    more = run_suite(replace(suite, seeds=4), tmp_path / "out", jobs=2)
+    again = json.loads(more.folder.conclusion_json.read_text())
+    assert [opening["seeds"] for opening in again["openings"]] == [3, 4]  # what was opened is not forgotten
 
 
 def test_the_best_is_compared_with_all_others_at_once(finished, facts):
@@ -88,6 +111,33 @@ def test_contrasts_of_one_seed_are_averaged_row_by_row_and_seeds_are_crossed_wit
     assert (of_two.points, of_two.margin) == (pytest.approx(100 * mean), pytest.approx(100 * margin))
 
 
+def test_the_steps_of_a_trend_are_counted_where_each_is_clear_on_its_own(suite):
+    experiment = replace(suite.experiments[1], grid={"alpha": (0.1, 0.2, 0.3)})
+    rng, answers, found = np.random.default_rng(0), {}, []
+    for alpha, share in ((0.1, 0.9), (0.2, 0.7), (0.3, 0.699)):
+        trial = Trial({"alpha": alpha}, 0, "", "random", None)
+        answers[trial.id] = rng.permutation(1000) < 1000 * share
+        found.append(ResultRow(experiment, trial, "", result_of(trial, val_accuracy=share)))
+    effect = _effect("alpha", experiment, found, lambda trial: (None, answers[trial]))
+    assert (effect.trend, effect.clear_steps) == ("falls", 1)
+    assert effect.difference.points == pytest.approx(20.1)
+
+
+def test_depths_differ_by_the_mean_over_their_configurations_row_by_row():
+    rng, suite_rows, answers = np.random.default_rng(0), [], {}
+    for widths in ((8,), (4,), (8, 8)):
+        for seed in range(2):
+            trial = Trial({"hidden_layer_sizes": widths}, seed, "", "random", None)
+            answers[trial.id] = rng.random(400) < 0.5 + 0.1 * len(widths)
+            result = result_of(trial, val_accuracy=float(answers[trial.id].mean()))
+            suite_rows.append(ResultRow(None, trial, "", result))
+    (depths,) = compare_depths(suite_rows, [], lambda trial: (None, answers[trial]))
+    a, b, c = np.array(list(answers.values()), float).reshape(3, 2, 400)
+    mean, margin = paired_difference(c - (a + b) / 2)
+    assert depths.best == 2
+    assert (depths.difference.points, depths.difference.margin) == pytest.approx((100 * mean, 100 * margin))
+
+
 def test_an_interaction_is_told_where_it_is_clear(suite):
     experiment = replace(suite.experiments[1], grid={"alpha": (0.1, 0.2), "learning_rate_init": (1.0, 2.0)})
     rng, rows = np.random.default_rng(0), 2000
@@ -123,8 +173,11 @@ def test_seeds_are_in_every_claim(suite, tmp_path):
     assert "mean of 3 seeds, which scatter by" in text
     assert "scatter of seeds (points)" in text
     assert "the same 3 seeds" in text
-    low, high = facts["best"]["interval"]
-    assert f"{100 * low:.2f} to {100 * high:.2f}" in text
+    by_name = {c["trial"]: c["interval"] for c in (facts["best"], *(rival for rival, _ in facts["rivals"]))}
+    for low, high in by_name.values():
+        assert f"{100 * low:.2f} to {100 * high:.2f}" in text
+    for experiment in facts["answers"]:
+        assert all(c["interval"] == by_name[c["trial"]] for c in experiment["configurations"])
 
 
 def test_an_effect_is_the_mean_over_everything_the_value_was_combined_with(finished, facts):

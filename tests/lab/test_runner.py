@@ -108,7 +108,7 @@ def test_another_winner_opens_the_test_rows_again_and_the_text_counts_it(suite, 
     second = run_suite(suite.with_setting("hidden_layer_sizes", (32,)), tmp_path / "out", jobs=1)
     two = json.loads(second.folder.conclusion_json.read_text())
     assert [opening["trial"] for opening in two["openings"]] == [one["test"]["trial"], two["test"]["trial"]]
-    assert "opened for 2 networks" in second.folder.conclusion_md.read_text()
+    assert "opened for 2 configurations" in second.folder.conclusion_md.read_text()
     again = json.loads(run_suite(small, tmp_path / "out", jobs=1).folder.conclusion_json.read_text())
     assert again["test"] == one["test"]
     assert len(again["openings"]) == 2
