@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from mlplab.cli import doctor_command, lab_commands, model_commands
+from mlplab.cli import catalogue_commands, doctor_command, folder_commands, model_commands, run_commands
 from mlplab.errors import MlplabError, nearest
 from mlplab.version import __version__
 
@@ -34,8 +34,9 @@ def mlplab() -> None:
     """
 
 
-for command in (*lab_commands.COMMANDS, *model_commands.COMMANDS, *doctor_command.COMMANDS):
-    mlplab.add_command(command)
+for module in (run_commands, folder_commands, catalogue_commands, model_commands, doctor_command):
+    for command in module.COMMANDS:
+        mlplab.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:

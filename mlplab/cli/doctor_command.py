@@ -7,9 +7,11 @@ from dataclasses import asdict, fields
 
 import click
 
+from mlplab.cli.options import json_option
+
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 def doctor(as_json: bool) -> None:
     """Show the processor, the libraries and the speed of this machine, and what to do when it is low."""
     from mlplab.doctor import examine

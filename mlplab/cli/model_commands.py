@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlplab.cli.options import json_option, target_option
+
 # What takes long to import stands inside the commands that need it: `mlplab --help` answers at once.
 if TYPE_CHECKING:
     from mlplab.classifier import NeuralNetworkClassifier
@@ -20,13 +22,12 @@ if TYPE_CHECKING:
     from mlplab.estimator import NeuralNetwork
     from mlplab.evaluation import Evaluation
 
-_target_option = click.option("--target", help="The target column of a table, or the labels' file.")
 _model_argument = click.argument("model", type=click.Path(path_type=Path))
 
 
 @click.command()
 @click.argument("data")
-@_target_option
+@target_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("model.safetensors"), show_default=True)
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of the classifier.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the weights and the order.")
@@ -123,11 +124,11 @@ def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> N
 @click.command()
 @_model_argument
 @click.argument("data")
-@_target_option
+@target_option
 @click.option(
     "--figure", type=click.Path(path_type=Path), help="Draw confusion matrix and reliability: PNG, SVG or PDF."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 def evaluate(model: Path, data: str, target: str | None, figure: Path | None, as_json: bool) -> None:
     """Compare what MODEL predicts with the labels of DATA; of a built-in set, its official test rows."""
     from mlplab.evaluation import evaluate_classifier

@@ -5,16 +5,26 @@ from typing import TYPE_CHECKING, Any
 
 from mlplab.lab.suite import Experiment, Suite, load_suite
 
-__all__ = ["Experiment", "Suite", "compare_configurations", "load_results", "load_suite", "run_suite"]
+__all__ = [
+    "Experiment",
+    "Suite",
+    "compare_configurations",
+    "compare_results",
+    "load_results",
+    "load_suite",
+    "run_suite",
+]
 
 if TYPE_CHECKING:
     from mlplab.lab.comparison import compare_configurations
+    from mlplab.lab.contest import compare_results
     from mlplab.lab.results import load_results
     from mlplab.lab.runner import run_suite
 
 #: Where the others live. They import scikit-learn, SciPy or pandas: a second that reading a suite does not need.
 _HOMES = {
     "compare_configurations": "mlplab.lab.comparison",
+    "compare_results": "mlplab.lab.contest",
     "load_results": "mlplab.lab.results",
     "run_suite": "mlplab.lab.runner",
 }

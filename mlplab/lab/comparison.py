@@ -44,8 +44,8 @@ class Comparison:
             for all of them together.
         tied: those that cannot be told from the best, the highest mean first; with at least this confidence the best
             one is among them.
-        smallest: the one with the fewest parameters of those that cannot be told from being within the margin of the
-            best; None where no parameters were given.
+        smallest: the one with the fewest parameters of the tied and of those that are no further behind the highest
+            mean than the margin; None where no parameters were given.
         seeds_needed: how many more seeds would, with a probability of 80 % if the means are what they seem, tell each
             of the tied from the best; 0 where one is alone already, None where no number of seeds would do, for the
             rows are too few, or where a single seed cannot tell.
@@ -126,7 +126,7 @@ def compare_configurations(
         correct: whether each answer was right, (configurations, seeds, rows).
         names: of the configurations, all different.
         parameters: of each network, to find the smallest good one.
-        margin: of accuracy, in shares of 1: by how much the smallest may be behind the best.
+        margin: of accuracy, in shares of 1: how far behind the smallest may be, should it not be tied.
 
     Raises:
         DataError: for arrays of other shapes.
@@ -147,15 +147,11 @@ def compare_configurations(
     critical = np.full(count, _most_critical(confidence, count))
     critical[leaders] = _critical_values(draws, confidence, count)
 
-    def is_beaten(by: float) -> Array:
-        z = _z_scores(ahead - by, variance, freedom)
-        z[np.arange(len(leaders)), leaders] = -inf  # by itself
-        beaten: Array = z.max(axis=0) > critical
-        return beaten
-
-    standing = ~is_beaten(0.0)
+    z = _z_scores(ahead, variance, freedom)
+    z[np.arange(len(leaders)), leaders] = -inf  # by itself
+    standing = z.max(axis=0) <= critical
     standing[best] = True
-    good: list[int] = np.flatnonzero(~is_beaten(margin) | standing).tolist()
+    good: list[int] = np.flatnonzero(standing | (means[best] - means <= margin)).tolist()
     chances = np.zeros(count)
     chances[leaders] = _probability_best(means[leaders], draws, float(np.median(freedom[0])))
     with np.errstate(invalid="ignore"):  # of the best to itself

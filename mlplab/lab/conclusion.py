@@ -10,8 +10,6 @@ from dataclasses import asdict, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mlplab.atomic import write_text_whole
 from mlplab.engine.numpy_engine import Array
 from mlplab.lab.answers import Correct, answer, compare_depths
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 
 #: How many of the next best configurations are compared with the best.
 _RIVALS = 50
-#: How many of the best are compared at all.
-_COMPARED = 500
 
 
 def digest_of(rows: Iterable[ResultRow]) -> str:
@@ -74,7 +70,9 @@ def write_conclusion(
     differences = [Difference(100 * points, 100 * margin) for points, margin in behind][1:]
     openings = _openings(folder)
     if ranked and not any(row.unfinished for row in rows):
-        openings = _open_once(openings, _networks(done)[ranked[0].trial], folder, open_test)
+        from mlplab.lab.contest import networks_of  # half a second to import, once in a suite
+
+        openings = _open_once(openings, networks_of(done)[ranked[0].trial], folder, open_test)
     conclusion = Conclusion(
         suite=suite.name,
         title=suite.title,
@@ -104,32 +102,21 @@ def write_conclusion(
 def _compare(
     ranked: list[Configuration], done: Sequence[ResultRow], correct: Correct
 ) -> tuple[list[Configuration], Comparison | None]:
-    """Compare the best configurations that have all seeds; return them with what that told, and the comparison.
+    """Compare the best configurations that have all seeds; return all with what that told, and the comparison.
 
-    Its names are those of trials, which are different whatever the configurations are called.
+    Its names are those of trials.
     """
-    from mlplab.lab.comparison import compare_configurations  # half a second to import
+    from mlplab.lab.contest import compare_ranked, complete
 
-    complete = [c for c in ranked[:_COMPARED] if c.seeds == ranked[0].seeds]
-    if not complete or len(correct(complete[0].trial)[1]) < 2:
+    compared = complete(ranked)
+    if not compared or len(correct(compared[0].trial)[1]) < 2:
         return ranked, None
-    networks = _networks(done)
-    answers = np.array([[correct(trial.id)[1] for trial in networks[c.trial]] for c in complete])
-    found = compare_configurations(answers, [c.trial for c in complete], parameters=[c.parameters for c in complete])
+    found = compare_ranked(compared, [c.trial for c in compared], done, correct)
     told = [
         replace(c, interval=(float(low), float(high)), chance=float(chance))
-        for c, (low, high), chance in zip(complete, found.intervals, found.probability_best, strict=True)
+        for c, (low, high), chance in zip(compared, found.intervals, found.probability_best, strict=True)
     ]
     return [*told, *ranked[len(told) :]], found
-
-
-def _networks(done: Sequence[ResultRow]) -> dict[str, list[Trial]]:
-    """Return the trials of every configuration, a seed each, by the id of its first one."""
-    groups: dict[str, dict[int, Trial]] = {}
-    for row in done:
-        groups.setdefault(row.trial.configuration, {})[row.trial.seed] = row.trial
-    ordered = ([seeds[seed] for seed in sorted(seeds)] for seeds in groups.values())
-    return {trials[0].id: trials for trials in ordered}
 
 
 def _training_seconds(done: Sequence[ResultRow]) -> float:
@@ -165,7 +152,7 @@ def _open_once(
     these = (trials[0].id, len(trials))
     if before and before[-1] == these and folder.chosen_file.is_file():
         return openings
-    from mlplab.lab.crossed import accuracy_interval  # half a second to import, once in a suite
+    from mlplab.lab.crossed import accuracy_interval
 
     correct = open_test(trials)
     if these in before:  # the same networks again: the same answers, the first date

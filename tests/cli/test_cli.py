@@ -46,6 +46,13 @@ def test_a_suite_from_start_to_report(suite_file, tmp_path, capsys):
     assert "small: 4 trials: 4 done" in capsys.readouterr().out
     assert mlplab(["status", out, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"suite": "small", "trials": 4, "done": 4}
+    assert mlplab(["compare", out]) == 0
+    assert "Tied with the best" in (said := capsys.readouterr().out) or "is the best." in said
+    assert "With one seed" in said
+    assert mlplab(["compare", out, "--experiment", "width", "--margin", "99", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert sorted(found["names"]) == ["16", "4"]
+    assert found["smallest"] == "4"
     (tmp_path / "out" / "figures" / "all-trials.png").unlink()
     assert mlplab(["report", out]) == 0
     assert (tmp_path / "out" / "figures" / "all-trials.png").exists()

@@ -1,26 +1,25 @@
-"""Commands around suites: run, search, status, report, suites, data."""
+"""Commands that train: run, search."""
 
 from __future__ import annotations
 
 import json
 import signal
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlplab.cli.folder_commands import draw
+from mlplab.cli.options import json_option, target_option
+
 # What takes long to import stands inside the commands that need it: `mlplab --help` answers at once.
 if TYPE_CHECKING:
     from mlplab.lab.display import Display
     from mlplab.lab.runner import Run
-    from mlplab.lab.store import ResultRow, RunFolder
+    from mlplab.lab.store import RunFolder
     from mlplab.lab.suite import Suite
-
-_folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def _run_options(seeds: str) -> Callable[[Callable[..., Any]], Callable[..., Any
         click.option("--tensorboard", metavar="DIR", help="Also write the curves for TensorBoard."),
         click.option("--mlflow", metavar="URI", help="Also log every network to MLflow."),
         click.option("--dry-run", is_flag=True, help="Only tell how much there is to do and how long it will take."),
-        _json_option,
+        json_option,
     ]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,7 +85,7 @@ def run(suite: str, **options: Any) -> int:
 
 @click.command()
 @click.argument("data")
-@click.option("--target", help="The target column of a table, or the labels' file.")
+@target_option
 @click.option("--epochs", type=int, help="How many epochs all trainings together may make.")
 @click.option("--minutes", type=float, help="How long it may take.")
 @click.option("--space", "dimensions", multiple=True, metavar="KEY=VALUES", help="What to try of a setting.")
@@ -161,7 +160,7 @@ def _run(suite: Suite, way: _Way) -> int:
         scheduler=way.scheduler,
     )
     if not _has_figures(outcome):
-        _draw(outcome.folder, outcome.suite, outcome.rows)
+        draw(outcome.folder, outcome.suite, outcome.rows)
     _print_run(outcome, way.as_json)
     return 1 if outcome.failed else 0
 
@@ -235,13 +234,6 @@ def _has_figures(outcome: Run) -> bool:
     return outcome.folder.drawn_digest() == digest_of(outcome.rows)
 
 
-def _draw(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow]) -> list[Path]:
-    from mlplab.report import draw_figures
-
-    with folder.locked():
-        return draw_figures(folder, suite, rows, suite.source.load())
-
-
 def _print_run(outcome: Run, as_json: bool) -> None:
     folder = outcome.folder
     for row in {row.trial.id: row for row in outcome.failed}.values():
@@ -255,87 +247,4 @@ def _print_run(outcome: Run, as_json: bool) -> None:
     click.echo(f"results: {folder.results_file}\nfigures: {folder.figures}\nconclusion: {folder.conclusion_md}")
 
 
-def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
-    from mlplab.lab.search.log import with_findings
-    from mlplab.lab.store import RunFolder
-
-    folder = RunFolder(path)
-    suite = with_findings(folder.suite(), folder)
-    return folder, suite, folder.rows(suite, suite.source.fingerprint(), folder.read_labels())
-
-
-@click.command()
-@_folder_argument
-@_json_option
-def status(folder: Path, as_json: bool) -> None:
-    """Tell how far the run in DIR is."""
-    _, suite, rows = _open(folder)
-    states = Counter({row.trial.id: row.status for row in rows}.values())
-    if as_json:
-        click.echo(json.dumps({"suite": suite.name, "trials": states.total(), **states}))
-        return
-    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    click.echo(f"{suite.name}: {states.total()} trials: {counts}")
-    for experiment in suite.experiments:
-        mine = [row for row in rows if row.experiment == experiment]
-        ended = sum(row.status in ("done", "diverged") for row in mine)
-        click.echo(f"  {experiment.name:24} {ended:4} of {len(mine)}  {experiment.title}")
-
-
-@click.command()
-@_folder_argument
-def report(folder: Path) -> None:
-    """Draw the figures of the run in DIR anew, from its stored results."""
-    opened, suite, rows = _open(folder)
-    for path in _draw(opened, suite, rows):
-        click.echo(path)
-
-
-@click.command()
-@_json_option
-def suites(as_json: bool) -> None:
-    """List the built-in suites."""
-    from mlplab.lab.suite import built_in_suites, load_suite
-
-    found = [load_suite(name) for name in built_in_suites()]
-    if as_json:
-        click.echo(json.dumps([{"name": s.name, "title": s.title, "dataset": s.source.name} for s in found]))
-        return
-    for suite in found:
-        click.echo(f"{suite.name}: {suite.title}")
-        for experiment in suite.experiments:
-            trials = sum(e == experiment for e, _ in suite.cells(""))
-            click.echo(f"  {experiment.name:24} {trials:3} trials  {experiment.title}")
-        if suite.search:
-            click.echo(f"  {'search':24} {suite.search.epochs:3} epochs  over {', '.join(suite.search.space)}")
-
-
-@click.command()
-@click.argument("name", required=False)
-@click.option("--target", help="The target column of a table, or the labels' file.")
-@_json_option
-def data(name: str | None, target: str | None, as_json: bool) -> None:
-    """List the built-in data sets, or look at one, or at a file of your own."""
-    from mlplab.data.names import DATASETS
-
-    if name is None:
-        listed = [{"name": key, "description": text} for key, text in DATASETS.items()]
-        click.echo(json.dumps(listed) if as_json else "\n".join(f"{d['name']}: {d['description']}" for d in listed))
-        return
-    from mlplab.data import load_dataset
-
-    dataset = load_dataset(name, target=target)
-    counts = Counter(dataset.y.tolist())
-    if as_json:
-        facts = {"name": dataset.name, "rows": len(dataset.y), "features": dataset.X.shape[1]}
-        click.echo(json.dumps({**facts, "classes": {str(label): counts[label] for label in dataset.classes.tolist()}}))
-        return
-    rows, features = dataset.X.shape
-    click.echo(f"{dataset.name}: {rows:,} rows, {features:,} features ({dataset.X.dtype}), {len(counts)} classes")
-    for label in dataset.classes.tolist():
-        click.echo(f"  {label!s:16} {counts[label]:8,} rows  {counts[label] / rows:6.1%}")
-    if caution := dataset.caution():
-        click.echo(f"Note: {caution}.", err=True)
-
-
-COMMANDS = (run, search, status, report, suites, data)
+COMMANDS = (run, search)

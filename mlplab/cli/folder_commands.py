@@ -1,0 +1,83 @@
+"""Commands that look at a run folder: status, compare, report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlplab.cli.options import folder_argument, json_option
+
+if TYPE_CHECKING:
+    from mlplab.lab.store import ResultRow, RunFolder
+    from mlplab.lab.suite import Suite
+
+
+def draw(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow]) -> list[Path]:
+    """Draw all figures of a run folder; return their files."""
+    from mlplab.report import draw_figures
+
+    with folder.locked():
+        return draw_figures(folder, suite, rows, suite.source.load())
+
+
+def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
+    from mlplab.lab.search.log import with_findings
+    from mlplab.lab.store import RunFolder
+
+    folder = RunFolder(path)
+    suite = with_findings(folder.suite(), folder)
+    return folder, suite, folder.rows(suite, suite.source.fingerprint(), folder.read_labels())
+
+
+@click.command()
+@folder_argument
+@json_option
+def status(folder: Path, as_json: bool) -> None:
+    """Tell how far the run in DIR is."""
+    _, suite, rows = _open(folder)
+    states = Counter({row.trial.id: row.status for row in rows}.values())
+    if as_json:
+        click.echo(json.dumps({"suite": suite.name, "trials": states.total(), **states}))
+        return
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    click.echo(f"{suite.name}: {states.total()} trials: {counts}")
+    for experiment in suite.experiments:
+        mine = [row for row in rows if row.experiment == experiment]
+        ended = sum(row.status in ("done", "diverged") for row in mine)
+        click.echo(f"  {experiment.name:24} {ended:4} of {len(mine)}  {experiment.title}")
+
+
+@click.command()
+@folder_argument
+@click.option("--experiment", metavar="NAME", help="Compare the configurations of this one alone.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Of all statements together.")
+@click.option(
+    "--margin", type=float, default=0.0, help="By how many points the smallest good one may be behind.  [default: 0]"
+)
+@json_option
+def compare(folder: Path, experiment: str | None, confidence: float, margin: float, as_json: bool) -> None:
+    """Compare the configurations of the run in DIR: which are the best, as far as seeds and rows can tell."""
+    from mlplab.lab import compare_results
+
+    found = compare_results(folder, experiment=experiment, confidence=confidence, margin=margin / 100)
+    if as_json:
+        click.echo(json.dumps(vars(found), default=lambda array: array.tolist()))
+        return
+    click.echo(found)
+
+
+@click.command()
+@folder_argument
+def report(folder: Path) -> None:
+    """Draw the figures of the run in DIR anew, from its stored results."""
+    opened, suite, rows = _open(folder)
+    for path in draw(opened, suite, rows):
+        click.echo(path)
+
+
+COMMANDS = (status, compare, report)

@@ -1,0 +1,93 @@
+"""The configurations of a run folder, compared by what their networks got right of the validation rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from mlplab.errors import RunFolderError, SettingError, nearest, one_of
+from mlplab.lab.answers import Correct
+from mlplab.lab.comparison import Comparison, compare_configurations
+from mlplab.lab.findings import Configuration
+from mlplab.lab.ranking import rank_configurations
+from mlplab.lab.search.log import with_findings
+from mlplab.lab.store import ResultRow, RunFolder
+from mlplab.lab.trial import Trial
+
+#: How many of the best are compared at all.
+_COMPARED = 500
+
+
+def compare_results(
+    path: str | Path, *, experiment: str | None = None, confidence: float = 0.95, margin: float = 0.0
+) -> Comparison:
+    """Compare the configurations in a run folder, as `compare_configurations` does.
+
+    Those that lack seeds which others have are left out, and all but the best 500. Of a search, the finalists are
+    compared.
+
+    Args:
+        experiment: the name of one, to compare its configurations alone; None takes all.
+        confidence, margin: see there.
+
+    Raises:
+        RunFolderError: for a folder that is none, is damaged, or where no network was trained to its end.
+        SettingError: for an experiment that is not there, a confidence or a margin that is none.
+    """
+    folder = RunFolder(Path(path))
+    suite = with_findings(folder.suite(), folder)
+    experiments = {e.name: e for e in suite.experiments if not e.explored}
+    if experiment is not None and experiment not in experiments:
+        raise SettingError(
+            f"experiment must be {one_of(experiments)}; got {experiment!r}{nearest(experiment, experiments)}"
+        )
+    rows = folder.rows(suite, suite.source.fingerprint(), folder.read_labels())
+    chosen = [row for row in rows if row.experiment.name in ([experiment] if experiment else experiments)]
+    done = [row for row in chosen if row.status == "done"]
+    varying = [name for name in suite.varying() if experiment is None or name in experiments[experiment].varied]
+    ranked = complete(rank_configurations(done, varying))
+    if not ranked:
+        raise RunFolderError(f"{folder.path}: no network was trained to its end yet, so there is nothing to compare")
+    names = [configuration.name for configuration in ranked]
+    return compare_ranked(ranked, names, done, cache(folder.read_correct), confidence=confidence, margin=margin)
+
+
+def complete(ranked: Sequence[Configuration]) -> list[Configuration]:
+    """Return those of the best configurations that have all seeds, which are the first ones."""
+    return [c for c in ranked[:_COMPARED] if c.seeds == ranked[0].seeds]
+
+
+def compare_ranked(
+    configurations: Sequence[Configuration],
+    names: Sequence[str],
+    done: Sequence[ResultRow],
+    correct: Correct,
+    *,
+    confidence: float = 0.95,
+    margin: float = 0.0,
+) -> Comparison:
+    """Compare configurations that have the same seeds.
+
+    Args:
+        names: what to call them, all different. done: the rows that they are made of. correct: reads right answers.
+    """
+    networks = networks_of(done)
+    return compare_configurations(
+        np.array([[correct(trial.id)[1] for trial in networks[c.trial]] for c in configurations]),
+        names,
+        confidence=confidence,
+        parameters=[c.parameters for c in configurations],
+        margin=margin,
+    )
+
+
+def networks_of(done: Sequence[ResultRow]) -> dict[str, list[Trial]]:
+    """Return the trials of every configuration, a seed each, by the id of its first one."""
+    groups: dict[str, dict[int, Trial]] = {}
+    for row in done:
+        groups.setdefault(row.trial.configuration, {})[row.trial.seed] = row.trial
+    ordered = ([seeds[seed] for seed in sorted(seeds)] for seeds in groups.values())
+    return {trials[0].id: trials for trials in ordered}
