@@ -279,7 +279,8 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             return stop
 
         self.interrupted_ = False
-        callbacks.on_fit_begin()
+        if callbacks.on_fit_begin():
+            epochs = 0
         try:
             if settings.solver == "lbfgs":
                 tol = 0.0 if settings.tol is None else settings.tol

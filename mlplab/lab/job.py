@@ -165,7 +165,7 @@ def _has_gone_too_far(checkpoint: Checkpoint, job: Job) -> bool:
     saved = checkpoint.read()
     made = len(saved["state"]["history_"]["records"]) if saved else 0
     first = job.pause_after or job.trials[0]["max_iter"]
-    return made > first or (made == first and (len(job.trials) > 1 or job.pause_after is not None))
+    return made > first or (made == first and len(job.trials) > 1)
 
 
 class _TrialWriter(Callback):
@@ -177,6 +177,11 @@ class _TrialWriter(Callback):
         self._pause_after, self._last_epoch = job.pause_after, job.epochs
         self.until = float("inf")  # the time after which a stretch ends
         self.paused = self.stopped = False
+
+    def on_fit_begin(self, estimator: NeuralNetworkClassifier) -> bool:
+        # killed between the checkpoint of a pause and its trial.json: only that is to be written
+        self.paused = self.stopped = len(estimator.history_) == self._pause_after
+        return self.stopped
 
     def on_epoch_end(self, estimator: NeuralNetworkClassifier, epoch: Epoch) -> bool:
         self._report(epoch)

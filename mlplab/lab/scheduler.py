@@ -80,6 +80,14 @@ class Crew:
         costs = [cost_of_epoch(job, inputs, classes) for job in jobs]
         self.display.begin(jobs, done, total, self.training_rows, costs)
 
+    def note_damage(self, missing: Iterable[str]) -> None:
+        """Tell the display of trials that left something, but nothing that can be used."""
+        for trial_id in sorted(missing):
+            if self.folder.has_trial(trial_id):
+                self.display.note(
+                    f"{self.folder.trial(trial_id)} is damaged or incomplete: that trial is trained again"
+                )
+
     def train(self, waiting: deque[Job]) -> Iterator[Event]:
         """Train until no job waits, and yield what happens, in the folder and on the display already."""
         try:
@@ -116,8 +124,7 @@ def train_missing(crew: Crew, rows: Sequence[ResultRow]) -> None:
     crew.display.note(
         f"{len(results) - done} of {len(results)} trials to train: {len(jobs)} networks, {epochs:,} epochs"
     )
-    for trial_id in {row.trial.id for row in rows if row.status == "waiting" and folder.has_trial(row.trial.id)}:
-        crew.display.note(f"{folder.trial(trial_id)} is damaged or incomplete: that trial is trained again")
+    crew.note_damage({row.trial.id for row in rows if row.status == "waiting"})
     due = monotonic() + 1
     for event in crew.train(deque(jobs)):
         if isinstance(event.news, TrialResult):

@@ -14,8 +14,12 @@ class Callback:
     The estimator is usable while it trains: `predict`, `score` and `save_model` see the weights of the moment.
     """
 
-    def on_fit_begin(self, estimator: Any) -> None:
-        """Called before the first epoch; `estimator.max_iter` epochs are to come."""
+    def on_fit_begin(self, estimator: Any) -> bool | None:
+        """Called before the first epoch of at most `estimator.max_iter`; return True to make none.
+
+        A fit that goes on from a checkpoint has the epochs of before in `estimator.history_`.
+        """
+        return None
 
     def on_epoch_begin(self, estimator: Any, epoch: int) -> None:
         """Called before every epoch with its number, from 1; not with solver "lbfgs"."""
@@ -55,9 +59,9 @@ class Callbacks:
             for method, base in (("on_epoch_begin", Callback.on_epoch_begin), ("on_batch_end", Callback.on_batch_end))
         )
 
-    def on_fit_begin(self) -> None:
-        for callback in self._all:
-            callback.on_fit_begin(self._estimator)
+    def on_fit_begin(self) -> bool:
+        stops = [callback.on_fit_begin(self._estimator) for callback in self._all]
+        return any(stops)
 
     def on_epoch_begin(self, epoch: int) -> None:
         for callback in self._of_epochs:

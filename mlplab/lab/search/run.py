@@ -83,11 +83,14 @@ class _Running:
         self._rounds: list[tuple[tuple[int, ...], list[str]]] = []  # those of the log, with the ids of their trials
 
     def go_on(self) -> int:
-        """Search on, unless this search has its finalists; return how many trainings were made."""
-        if self._log.chosen_for == self._digest:
-            return 0
+        """Search on, or if it has its finalists make what got lost again; return how many trainings were made."""
         for one in self._log.rounds:
             self._take(one)
+        self._over = self._log.chosen_for == self._digest
+        self._lost = {trial for trial, standing in self._standings.items() if standing == Standing()}
+        if self._over and not self._lost:
+            return 0
+        self._crew.note_damage(self._lost)
         waiting: deque[Job] = deque()
         at_work, made = self._put_next(waiting), 0
         for event in self._crew.train(waiting) if waiting else ():
@@ -98,7 +101,8 @@ class _Running:
                 if not at_work:  # what comes next depends on all of them
                     self._crew.display.end()
                     at_work = self._put_next(waiting)
-        self._choose_finalists()
+        if not self._over:
+            self._choose_finalists()
         return made
 
     def _take(self, one: Round) -> None:
@@ -120,9 +124,11 @@ class _Running:
         self._log.seconds = self._seconds_before + monotonic() - self._started
         self._log.write(self._crew.folder)
         steps = self._climb()
-        while not steps and self._begin_round():
+        while not steps and not self._over and self._begin_round():
             steps = self._climb()
-        if not steps or self._time_is_over(steps):
+        if self._over:  # by its minutes, perhaps, before all were trained as far as they might have been
+            steps = [(trial, level) for trial, level in steps if trial in self._lost]
+        if not steps or (not self._over and self._time_is_over(steps)):
             return 0
         jobs = self._jobs(steps)
         level, levels = steps[0][1], self._log.rounds[-1].rungs

@@ -52,7 +52,10 @@ class Epochs(Silent):
     """Counts the epochs that are made."""
 
     def __init__(self):
-        self.made = []
+        self.made, self.notes = [], []
+
+    def note(self, text):
+        self.notes.append(text)
 
     def epoch(self, job, epoch):
         self.made.append((job.trials[-1].id, epoch.epoch))
@@ -176,6 +179,34 @@ def test_damage_to_a_paused_trial_is_made_good(searched, file, tmp_path):
     (out / "search.json").unlink()
     run_suite(file, out, jobs=2)
     assert read_results(out) == read_results(searched[0].folder.path)
+
+
+def test_a_pause_whose_trial_was_not_written_any_more_makes_no_epoch_again(searched, file, tmp_path):
+    """Killed in the moment between the checkpoint of a pause and its trial.json."""
+    copy = RunFolder(shutil.copytree(searched[0].folder.path, tmp_path / "copy"))
+    first = [row.trial.id for row in searched[0].rows if row.status == "paused" and row.result.epochs == 1]
+    for trial in first:
+        shutil.rmtree(copy.trial(trial))
+    display = Epochs()
+    run_suite(file, copy.path, jobs=1, display=lambda: display)
+    assert first
+    assert not display.made
+    assert read_results(copy.path) == read_results(searched[0].folder.path)
+
+
+def test_what_got_lost_of_a_finished_search_is_made_again_and_nothing_else(searched, file, tmp_path):
+    copy = RunFolder(shutil.copytree(searched[0].folder.path, tmp_path / "copy"))
+    before = copy.search_file.read_bytes()
+    row = next(row for row in searched[0].rows if row.status == "paused" and row.result.epochs == 3)
+    trial = copy.trial(row.trial.id) / "trial.json"
+    trial.write_bytes(trial.read_bytes().replace(b"paused", b"pausee"))
+    display = Epochs()
+    run_suite(file, copy.path, jobs=1, display=lambda: display)
+    assert display.made == [(row.trial.id, epoch) for epoch in (1, 2, 3)]
+    assert any(f"{row.trial.id} is damaged or incomplete" in note for note in display.notes)
+    assert copy.search_file.read_bytes().partition(b'"seconds"')[0] == before.partition(b'"seconds"')[0]
+    assert read_results(copy.path) == read_results(searched[0].folder.path)
+    assert not run_suite(file, copy.path, jobs=1).trained
 
 
 def test_minutes_end_it_in_time(file, tmp_path):
