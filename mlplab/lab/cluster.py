@@ -112,18 +112,23 @@ def connected(address: str, note: Callable[[str], object]) -> Iterator[Any]:
 
 
 def _check_workers(client: Any, note: Callable[[str], object]) -> None:
-    for worker, versions in client.run(_versions, on_error="return").items():
-        if versions != _versions():
-            theirs = versions if isinstance(versions, Exception) else "mlplab {} (numerics {})".format(*versions)
+    *ours, kernel = _versions()
+    for worker, found in client.run(_versions, on_error="return").items():
+        if isinstance(found, Exception) or list(found[:2]) != ours:
+            theirs = found if isinstance(found, Exception) else "mlplab {} (numerics {})".format(*found)
             raise SettingError(f"the worker {worker} has {theirs}: install mlplab {__version__} there, as it is here")
+        if found[2] != kernel:
+            kernels = f"the BLAS kernel {found[2]}, not {kernel} as here"
+            note(f"{worker} has {kernels}: its results may differ in their last bits")
     several = {worker: info["nthreads"] for worker, info in client.scheduler_info()["workers"].items()}
     for worker, threads in several.items():
         if threads > 1:
             note(f"{worker} has {threads} threads and trains one network at a time: start it with --nthreads 1")
 
 
-def _versions() -> tuple[str, int]:
-    return __version__, NUMERICS
+def _versions() -> tuple[str, int, str]:
+    """Return what the bits of a result depend on, beside the trial."""
+    return __version__, NUMERICS, load_blas().kernel or load_blas().version
 
 
 def count_workers(client: Any) -> int:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -11,6 +12,7 @@ import pytest
 
 from mlplab import load_suite, run_suite
 from mlplab.cli import run as mlplab
+from mlplab.engine.blas import load_blas
 from mlplab.errors import MissingExtraError, SettingError
 from mlplab.lab.display import Silent
 from tests.small_suite import read_results, read_weights
@@ -195,6 +197,16 @@ def test_a_worker_with_another_mlplab_is_refused(cluster, file, tmp_path, monkey
     monkeypatch.setattr("mlplab.lab.cluster.NUMERICS", -1)
     with pytest.raises(SettingError, match=r"the worker tcp.* has mlplab .*: install mlplab .* there, as it is here"):
         run_suite(file, tmp_path / "out", scheduler=str(cluster.file))
+
+
+def test_a_worker_with_another_kernel_is_told_of(cluster, file, tmp_path, monkeypatch):
+    cluster.add_worker()
+    other = replace(load_blas(), kernel="Other")
+    monkeypatch.setattr("mlplab.lab.cluster.load_blas", lambda: other)
+    display = Killer(None, -1)
+    suite = load_suite(file).with_setting("max_iter", 1)
+    run_suite(suite, tmp_path / "out", scheduler=str(cluster.file), display=lambda: display)
+    assert any("not Other as here: its results may differ" in note for note in display.notes)
 
 
 def test_an_address_where_nobody_answers_is_told_in_one_line(tmp_path, file, monkeypatch, capsys):
