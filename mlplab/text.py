@@ -8,6 +8,23 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
+def points(difference: float, margin: float) -> str:
+    """Return a difference of accuracies in percentage points, with how uncertain it is: ``0.12 ± 0.22``."""
+    return f"{difference:.2f} ± {margin:.2f}"
+
+
+def chance(probability: float) -> str:
+    """Return a probability in whole percents, never as certain: ``58 %``, ``< 1 %``, ``> 99 %``."""
+    if not 0.005 <= probability <= 0.995:
+        return "< 1 %" if probability < 0.5 else "> 99 %"
+    return f"{100 * probability:.0f} %"
+
+
+def count(number: int, what: str) -> str:
+    """Return so many of something: ``1 seed``, ``5 seeds``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def describe_seconds(seconds: float) -> str:
     """Return a duration: ``0.4 s``, ``45 s``, ``12 min``, ``3 h 05 min``."""
     if seconds < 10:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, pairwise
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -57,20 +58,21 @@ def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], cor
     if not complete:
         return None
     # rounded, so that equal means are equal whatever the order of their sums
-    means = {v: round(float(np.mean([_accuracy(b[v,]) for b in complete])), 12) for v in values}
+    means = {v: round(_mean(complete, (v,)), 12) for v in values}
     parameters = {v: sum(r.parameters for b in complete if (r := b[v,].result)) for v in values}
     ranked = sorted(values, key=lambda v: (-means[v], parameters[v]))
     trend = _trend(setting, means)
 
-    def ahead(v: Any, w: Any) -> Difference:
-        return _difference([(b[v,].trial.seed, {b[v,].trial.id: 1, b[w,].trial.id: -1}) for b in complete], correct)
+    def ahead(v: Any, w: Any, looked_at: int) -> Difference:
+        contrasts = [(b[v,].trial.seed, {b[v,].trial.id: 1, b[w,].trial.id: -1}) for b in complete]
+        return _difference(contrasts, correct, looked_at)
 
     # where it rises or falls all along, the order of the means is that of the sizes
-    steps = [ahead(v, w) for v, w in pairwise(ranked)] if trend in ("rises", "falls") else []
+    steps = [ahead(v, w, len(values) - 1) for v, w in pairwise(ranked)] if trend in ("rises", "falls") else []
     return Effect(
         setting,
         tuple((describe_value(v), means[v]) for v in ranked),
-        ahead(ranked[0], ranked[-1]),
+        ahead(ranked[0], ranked[-1], comb(len(values), 2)),
         trend,
         sum(step.clear for step in steps),
     )
@@ -87,7 +89,7 @@ def _interaction(
     complete = _blocks([setting, other], [(v, w) for v in mine for w in others], experiment, rows)
     if not complete:
         return None
-    means = {(v, w): float(np.mean([_accuracy(b[v, w]) for b in complete])) for v in mine for w in others}
+    means = {(v, w): _mean(complete, (v, w)) for v in mine for w in others}
     best = {w: max(mine, key=lambda v: means[v, w]) for w in others}
     pairs = [(w, x) for w, x in combinations(others, 2) if best[w] != best[x]]
     if not pairs:
@@ -100,8 +102,9 @@ def _interaction(
     w, x = max(pairs, key=size)
     signs = {(best[w], w): 1, (best[x], w): -1, (best[w], x): -1, (best[x], x): 1}
     contrasts = [(b[best[w], w].trial.seed, {b[key].trial.id: sign for key, sign in signs.items()}) for b in complete]
-    possible = len(list(combinations(mine, 2))) * len(list(combinations(others, 2)))
-    difference = _difference(contrasts, correct, 1 - 0.05 / possible)  # Bonferroni's correction for having looked
+    pairs_of_settings = 2 * comb(sum(len(values) > 1 for values in experiment.grid.values()), 2)
+    possible = comb(len(mine), 2) * comb(len(others), 2) * pairs_of_settings
+    difference = _difference(contrasts, correct, possible)
     if not difference.clear:
         return None
     chosen = tuple((describe_value(w), describe_value(best[w])) for w in others)
@@ -117,6 +120,14 @@ def _blocks(
         others = repr((row.trial.seed, [row.trial[name] for name in experiment.grid if name not in settings]))
         blocks.setdefault(others, {})[tuple(row.trial[name] for name in settings)] = row
     return [b for b in blocks.values() if all(v in b and b[v].status == "done" for v in values)]
+
+
+def _mean(blocks: Sequence[Mapping[tuple[Any, ...], ResultRow]], values: tuple[Any, ...]) -> float:
+    """Return the mean accuracy of some values over the blocks, every seed counting the same."""
+    of_seeds: dict[int, list[float]] = {}
+    for block in blocks:
+        of_seeds.setdefault(block[values].trial.seed, []).append(_accuracy(block[values]))
+    return float(np.mean([np.mean(accuracies) for accuracies in of_seeds.values()]))
 
 
 def _accuracy(row: ResultRow) -> float:
@@ -136,45 +147,50 @@ def _trend(setting: str, means: Mapping[Any, float]) -> str | None:
 
 
 def compare_depths(done: Sequence[ResultRow], others: Sequence[str], correct: Correct) -> Iterator[DepthComparison]:
-    """Compare depths among trials of all experiments that differ in `hidden_layer_sizes` alone."""
-    groups: dict[str, dict[int, dict[str, list[ResultRow]]]] = {}
-    for row in {row.trial.id: row for row in done}.values():
-        depths = groups.setdefault(name_of(row.trial, others), {})
-        widths = layer_widths(row.trial["hidden_layer_sizes"])
-        depths.setdefault(len(widths), {}).setdefault(row.trial.configuration, []).append(row)
+    """Compare depths among trials of all experiments that differ in `hidden_layer_sizes` alone.
+
+    Seeds that a configuration lacks are left out for all.
+    """
+    groups: dict[str, dict[int, dict[str, dict[int, ResultRow]]]] = {}
+    for row in done:
+        depth = len(layer_widths(row.trial["hidden_layer_sizes"]))
+        configurations = groups.setdefault(name_of(row.trial, others), {}).setdefault(depth, {})
+        configurations.setdefault(row.trial.configuration, {})[row.trial.seed] = row
     for name, depths in groups.items():
-        if len(depths) > 1:
-            means = [
-                (depth, float(np.mean([_accuracy(row) for rows in depths[depth].values() for row in rows])))
-                for depth in sorted(depths)
-            ]
-            (best, _), *_, (worst, _) = sorted(means, key=lambda one: -one[1])
-            yield DepthComparison(
-                name,
-                tuple((depth, mean, len(depths[depth])) for depth, mean in means),
-                best,
-                _difference_of_groups(depths[best], depths[worst], correct),
+        by_seed = [rows for configurations in depths.values() for rows in configurations.values()]
+        seeds = sorted(set.intersection(*(set(rows) for rows in by_seed)))
+        if len(depths) < 2 or not seeds:
+            continue
+        means = {
+            depth: float(np.mean([_accuracy(rows[seed]) for rows in depths[depth].values() for seed in seeds]))
+            for depth in sorted(depths)
+        }
+        best, *_, worst = sorted(means, key=lambda depth: -means[depth])
+        weights = {best: 1 / len(depths[best]), worst: -1 / len(depths[worst])}
+        contrasts = [
+            (
+                seed,
+                {rows[seed].trial.id: weight for depth, weight in weights.items() for rows in depths[depth].values()},
             )
-
-
-def _difference_of_groups(
-    ones: Mapping[str, Sequence[ResultRow]], others: Mapping[str, Sequence[ResultRow]], correct: Correct
-) -> Difference | None:
-    """Return how far the mean of some configurations is ahead of that of others; None where no seed has all of them."""
-    groups = [({row.trial.seed: row.trial.id for row in rows}, 1 / len(ones)) for rows in ones.values()]
-    groups += [({row.trial.seed: row.trial.id for row in rows}, -1 / len(others)) for rows in others.values()]
-    seeds = sorted(set.intersection(*(set(trials) for trials, _ in groups)))
-    contrasts = [(seed, {trials[seed]: weight for trials, weight in groups}) for seed in seeds]
-    return _difference(contrasts, correct) if contrasts else None
+            for seed in seeds
+        ]
+        yield DepthComparison(
+            name,
+            tuple((depth, mean, len(depths[depth])) for depth, mean in means.items()),
+            len(seeds),
+            best,
+            _difference(contrasts, correct, comb(len(depths), 2)),
+        )
 
 
 def _difference(
-    contrasts: Sequence[tuple[int, Mapping[str, float]]], correct: Correct, confidence: float = 0.95
+    contrasts: Sequence[tuple[int, Mapping[str, float]]], correct: Correct, looked_at: int = 1
 ) -> Difference:
     """Return the mean of contrasts, with its margin.
 
     Args:
         contrasts: each a seed, and trials of it with the weight that their right answers have.
+        looked_at: out of how many it was picked: its error is as small as all of them need together (Bonferroni).
     """
     from mlplab.lab.crossed import paired_difference
 
@@ -182,5 +198,5 @@ def _difference(
     for seed, weights in contrasts:
         d = sum(weight * correct(trial)[1].astype(np.float64) for trial, weight in weights.items())
         of_seeds.setdefault(seed, []).append(np.asarray(d))
-    points, margin = paired_difference([np.mean(group, axis=0) for group in of_seeds.values()], confidence)
-    return Difference(100 * points, 100 * margin)
+    points, margin = paired_difference([np.mean(d, axis=0) for d in of_seeds.values()], 1 - 0.05 / looked_at)
+    return Difference(100 * points, 100 * margin, len(of_seeds))

@@ -11,17 +11,20 @@ from math import ceil, inf
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, t
+from scipy.stats import norm
 
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, SettingError, shorten
-from mlplab.lab.crossed import Parts, accuracy_intervals
-from mlplab.text import align, percent
+from mlplab.lab.crossed import Crossed, accuracy_intervals
+from mlplab.text import align, chance, percent, points
 
-#: Draws that critical values and probabilities are read from: a probability of 0.05 to ± 0.003.
-_DRAWS = 20_000
-#: How many of the highest means are compared with all; those behind them, by Bonferroni's inequality, with these alone.
-_LEADERS = 60
+#: Draws that critical values and probabilities are read from: a probability of 0.05 to ± 0.003; fewer for so many
+#: configurations that they would be more numbers than this.
+_DRAWS, _NUMBERS = 20_000, 20_000_000
+#: Of how many configurations, at most, the correlations are reckoned with: 0.5 s for so many.
+_CORRELATED = 60
+#: Behind these, the digits of a mean are those of its rounding.
+_DIGITS = 12
 #: How many of the best are printed.
 _SHOWN = 50
 #: More seeds than anybody will train.
@@ -69,7 +72,7 @@ class Comparison:
         header = ["", "mean", f"{100 * self.confidence:g} % interval", "behind (points)", "best", ""]
         told = [align([header, *map(self._line, order[:_SHOWN])])]
         if len(order) > _SHOWN:
-            told.append(f"and {len(order) - _SHOWN:,} more, further behind")
+            told.append(f"and {len(order) - _SHOWN:,} more, no nearer to the best")
         told.append("")
         others = len(self.tied) - 1
         told.append(f"{self.tied[0]} is the best." if not others else f"Tied with the best: {', '.join(self.tied)}.")
@@ -78,7 +81,9 @@ class Comparison:
         if others and self.seeds_needed:
             told.append(f"{self.seeds_needed} more seeds for each would probably tell all of them from the best.")
         elif others and self.seeds > 1:
-            told.append("More seeds would not tell all of them from the best: the rows are too few.")
+            told.append(
+                "No number of seeds would tell all of them from the best: they are too much alike on these rows."
+            )
         return "\n".join(
             [*told, f"{self.seeds} seed{'s' * (self.seeds > 1)}, {self.rows:,} rows. {self.caveat}".strip()]
         )
@@ -95,14 +100,13 @@ class Comparison:
 
     def _line(self, k: int) -> list[str]:
         low, high = (percent(end) for end in self.intervals[k])
-        behind = f"{100 * self.behind[k]:.2f} ± {100 * self.margins[k]:.2f}" if self.margins[k] else ""
-        chance = self.probability_best[k]
+        behind = points(100 * self.behind[k], 100 * self.margins[k]) if self.names[k] != self.tied[0] else ""
         return [
             self.names[k],
             percent(self.means[k]),
             f"{low} to {high}",
             behind,
-            "< 1 %" if chance < 0.01 else f"{100 * chance:.0f} %",
+            chance(self.probability_best[k]),
             "tied" if self.names[k] in self.tied and len(self.tied) > 1 else "",
         ]
 
@@ -117,10 +121,11 @@ def compare_configurations(
 ) -> Comparison:
     """Compare configurations that were trained with the same seeds and measured on the same rows.
 
-    A configuration is no longer tied with the best when another is significantly better than it: multiple comparisons
-    with the best (Hsu 1981), each against the largest of the correlated differences to all others (Edwards and Hsu
-    1983), at an error of (1 - confidence)·(C - 1)/C. So the best one is among the tied with at least this confidence;
-    and where all are equally good, one alone is left over with a probability of at most 1 - confidence.
+    A configuration is no longer tied with the best when the one with the highest mean is significantly better than it:
+    multiple comparisons with the best (Hsu 1981), each against the largest of the correlated differences to all others
+    (Edwards and Hsu 1983), at an error of (1 - confidence)·(C - 1)/C. So the best one is among the tied with at least
+    this confidence; and where all are equally good, one alone is left over with a probability of at most
+    1 - confidence.
 
     Args:
         correct: whether each answer was right, (configurations, seeds, rows).
@@ -132,133 +137,119 @@ def compare_configurations(
         DataError: for arrays of other shapes.
         SettingError: for a confidence or a margin that is none.
     """
-    right = np.asarray(correct, np.float32)
-    _check(right, names, parameters)
+    right = _checked(correct, names, parameters)
     if not 0.5 <= confidence < 1 or not 0 <= margin < 1:
         raise SettingError(f"wanted are 0.5 <= confidence < 1 and 0 <= margin < 1; got {confidence}, {margin}")
     count, seeds, rows = right.shape
     means = right.mean(axis=(1, 2), dtype=np.float64)
-    order = np.argsort(-means, kind="stable")
-    leaders, best = order[:_LEADERS], int(order[0])
-    parts = Parts.of(right, leaders)
-    ahead = means[leaders][:, None] - means  # of the leaders, how far ahead of each
-    variance, freedom = parts.of_differences()
-    draws = _draws(parts.covariance())
-    critical = np.full(count, _most_critical(confidence, count))
-    critical[leaders] = _critical_values(draws, confidence, count)
-
-    z = _z_scores(ahead, variance, freedom)
-    z[np.arange(len(leaders)), leaders] = -inf  # by itself
-    standing = z.max(axis=0) <= critical
-    standing[best] = True
-    good: list[int] = np.flatnonzero(standing | (means[best] - means <= margin)).tolist()
-    chances = np.zeros(count)
-    chances[leaders] = _probability_best(means[leaders], draws, float(np.median(freedom[0])))
-    with np.errstate(invalid="ignore"):  # of the best to itself
-        margins: Array = t.isf(norm.sf(critical), freedom[0]) * np.sqrt(variance[0])
+    order = np.argsort(-means.round(_DIGITS), kind="stable")
+    best = int(order[0])
+    crossed = Crossed.of(right)
+    of_rows, of_seeds = (_draw(part, stream) for stream, part in enumerate(crossed.parts()))
+    critical = _critical_values(of_rows + of_seeds, confidence)
+    behind = (means[best] - means).round(_DIGITS)
+    margins = np.full(count, inf)
+    for highest in np.flatnonzero(behind == 0).tolist():  # several, perhaps: the order of the names means nothing
+        reach = crossed.of_differences(highest).reach(norm.sf(critical))
+        margins = np.where(np.arange(count) == highest, margins, np.minimum(margins, reach))
+    margins[best] = 0
+    standing = behind <= margins
+    good: list[int] = np.flatnonzero(standing | (behind <= margin)).tolist()
     return Comparison(
         names=list(names),
         seeds=seeds,
         rows=rows,
         confidence=confidence,
         means=means,
-        intervals=accuracy_intervals(means, *parts.of_means(), rows, confidence),
-        probability_best=chances,
-        behind=means[best] - means,
-        margins=np.where(np.arange(count) == best, 0.0, margins),
+        intervals=accuracy_intervals(means, crossed.of_means(), confidence),
+        probability_best=_probability_best(means + of_rows + _tails(crossed, len(of_seeds)) * of_seeds, right),
+        behind=behind,
+        margins=margins,
         tied=[names[k] for k in order if standing[k]],
         smallest=None if parameters is None else names[min(good, key=lambda k: (parameters[k], -means[k]))],
-        seeds_needed=_seeds_needed(parts, ahead[0], critical, [int(k) for k in np.flatnonzero(standing) if k != best]),
+        seeds_needed=_seeds_needed(crossed, best, behind, critical, np.flatnonzero(standing).tolist()),
     )
 
 
-def _check(right: Array, names: Sequence[str], parameters: Sequence[int] | None) -> None:
+def _checked(correct: npt.ArrayLike, names: Sequence[str], parameters: Sequence[int] | None) -> Array:
+    """Return the right answers as numbers."""
+    try:
+        right = np.asarray(correct, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"correct must be an array (configurations, seeds, rows): {shorten(str(error))}") from error
     if right.ndim != 3 or right.shape[0] != len(names) or not right.shape[1] or right.shape[2] < 2:
         raise DataError(
             "correct must be (configurations, seeds, rows), with a name for each configuration and at least 2 rows; "
             f"got {right.shape} and {len(names)} names"
         )
-    if not len(names) or len(set(names)) < len(names):
-        raise DataError(f"names must be different ones, at least one; got {shorten(list(names))}")
+    if not len(names) or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"names must be different texts, at least one; got {shorten(list(names))}")
     if not np.isin(right, (0, 1)).all():
         raise DataError("correct must hold nothing but True and False")
-    if parameters is not None and len(parameters) != len(names):
-        raise DataError(f"parameters must be a number for each of {len(names)} configurations; got {len(parameters)}")
+    if parameters is not None and (len(parameters) != len(names) or not all(count >= 0 for count in parameters)):
+        raise DataError(f"parameters must be a number for each of {len(names)} configurations; got {list(parameters)}")
+    return right
 
 
-def _z_scores(difference: Array, variance: Array, freedom: Array) -> Array:
-    """Return, for t-values, the values of a standard normal variable that are as improbable."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(variance > 0, difference / np.sqrt(variance), np.where(difference > 0, inf, 0.0))
-    return np.asarray(norm.isf(t.sf(ratio, freedom)))
-
-
-def _draws(covariance: Array) -> Array:
-    """Return draws from a normal distribution with mean 0, (draws, L); the same ones every time."""
+def _draw(covariance: Array, stream: int) -> Array:
+    """Return draws from a normal distribution with mean 0, (draws, C); the same ones every time."""
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0))
-    standard = np.random.default_rng(20_261_124).standard_normal((_DRAWS, len(covariance)), np.float32)
-    drawn: Array = standard @ root.T.astype(np.float32)
+    count = min(_DRAWS, _NUMBERS // len(covariance))
+    drawn: Array = np.random.default_rng([20_261_124, stream]).standard_normal((count, len(covariance))) @ root.T
     return drawn
 
 
-def _error(confidence: float, count: int) -> float:
-    """Return the error that each configuration's comparison with all others may have."""
-    return (1 - confidence) * (count - 1) / count
+def _tails(crossed: Crossed, count: int) -> Array:
+    """Return factors, (draws, 1), that give normal draws of what the seeds do the tails of a t distribution."""
+    generator = np.random.default_rng(20_261_125)
+    tails: Array = np.sqrt(crossed.freedom / generator.chisquare(crossed.freedom, (count, 1)))
+    return tails
 
 
-def _most_critical(confidence: float, count: int) -> float:
-    """Return what a z-score must exceed whatever the correlations: Bonferroni's; nothing does where there is one."""
-    return float(norm.isf(_error(confidence, count) / (count - 1))) if count > 1 else inf
-
-
-def _critical_values(draws: Array, confidence: float, count: int) -> Array:
-    """Return, for each leader, what the largest z-score of the others exceeds with the error allowed, (L,).
+def _critical_values(draws: Array, confidence: float) -> Array:
+    """Return for each of C configurations what the largest z-score of the others exceeds with the error allowed, (C,).
 
     Were it the best, all others ahead of it would be so by chance; their differences to it are correlated. Where there
-    are more configurations than leaders, the error is shared out first.
+    are very many, the error is shared out evenly instead (Bonferroni), whatever the correlations.
     """
-    leaders = draws.shape[1]
-    most, error = _most_critical(confidence, count), _error(confidence, count)
-    critical = np.full(leaders, most)
-    if leaders < 2:
-        return critical
-    error *= (leaders - 1) / (count - 1)
-    for i in range(leaders):
+    count = draws.shape[1]
+    if count < 2:
+        return np.zeros(count)
+    error = (1 - confidence) * (count - 1) / count
+    most = float(norm.isf(error / (count - 1)))
+    critical = np.full(count, most)
+    for i in range(count) if count <= _CORRELATED else ():
         ahead = np.delete(draws, i, axis=1) - draws[:, i : i + 1]
         spread = ahead.std(axis=0)
-        if spread.any():
-            largest = (ahead[:, spread > 0] / spread[spread > 0]).max(axis=1)
-            critical[i] = np.clip(np.quantile(largest, 1 - error), norm.isf(error), most)
+        largest = (ahead[:, spread > 0] / spread[spread > 0]).max(axis=1, initial=-inf)
+        critical[i] = np.clip(np.quantile(largest, 1 - error), norm.isf(error), most)
     return critical
 
 
-def _probability_best(means: Array, draws: Array, freedom: float) -> Array:
+def _probability_best(possible: Array, right: Array) -> Array:
     """Return how often each has the highest mean in draws of what the true means may be: its share of a flat posterior.
 
-    The draws have the tails of a t distribution with the degrees of freedom of the differences to the best.
+    Configurations whose answers are all the same share what they have in common.
     """
-    generator = np.random.default_rng(20_261_125)
-    wide = freedom < 1e6  # else it is a normal distribution
-    wider = np.sqrt(freedom / generator.chisquare(freedom, (len(draws), 1))) if wide else np.ones((1, 1))
-    possible = means + draws * wider
-    # equals share what they have in common
+    answers = np.packbits(right.reshape(len(right), -1).astype(bool), axis=1)
+    _, first, twins = np.unique(answers, axis=0, return_index=True, return_inverse=True)
+    possible = possible[:, first][:, twins.ravel()]
     highest = possible == possible.max(axis=1, keepdims=True)
     shares: Array = (highest / highest.sum(axis=1, keepdims=True)).mean(axis=0)
     return shares
 
 
-def _seeds_needed(parts: Parts, ahead: Array, critical: Array, rivals: Sequence[int]) -> int | None:
+def _seeds_needed(crossed: Crossed, best: int, behind: Array, critical: Array, standing: Sequence[int]) -> int | None:
     """Return how many more seeds would make every tied difference to the best as large as it must be, 4 times of 5."""
+    rivals = [k for k in standing if k != best]
     if not rivals:
         return 0
-    if parts.seeds == 1:
+    if crossed.seeds == 1:
         return None
-    seed, row, rest = (part.of_differences()[0] for part in (parts.seed, parts.row, parts.rest))
-    wanted = 0.0
-    for k in rivals:
-        of_seeds = max(seed[k], rest[k] / parts.rows)  # Σa + Σe/R, which more seeds divide
-        of_rows = max(row[k] - rest[k] / parts.seeds, 0.0) / parts.rows  # Σb/R, which they do not
-        room = (ahead[k] / (critical[k] + norm.isf(0.2))) ** 2 - of_rows
-        wanted = max(wanted, of_seeds / room if room > 0 else inf)
-    return None if wanted > _TOO_MANY else max(1, ceil(wanted) - parts.seeds)
+    errors = crossed.of_differences(best)
+    of_seeds = errors.variance * errors.of_seeds * crossed.seeds  # which more seeds divide
+    of_rows = errors.variance * (1 - errors.of_seeds)  # which they do not
+    room = (behind / (critical + norm.isf(0.2))) ** 2 - of_rows
+    wanted = max(of_seeds[k] / room[k] if room[k] > 0 else inf for k in rivals)
+    return None if wanted > _TOO_MANY else max(1, ceil(wanted) - crossed.seeds)

@@ -66,8 +66,8 @@ def write_conclusion(
     varying = suite.varying()
     ranked, compared = _compare(rank_configurations(done, varying), done, correct)
     tied = compared.tied if compared else []
-    behind = zip(compared.behind.tolist(), compared.margins.tolist(), strict=True) if compared else ()
-    differences = [Difference(100 * points, 100 * margin) for points, margin in behind][1:]
+    seeds = compared.seeds if compared else suite.seeds
+    differences = _differences(compared) if compared else {}
     openings = _openings(folder)
     if ranked and not any(row.unfinished for row in rows):
         from mlplab.lab.contest import networks_of  # half a second to import, once in a suite
@@ -79,16 +79,17 @@ def write_conclusion(
         digest=digest_of(rows),
         samples=suite.samples,
         validation_rows=len(correct(ranked[0].trial)[1]) if ranked else 0,
-        seeds=suite.seeds,
+        seeds=seeds,
         best=ranked[0] if ranked else None,
-        rivals=tuple(zip(ranked[1 : 1 + len(differences)], differences, strict=True))[:_RIVALS],
+        rivals=tuple((c, differences[c.trial]) for c in ranked[1:] if c.trial in differences)[:_RIVALS],
         tied=tuple(tied),
         smallest=next((c for c in ranked if compared and c.trial == compared.smallest), None),
         seeds_needed=compared.seeds_needed if compared else None,
+        left_out=len(ranked) - len(compared.names) if compared else 0,
         answers=tuple(answer(e, rows, varying, correct, ranked) for e in suite.experiments if not e.explored),
         search=explore([row for row in rows if row.experiment.explored], varying),
         depths=tuple(compare_depths(done, [name for name in varying if name != "hidden_layer_sizes"], correct)),
-        test=next((test for test in reversed(openings) if ranked and test.trial == ranked[0].trial), None),
+        test=_test_of(ranked[0], openings) if ranked else None,
         openings=openings,
         not_done=tuple(_not_done(rows)),
         seconds=_training_seconds([row for row in rows if row.status in ("done", "paused")]),
@@ -108,7 +109,7 @@ def _compare(
     """
     from mlplab.lab.contest import compare_ranked, complete
 
-    compared = complete(ranked)
+    compared = complete(ranked, done)
     if not compared or len(correct(compared[0].trial)[1]) < 2:
         return ranked, None
     found = compare_ranked(compared, [c.trial for c in compared], done, correct)
@@ -116,7 +117,14 @@ def _compare(
         replace(c, interval=(float(low), float(high)), chance=float(chance))
         for c, (low, high), chance in zip(compared, found.intervals, found.probability_best, strict=True)
     ]
-    return [*told, *ranked[len(told) :]], found
+    by_trial = {c.trial: c for c in told}
+    return [by_trial.get(c.trial, c) for c in ranked], found
+
+
+def _differences(compared: Comparison) -> dict[str, Difference]:
+    """Return how far the best is ahead of each, by its trial."""
+    behind = zip(compared.names, compared.behind.tolist(), compared.margins.tolist(), strict=True)
+    return {trial: Difference(100 * points, 100 * margin, compared.seeds) for trial, points, margin in behind}
 
 
 def _training_seconds(done: Sequence[ResultRow]) -> float:
@@ -139,6 +147,12 @@ def _openings(folder: RunFolder) -> tuple[Test, ...]:
     """Return every opening of the test rows that the folder remembers."""
     held = read_conclusion(folder).get("openings", [])
     return tuple(Test(**{**test, "interval": tuple(test["interval"])}) for test in held)
+
+
+def _test_of(best: Configuration, openings: Sequence[Test]) -> Test | None:
+    """Return what the test rows said of a configuration, of all seeds that it has now or else of those of before."""
+    mine = [test for test in openings if test.trial == best.trial]
+    return next((test for test in mine if test.seeds == best.seeds), mine[-1] if mine else None)
 
 
 def _open_once(

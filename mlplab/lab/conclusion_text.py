@@ -15,7 +15,7 @@ from mlplab.lab.findings import (
     Interaction,
     Test,
 )
-from mlplab.text import describe_seconds, percent
+from mlplab.text import chance, count, describe_seconds, percent, points
 
 #: Rows of a table at most: the best ones.
 _MOST = 50
@@ -53,7 +53,7 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
     others = len(conclusion.tied) - 1
     ahead = f", tied with {others} other{'s' * (others > 1)}" if tied else ""
     yield (
-        f"**The best configuration is {best.name}{ahead}** (`{best.label}`): {percent(best.val_accuracy)} of "
+        f"**The best configuration is {best.name}{ahead}** (`{best.label}`): {_accuracy(best)} of "
         f"{conclusion.validation_rows:,} validation rows right{_spread(best)}, {best.val_loss:.4f} nats a row. It has "
         f"{best.parameters:,} parameters and took {describe_seconds(best.seconds)} to train."
     )
@@ -71,6 +71,8 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
             ],
         )
         yield from _tied(conclusion, tied)
+    if conclusion.left_out:
+        yield f"Not compared with it, for they lack seeds or are far behind: {conclusion.left_out:,} configurations."
     yield f"Training took {describe_seconds(conclusion.seconds)} of one core in all."
 
 
@@ -94,18 +96,23 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
     """Say which cannot be told from the best, which of them is the smallest, and what would settle it."""
     best, smallest = conclusion.best, conclusion.smallest
     assert best is not None
+    seeds = count(conclusion.seeds, "seed")
+    these = " of these very networks" if conclusion.seeds == 1 else ""
     if not tied:
-        yield "All others are behind it by more than chance explains, with 95 % confidence for all of them together."
+        yield (
+            "All others are behind it by more than chance explains, with 95 % confidence for all of them together "
+            f"({seeds}{these})."
+        )
         return
     more = f" and {len(conclusion.tied) - 1 - 8} more" if len(conclusion.tied) - 1 > 8 else ""
     yield (
         f"**Tied with the best**: {'; '.join(c.name for c in tied[:8])}{more}. With 95 % confidence for all "
-        "comparisons together, the best one is it or one of these."
+        f"comparisons together, the best one{these} is it or one of these ({seeds})."
     )
     if smallest and smallest.parameters < best.parameters:
         yield (
             f"The smallest of them is {smallest.name}: {smallest.parameters:,} parameters, "
-            f"{best.parameters / smallest.parameters:.1f} times fewer, {percent(smallest.val_accuracy)}."
+            f"{best.parameters / smallest.parameters:.1f} times fewer, {_accuracy(smallest)} ({seeds})."
         )
     if conclusion.seeds > 1:
         needed = conclusion.seeds_needed
@@ -113,18 +120,25 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
             f"About {needed} more seeds for each (`--seeds {conclusion.seeds + needed}`) would tell all of them from "
             "it, if the differences are what they seem."
             if needed
-            else "More seeds would not tell all of them from it: for that, the validation rows are too few."
+            else "No number of seeds would tell all of them from it: they are too much alike on these validation rows."
         )
 
 
 def _chance(configuration: Configuration) -> str:
-    chance = configuration.chance
-    return "" if chance is None else "< 1 %" if chance < 0.01 else f"{chance:.0%}".replace("%", " %")
+    return "" if configuration.chance is None else chance(configuration.chance)
+
+
+def _accuracy(configuration: Configuration) -> str:
+    """Return an accuracy with its interval."""
+    if configuration.interval is None:
+        return percent(configuration.val_accuracy)
+    low, high = configuration.interval
+    return f"{percent(configuration.val_accuracy)} (95 % interval {percent(low)} to {percent(high)})"
 
 
 def _spread(configuration: Configuration) -> str:
     if configuration.spread is None:
-        return ""
+        return " (1 seed)"
     return f" (mean of {configuration.seeds} seeds, which scatter by {100 * configuration.spread:.2f} points)"
 
 
@@ -135,7 +149,7 @@ def _cells(c: Configuration, conclusion: Conclusion) -> list[str]:
 
 
 def _difference(difference: Difference) -> str:
-    return f"{difference.points:.2f} ± {difference.margin:.2f}"
+    return points(difference.points, difference.margin)
 
 
 def _answer(answer: Answer, conclusion: Conclusion) -> Iterator[str]:
@@ -161,25 +175,28 @@ def _answer(answer: Answer, conclusion: Conclusion) -> Iterator[str]:
 def _effect(effect: Effect) -> str:
     (best, high), (worst, low) = effect.values[0], effect.values[-1]
     what = _spoken(effect.setting)
-    size = f"{effect.difference.points:.2f} ± {effect.difference.margin:.2f} points"
+    size = f"{_difference(effect.difference)} points"
+    seeds = count(effect.difference.seeds, "seed")
     sizes = "the total number of their units" if effect.setting == "hidden_layer_sizes" else "it"
     if high == low:
         return f"For the {what}, all values have the same mean accuracy, {percent(high)}."
     if not effect.difference.clear:
         return (
             f"For the {what}, the best value ({best}, {percent(high)}) and the worst ({worst}, {percent(low)}) "
-            f"differ by {size}: that cannot be told from chance."
+            f"differ by {size} ({seeds}): that cannot be told from chance."
         )
     steps = len(effect.values) - 1
-    count = {0: "none", steps: "all"}.get(effect.clear_steps, str(effect.clear_steps))
-    clear = f"{count} of its {steps} steps {'is' if effect.clear_steps < 2 else 'are'} clear"
+    how_many = {0: "none", steps: "all"}.get(effect.clear_steps, str(effect.clear_steps))
+    clear = f"{how_many} of its {steps} steps {'is' if effect.clear_steps < 2 else 'are'} clear"
     trend = {
         "rises": f" The mean accuracy rises with {sizes} from value to value; {clear}.",
         "falls": f" The mean accuracy falls with {sizes} from value to value; {clear}.",
         "mixed": " From value to value, it neither always rises nor always falls.",
         None: "",
     }[effect.trend if steps > 1 else None]
-    return f"The best {what}: {best}, {percent(high)}; the worst: {worst}, {percent(low)}, {size} behind.{trend}"
+    return (
+        f"The best {what}: {best}, {percent(high)}; the worst: {worst}, {percent(low)}, {size} behind ({seeds}).{trend}"
+    )
 
 
 def _spoken(setting: str) -> str:
@@ -196,7 +213,7 @@ def _interaction(interaction: Interaction) -> str:
     best = ", ".join(f"{value} with {of}" for of, value in interaction.best)
     return (
         f"The best {what} depends on the {other}: {best} (where they differ most, the difference of the differences is "
-        f"{_difference(interaction.difference)} points)."
+        f"{_difference(interaction.difference)} points, {count(interaction.difference.seeds, 'seed')})."
     )
 
 
@@ -233,10 +250,8 @@ def _depths(conclusion: Conclusion) -> Iterator[str]:
 
 def _depth_difference(comparison: DepthComparison) -> str:
     difference = comparison.difference
-    if difference is None:
-        return ""
     verdict = f"{_layers(comparison.best)} ahead" if difference.clear else "cannot be told from chance"
-    return f"; {_difference(difference)} points, {verdict}"
+    return f"; {_difference(difference)} points ({count(comparison.seeds, 'seed')}), {verdict}"
 
 
 def _layers(depth: int) -> str:
@@ -268,7 +283,7 @@ def _caveats(conclusion: Conclusion) -> Iterator[str]:
         )
     else:
         yield (
-            f"Every configuration was trained with the same {conclusion.seeds} seeds and measured on the same rows; "
+            f"The configurations were trained with the same {conclusion.seeds} seeds and measured on the same rows; "
             "the accuracies are means over the seeds. The intervals hold for other seeds and for other rows."
         )
     if conclusion.search:
@@ -278,10 +293,10 @@ def _caveats(conclusion: Conclusion) -> Iterator[str]:
             "seen; the validation rows, though, are those that chose them."
         )
     yield (
-        "The ± of the comparisons with the best holds for all of them together, at 95 %: where all are equally good, "
-        "one alone is called the best in at most one suite of twenty. The ± of what single settings did holds for each "
-        "on its own. The best of several is partly the luckiest: its validation accuracy flatters it a little, its "
-        "test accuracy does not."
+        "The ± of the comparisons with the best holds for all of them together, at 95 %: where all are equally good"
+        f"{', with these seeds' * (conclusion.seeds == 1)}, one alone is called the best in at most one suite of "
+        "twenty. The ± of what a setting did holds for all its values together, of each setting on its own. The best "
+        "of several is partly the luckiest: its validation accuracy flatters it a little, its test accuracy does not."
     )
 
 

@@ -48,16 +48,17 @@ def compare_results(
     chosen = [row for row in rows if row.experiment.name in ([experiment] if experiment else experiments)]
     done = [row for row in chosen if row.status == "done"]
     varying = [name for name in suite.varying() if experiment is None or name in experiments[experiment].varied]
-    ranked = complete(rank_configurations(done, varying))
+    ranked = complete(rank_configurations(done, varying), done)
     if not ranked:
         raise RunFolderError(f"{folder.path}: no network was trained to its end yet, so there is nothing to compare")
     names = [configuration.name for configuration in ranked]
     return compare_ranked(ranked, names, done, cache(folder.read_correct), confidence=confidence, margin=margin)
 
 
-def complete(ranked: Sequence[Configuration]) -> list[Configuration]:
-    """Return those of the best configurations that have all seeds, which are the first ones."""
-    return [c for c in ranked[:_COMPARED] if c.seeds == ranked[0].seeds]
+def complete(ranked: Sequence[Configuration], done: Sequence[ResultRow]) -> list[Configuration]:
+    """Return those of the best configurations that have the same seeds as the first one, the best of all."""
+    seeds = {first: [trial.seed for trial in trials] for first, trials in networks_of(done).items()}
+    return [c for c in ranked if seeds[c.trial] == seeds[ranked[0].trial]][:_COMPARED]
 
 
 def compare_ranked(
@@ -75,8 +76,12 @@ def compare_ranked(
         names: what to call them, all different. done: the rows that they are made of. correct: reads right answers.
     """
     networks = networks_of(done)
+    answers = [[correct(trial.id) for trial in networks[c.trial]] for c in configurations]
+    rows = answers[0][0][0]
+    if not all(np.array_equal(numbers, rows) for answer in answers for numbers, _ in answer):
+        raise RunFolderError("the networks were not validated on the same rows: they cannot be compared")
     return compare_configurations(
-        np.array([[correct(trial.id)[1] for trial in networks[c.trial]] for c in configurations]),
+        np.array([[right for _, right in answer] for answer in answers]),
         names,
         confidence=confidence,
         parameters=[c.parameters for c in configurations],

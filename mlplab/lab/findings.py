@@ -36,11 +36,14 @@ class Difference:
     Attributes:
         points: in percentage points.
         margin: what it must exceed to be clear, in points: half the width of its 95 % interval for other seeds and
-            other rows; with one seed, for other rows. Of the best to its rivals it holds for all of them together.
+            other rows; with one seed, for other rows. It holds for all together that it was picked from: of the best to
+            its rivals, of a setting's values, of depths.
+        seeds: of which it is the mean.
     """
 
     points: float
     margin: float
+    seeds: int
 
     @property
     def clear(self) -> bool:
@@ -57,7 +60,7 @@ class Effect:
         values: each value in words with the mean validation accuracy over all it was combined with; best first.
         difference: of the best and the worst value.
         trend: "rises", "falls" or "mixed", in the order of size; None for values without one.
-        clear_steps: of a trend that rises or falls, how many steps from value to value are clear on their own.
+        clear_steps: of a trend that rises or falls, how many steps from value to value are clear.
     """
 
     setting: str
@@ -117,14 +120,15 @@ class DepthComparison:
     Attributes:
         others: the other settings that vary, in words.
         means: for each depth its mean validation accuracy and how many configurations it is the mean of.
-        best: the depth with the highest mean. difference: how far it is ahead of the lowest; None where no seed was
-            trained with all of both.
+        seeds: of which all of them are means.
+        best: the depth with the highest mean. difference: how far it is ahead of the lowest.
     """
 
     others: str
     means: tuple[tuple[int, float, int], ...]
+    seeds: int
     best: int
-    difference: Difference | None
+    difference: Difference
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ class Conclusion:
         tied: the trials of those that cannot be told from the best, it included, the best first.
         smallest: of these, the one with the fewest parameters.
         seeds_needed: see `mlplab.lab.comparison.Comparison`.
+        left_out: how many configurations were not compared, for they lack seeds that the best one has, or are too many.
         answers: of the experiments, in their order.
         search: what was tried before, if there was a search.
         depths: comparisons of depths across the experiments.
@@ -180,6 +185,7 @@ class Conclusion:
     tied: tuple[str, ...]
     smallest: Configuration | None
     seeds_needed: int | None
+    left_out: int
     answers: tuple[Answer, ...]
     search: Exploration | None
     depths: tuple[DepthComparison, ...]

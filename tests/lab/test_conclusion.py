@@ -90,7 +90,8 @@ def test_with_one_seed_a_difference_is_mcnemars():
     difference = _difference([(0, {"a": 1, "b": -1})], lambda name: (None, {"a": a, "b": b}[name]))
     n10, n01, n = int((a & ~b).sum()), int((~a & b).sum()), len(a)
     assert difference.points == pytest.approx(100 * (n10 - n01) / n)
-    variance = (n10 + n01 - (n10 - n01) ** 2 / n) / (n - 1)
+    # with the answer more that differs, of Agresti and Min 2005
+    variance = (n10 + n01 + 1 - (n10 - n01) ** 2 / n) / (n - 1)
     assert difference.margin == pytest.approx(100 * t.isf(0.025, n - 1) * math.sqrt(variance / n))
 
 
@@ -104,7 +105,7 @@ def test_contrasts_of_one_seed_are_averaged_row_by_row_and_seeds_are_crossed_wit
     of_one = _difference([(0, {"a": 1, "b": -1}), (0, {"c": 1, "d": -1})], lambda name: (None, answers[name]))
     d = (answers["a"].astype(float) - answers["b"] + answers["c"] - answers["d"]) / 2
     assert of_one.points == pytest.approx(100 * d.mean())
-    assert of_one.margin == pytest.approx(100 * t.isf(0.025, 499) * d.std(ddof=1) / math.sqrt(500))
+    assert of_one.margin == pytest.approx(100 * t.isf(0.025, 499) * math.sqrt((d.var(ddof=1) + 1 / 499) / 500))
     of_two = _difference([(0, {"a": 1, "b": -1}), (1, {"c": 1, "d": -1})], lambda name: (None, answers[name]))
     both = np.stack([answers["a"].astype(float) - answers["b"], answers["c"].astype(float) - answers["d"]])
     mean, margin = paired_difference(both)
