@@ -95,6 +95,9 @@ def train_job(
 
     Returns:
         Whether the job is done: False where a stretch of it was made, and more is to come.
+
+    Raises:
+        OSError: where the disk is full, say: that is no result of a trial.
     """
     resumable = job.trials[-1]["solver"] != "lbfgs"  # whose memory is SciPy's
     writer = _TrialWriter(job, dataset, split, folder, report)
@@ -105,19 +108,32 @@ def train_job(
     estimator = job.estimator(dataset, callbacks=[writer])
     error = None
     try:
-        _train(estimator, job, dataset, split, checkpoint, report)
+        _train(estimator, job, dataset, split, checkpoint, report, stretch)
         if writer.stopped and not writer.paused:
             return False
         status = "paused" if writer.paused else "done"
     except DivergenceError as divergence:
         status, error = "diverged", str(divergence)
+    except OSError:
+        raise
     except Exception:
         status, error = "failed", traceback.format_exc()
     try:
         writer.write_rest(estimator, status, error)
+    except OSError:
+        raise
     except Exception:
         writer.write_rest(estimator, "failed", traceback.format_exc())
+    if status == "done":
+        forget_checkpoint(job, folder)
     return True
+
+
+def forget_checkpoint(job: Job, folder: RunFolder) -> None:
+    """Delete the state of a training that is done, if nothing can go on from there."""
+    longest = job.trials[-1]
+    if longest.lineage == longest.id:
+        folder.checkpoint(longest.lineage).unlink(missing_ok=True)
 
 
 def _train(
@@ -127,19 +143,26 @@ def _train(
     split: Split,
     checkpoint: Checkpoint | None,
     report: Report,
+    stretch: bool,
 ) -> None:
     trial = job.trials[-1]
     rows = (dataset.X, dataset.y, split.train, split.validation, dataset.feature_names)
     data = json.dumps([trial.data, trial.split, trial.samples])
+    kept = checkpoint and checkpoint.path
     try:
         if checkpoint and _has_gone_too_far(checkpoint, job):
-            Path(checkpoint.path).unlink()
+            if stretch:  # the file is a copy
+                Path(checkpoint.path).unlink()
+            else:  # a longer training goes on from there: it stays
+                checkpoint.path = Path(checkpoint.path).with_suffix(f".{job.epochs}.safetensors")
         estimator.fit_rows(*rows, checkpoint=checkpoint, data=data)
     except ModelFileError as problem:
         assert checkpoint
         report(f"{problem}; {job.labels[-1]} is trained from its first epoch")
         Path(checkpoint.path).unlink()
         estimator.fit_rows(*rows, checkpoint=checkpoint, data=data)
+    if checkpoint and checkpoint.path != kept:
+        Path(checkpoint.path).unlink(missing_ok=True)
 
 
 @dataclass
@@ -192,6 +215,8 @@ class _TrialWriter(Callback):
             trial, label = self._waiting.pop(0)
             try:
                 self._write(trial, label, estimator, "done", None)
+            except OSError:
+                raise
             except Exception:  # its own failure; the longer trials go on
                 self._write(trial, label, estimator, "failed", traceback.format_exc())
         return self.stopped

@@ -43,8 +43,8 @@ class ResultRow:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a run has to train it: it waits, or failed before; what a search left behind stays as it is."""
-        return self.status in ("waiting", "failed") and not self.experiment.explored
+        """Whether a run has to train it to its end; what a search left behind stays as it is."""
+        return self.status in ("waiting", "failed", "paused") and not self.experiment.explored
 
 
 class RunFolder:

@@ -106,7 +106,10 @@ def main(run_folder: str) -> None:
         job = _decode_job(jobs.get())
         longest = job.trials[-1]
         rows = split(longest.split, longest.samples)
-        train_job(job, dataset, rows, folder, partial(_send, output), seconds)
+        try:
+            train_job(job, dataset, rows, folder, partial(_send, output), seconds)
+        except OSError as error:
+            _send(output, error)
         _send(output, None)
 
 
@@ -116,10 +119,12 @@ def _receive(messages: Any, jobs: queue.SimpleQueue[dict[str, Any]]) -> None:
     os._exit(0)
 
 
-def _send(output: IO[str], event: Epoch | TrialResult | str | None) -> None:
-    """Send an epoch, a result or a note by its kind; None says that the job is done."""
-    if event is None or isinstance(event, str):
-        message: dict[str, Any] = {"kind": "note", "text": event} if event else {"kind": "idle"}
+def _send(output: IO[str], event: Epoch | TrialResult | str | OSError | None) -> None:
+    """Send an epoch, a result, a note or what the disk said, by its kind; None says that the job is done."""
+    if isinstance(event, OSError):
+        message: dict[str, Any] = {"kind": "trouble", "text": str(event)}
+    elif event is None or isinstance(event, str):
+        message = {"kind": "note", "text": event} if event else {"kind": "idle"}
     else:
         message = {"kind": "epoch" if isinstance(event, Epoch) else "trial", **vars(event)}
     try:

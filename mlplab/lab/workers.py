@@ -105,6 +105,9 @@ def run_jobs(waiting: deque[Job], count: int, data: dict[str, Any], folder: RunF
     A worker that dies is replaced, and its job given to another, which goes on where a checkpoint stands; a job that
     `_DEATHS` have died of is reported with `died` and given up. Closing the iterator, or an exception such as Ctrl-C,
     ends the workers.
+
+    Raises:
+        OSError: what the disk said to a worker: it is full, say, and there is no use in going on.
     """
     news: News = queue.SimpleQueue()
     workers: set[_Worker] = set()
@@ -149,6 +152,8 @@ def _is_finished(folder: RunFolder, trial_id: str) -> bool:
 def _decode(message: dict[str, Any]) -> Epoch | TrialResult | str | None:
     if message["kind"] == "note":
         return str(message["text"])
+    if message["kind"] == "trouble":
+        raise OSError(message["text"])
     kinds = {"epoch": Epoch, "trial": TrialResult}
     fields = {name: value for name, value in message.items() if name != "kind"}
     return kinds[message["kind"]](**fields) if fields else None

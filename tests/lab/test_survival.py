@@ -233,6 +233,25 @@ def test_more_epochs_go_on_from_fewer(suite, tmp_path):
     np.testing.assert_array_equal(*weights)
 
 
+def test_a_shorter_training_leaves_the_checkpoint_of_a_longer_one_alone(suite, tmp_path):
+    one = suite.with_setting("hidden_layer_sizes", (16,)).with_setting("learning_rate_init", 0.05)
+    six, three, nine = (
+        run_suite(one.with_setting("max_iter", epochs), tmp_path / "out", jobs=1, checkpoint_seconds=0).rows[0].trial.id
+        for epochs in (6, 3, 9)
+    )
+    assert seconds_of(tmp_path / "out", nine)[:6] == seconds_of(tmp_path / "out", six)
+    assert len(_checkpoints(tmp_path / "out")) == 1
+    alone = run_suite(one.with_setting("max_iter", 3), tmp_path / "alone", jobs=1)
+    paths = [run / "trials" / three / "model.safetensors" for run in (tmp_path / "out", alone.folder.path)]
+    np.testing.assert_array_equal(*(load_model(path).coefs_[0] for path in paths))
+
+
+def test_what_no_training_can_go_on_from_is_not_kept(suite, tmp_path):
+    one = suite.with_setting("learning_rate", "cosine")
+    run_suite(one, tmp_path / "out", jobs=1, checkpoint_seconds=0)
+    assert not _checkpoints(tmp_path / "out")
+
+
 def test_a_schedule_that_is_planned_for_its_epochs_begins_anew_with_more(suite, tmp_path):
     one = suite.with_setting("learning_rate", "cosine").with_setting("hidden_layer_sizes", (16,))
     short = run_suite(one.with_setting("max_iter", 3), tmp_path / "out", jobs=1, checkpoint_seconds=0)
