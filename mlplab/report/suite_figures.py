@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,12 +72,13 @@ def _figures(
             )
     if found := tables.tried(suite, rows):
         yield "search", figures.draw_search(found, f"{suite.title}: what the search tried")
-    best = read_conclusion(folder).get("best")
+    conclusion = read_conclusion(folder)
+    best = conclusion.get("best")
     dots = tables.overview(rows)
     if dots:
         yield "all-trials", figures.draw_overview(dots, suite.title, best["val_accuracy"] if best else None)
     if best and folder.chosen_file.is_file():
-        yield from _chosen(folder, best["name"], dataset)
+        yield from _chosen(folder, best["name"], conclusion.get("test") or {}, dataset)
 
 
 def _samples(dataset: Dataset) -> Figure:
@@ -92,7 +93,7 @@ def _images(dataset: Dataset, rows: Array) -> Array:
     return images
 
 
-def _chosen(folder: RunFolder, name: str, dataset: Dataset) -> Iterator[tuple[str, Figure]]:
+def _chosen(folder: RunFolder, name: str, test: Mapping[str, Any], dataset: Dataset) -> Iterator[tuple[str, Figure]]:
     from mlplab.evaluation import count_pairs  # a finished folder, which has its figures, needs no scikit-learn
 
     classes = tables.chosen_classes(folder)
@@ -104,13 +105,17 @@ def _chosen(folder: RunFolder, name: str, dataset: Dataset) -> Iterator[tuple[st
         )
         for part, p in predictions.items()
     ]
-    yield "confusion-matrices", figures.draw_confusions(panels, classes, f"The chosen network: {name}")
-    test = predictions["test"]
-    errors = test.most_confident_errors(_SAMPLES)
+    title = f"The chosen network: {name}"
+    if (seeds := test.get("seeds", 1)) > 1:
+        scatter = f"{percent(test['accuracy'])} ± {100 * test['spread']:.2f} points"
+        title += f", that of the lowest seed (test rows, mean and scatter of {seeds} seeds: {scatter})"
+    yield "confusion-matrices", figures.draw_confusions(panels, classes, title)
+    answers = predictions["test"]
+    errors = answers.most_confident_errors(_SAMPLES)
     if dataset.image_shape and len(errors):
         captions = [
-            f"{classes[test.true[k]]}, not {classes[test.predicted[k]]}\n({test.probability[k]:.1%} sure)"
+            f"{classes[answers.true[k]]}, not {classes[answers.predicted[k]]}\n({answers.probability[k]:.1%} sure)"
             for k in errors
         ]
         title = "Test images that the chosen network gets most confidently wrong"
-        yield "confident-errors", figures.draw_images(_images(dataset, test.rows[errors]), captions, title)
+        yield "confident-errors", figures.draw_images(_images(dataset, answers.rows[errors]), captions, title)

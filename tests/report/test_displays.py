@@ -64,7 +64,7 @@ def test_the_top_losses_are_drawn_as_bars_or_as_images(model, three_classes, ref
     assert [bar.get_width() for bar in bars.patches] == [one.loss for one in worst]
     assert [f"row {one.row}:" in text.get_text() for one, text in zip(worst, bars.get_yticklabels(), strict=True)]
     images = TopLossesDisplay.from_estimator(model, X, y, count=4, image_shape=(2, 2), title="mine").figure_
-    drawn = [ax.images[0].get_array() for ax in images.axes if ax.images]
+    drawn = [image.get_array() for image in images.axes[0].images]
     np.testing.assert_array_equal(drawn, X[[one.row for one in worst]].reshape(-1, 2, 2))
     with refuses(SettingError, "image_shape=(3, 3)"):
         TopLossesDisplay.from_estimator(model, X, y, image_shape=(3, 3))
