@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from mlplab.lab.job import Job
@@ -45,11 +46,11 @@ class _Worker:
         # variables are set for the child alone, which reads them when it loads the library.
         threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mlplab.lab.worker", str(folder.path)],
+            [sys.executable, "-P", "-m", "mlplab.lab.worker", str(folder.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**os.environ, **threads, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, **threads, "PYTHONPATH": os.pathsep.join(_import_folders())},
             text=True,
             encoding="utf-8",
         )
@@ -89,6 +90,16 @@ class _Worker:
     def _pipe(pipe: IO[str] | None) -> IO[str]:
         assert pipe is not None
         return pipe
+
+
+def _import_folders() -> list[str]:
+    """Return the folders that this process imports from, the current one only where it was named in full.
+
+    A user's file there may be called queue.py. mlplab itself may have been found there: its own folder comes last.
+    """
+    here, own = Path.cwd().resolve(), Path(__file__).parents[2]
+    given = [path for path in map(Path, sys.path) if path.is_absolute() or path.resolve() != here]
+    return [str(path.absolute()) for path in (*given, own)]
 
 
 #: How many workers may die of a job.

@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+import mlplab
 from mlplab import NeuralNetworkClassifier, load_dataset, load_model, load_suite, run_suite
 from mlplab.data import split_rows
 from mlplab.errors import DataError, RunFolderError
-from mlplab.lab import runner
+from mlplab.lab import runner, workers
 from tests.small_suite import read_results
 
 LINUX = Path("/proc/self/task").exists()
@@ -140,6 +142,23 @@ def test_what_something_else_prints_in_a_worker_harms_nothing(suite, tmp_path, m
     monkeypatch.syspath_prepend(tmp_path)
     run = run_suite(replace(suite, experiments=suite.experiments[:1]), tmp_path / "out", jobs=1)
     assert {row.status for row in run.rows} == {"done"}
+
+
+@pytest.mark.parametrize("entry", ["", ".", "unrelated"])
+def test_workers_import_nothing_from_the_current_directory(suite, tmp_path, monkeypatch, entry):
+    (tmp_path / "queue.py").write_text("raise RuntimeError('imported the file of a user')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, entry])
+    run = run_suite(replace(suite, experiments=suite.experiments[:1]), "out", jobs=1)
+    assert {row.status for row in run.rows} == {"done"}
+
+
+def test_workers_find_mlplab_where_this_process_found_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", "beside", str(tmp_path.parent)])
+    assert workers._import_folders() == [
+        str(tmp_path / "beside"), str(tmp_path.parent), str(Path(mlplab.__file__).parents[1])
+    ]  # fmt: skip
 
 
 def test_a_folder_in_use_is_refused(suite, tmp_path):
