@@ -59,6 +59,11 @@ def write_folder_whole(path: Path, fill: Callable[[Path], object], *, durable: b
                 shutil.rmtree(folder)
 
 
+def is_unfinished(name: str) -> bool:
+    """Return whether a file or folder of this name is what an interrupted write left."""
+    return name.startswith(".") and name.endswith(UNFINISHED)
+
+
 def remove_unfinished(folder: Path) -> None:
     """Delete what an interrupted write left in a folder; only while nobody writes there."""
     for path in folder.glob(f".*{UNFINISHED}"):

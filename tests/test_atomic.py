@@ -4,7 +4,14 @@ import sys
 
 import pytest
 
-from mlplab.atomic import UNFINISHED, remove_unfinished, write_folder_whole, write_text_whole, write_whole
+from mlplab.atomic import (
+    UNFINISHED,
+    is_unfinished,
+    remove_unfinished,
+    write_folder_whole,
+    write_text_whole,
+    write_whole,
+)
 
 OLD, NEW = "old content", "new content, which is longer"
 
@@ -65,7 +72,13 @@ def test_a_killed_process_leaves_the_old_file_whole(path):
     assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == 9
     assert path.read_text() == OLD
     leftovers = [p for p in path.parent.iterdir() if p != path]
-    assert all(p.name.endswith(UNFINISHED) for p in leftovers)
+    assert leftovers
+    assert all(is_unfinished(p.name) for p in leftovers)
+
+
+@pytest.mark.parametrize("name", [f"x{UNFINISHED}", ".x", UNFINISHED[1:]])
+def test_names_of_others_are_not_taken_for_unfinished(name):
+    assert not is_unfinished(name)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from mlplab.atomic import remove_unfinished, write_folder_whole, write_text_whole
+from mlplab.atomic import is_unfinished, remove_unfinished, write_folder_whole, write_text_whole
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import RunFolderError, SettingError
 from mlplab.lab.suite import Experiment, Suite, load_suite
@@ -25,6 +25,8 @@ from mlplab.training.history import COLUMNS, Epoch, History
 
 _RESULT_FIELDS = tuple(field.name for field in fields(TrialResult))
 _MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")
+#: What may lie in a folder before a run has written its first file: our own, and what a Mac's Finder leaves.
+_NOBODYS = (".lock", ".data", ".DS_Store")
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,11 @@ class RunFolder:
     def check_suite(self, suite: Suite) -> None:
         """Raise RunFolderError unless the folder is empty or holds results of this suite on the same rows."""
         if not self.suite_file.is_file():
-            found = [path.name for path in self.path.iterdir() if path.name not in (".lock", ".data")]
-            if found:
+            found = sorted(path.name for path in self.path.iterdir() if path.name not in _NOBODYS)
+            foreign = [name for name in found if not is_unfinished(name)]
+            if foreign:
                 raise RunFolderError(
-                    f"{self.path} is no run folder and not empty (it holds {found[0]!r}); choose another --out"
+                    f"{self.path} is no run folder and not empty (it holds {foreign[0]!r}); choose another --out"
                 )
             return
         held = self.suite()

@@ -103,6 +103,14 @@ def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(suite, tmp
     assert (tmp_path / "results.csv").read_text() == "mine"
 
 
+def test_a_folder_where_the_very_first_write_was_interrupted_is_used(suite, tmp_path):
+    one = replace(suite, experiments=suite.experiments[:1])
+    for name in (".lock", ".DS_Store", ".suite.toml.0123456789abcdef.toml.unfinished"):
+        (tmp_path / name).write_text("")
+    assert run_suite(one, tmp_path, jobs=1).trained == 2
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
 def test_another_winner_opens_the_test_rows_again_and_the_text_counts_it(suite, tmp_path):
     small = suite.with_setting("hidden_layer_sizes", (1,))
     first = run_suite(small, tmp_path / "out", jobs=1)
