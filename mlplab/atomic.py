@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic, sleep
 
 #: What the names of unfinished files and folders end with; whoever finds one after an interruption may delete it.
 UNFINISHED = ".unfinished"
+#: How many seconds a file that another program holds open is waited for.
+_PATIENCE = 2.0
+_ON_WINDOWS = os.name == "nt"
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -22,7 +28,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(temporary)
         _sync(temporary)
-        temporary.replace(path)
+        _replace(temporary, path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -48,12 +55,15 @@ def write_folder_whole(path: Path, fill: Callable[[Path], object], *, durable: b
         if durable:
             for file in temporary.iterdir():
                 _sync(file)
+            _sync_folder(temporary)
         if path.exists():
-            path.replace(old)
-        temporary.replace(path)
+            _replace(path, old)
+        _replace(temporary, path)
+        if durable:
+            _sync_folder(path.parent)
     finally:
         if old.exists() and not path.exists():  # the new one could not take its place
-            old.replace(path)
+            _replace(old, path)
         for folder in (temporary, old):
             if folder.exists():
                 shutil.rmtree(folder)
@@ -77,6 +87,41 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}{path.suffix}{UNFINISHED}")
 
 
+def _replace(source: Path, target: Path) -> None:
+    """Put `source` in the place of `target`; on Windows, wait a while for another program that holds it open.
+
+    A spreadsheet or a virus scanner does so, most of them for a moment.
+    """
+    give_up = monotonic() + _PATIENCE
+    while True:
+        try:
+            source.replace(target)
+        except PermissionError:
+            if not _ON_WINDOWS or monotonic() >= give_up:
+                raise
+            sleep(0.05)
+        else:
+            return
+
+
 def _sync(file: Path) -> None:
     with file.open("rb+") as opened:
         os.fsync(opened.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk: a rename alone may be gone after a power cut.
+
+    Nothing is done where a folder cannot be opened or synced: on Windows, on some network drives.
+    """
+    if _ON_WINDOWS:
+        return
+    with suppress(PermissionError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
+        finally:
+            os.close(opened)

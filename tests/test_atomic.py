@@ -1,9 +1,14 @@
+import errno
 import os
+import stat
 import subprocess
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
+from mlplab import atomic
 from mlplab.atomic import (
     UNFINISHED,
     is_unfinished,
@@ -128,6 +133,72 @@ def test_an_interrupted_folder_leaves_the_old_one(tmp_path, interruption):
         write_folder_whole(tmp_path / "one", fill_half)
     assert {file.name for file in (tmp_path / "one").iterdir()} == {"a", "b"}
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """What was synced, by its inode, and what was renamed, in their order."""
+    found, fsync, replace = [], os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda opened: (found.append(os.fstat(opened).st_ino), fsync(opened)))
+    monkeypatch.setattr(Path, "replace", lambda self, to: (found.append("renamed"), replace(self, to)))
+    return found
+
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="elsewhere a folder cannot be opened")
+
+
+@POSIX
+def test_a_file_is_on_the_disk_before_it_is_renamed_and_its_name_after(path, steps):
+    write_text_whole(path, NEW)
+    assert steps == [path.stat().st_ino, "renamed", path.parent.stat().st_ino]
+
+
+@POSIX
+def test_a_durable_folder_is_on_the_disk_before_it_is_renamed_and_its_name_after(tmp_path, steps):
+    write_folder_whole(tmp_path / "one", fill)
+    *files, folder, renamed, parent = steps
+    assert sorted(files) == sorted(file.stat().st_ino for file in (tmp_path / "one").iterdir())
+    assert [folder, renamed, parent] == [(tmp_path / "one").stat().st_ino, "renamed", tmp_path.stat().st_ino]
+
+
+def test_a_folder_that_is_not_durable_waits_for_no_disk(tmp_path, steps):
+    write_folder_whole(tmp_path / "one", fill, durable=False)
+    assert steps == ["renamed"]
+
+
+@POSIX
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_syncs_no_folders_is_written_to_all_the_same(path, monkeypatch, number):
+    fsync = os.fsync
+
+    def refuse_folders(opened):
+        if stat.S_ISDIR(os.fstat(opened).st_mode):
+            raise OSError(number, "no such thing")
+        fsync(opened)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    write_text_whole(path, NEW)
+    assert path.read_text() == NEW
+
+
+@pytest.mark.parametrize(("held_for", "written"), [(3, True), (10**6, False)])
+def test_on_windows_a_file_that_is_held_open_is_waited_for_but_not_for_ever(path, monkeypatch, held_for, written):
+    attempts, replace = [], Path.replace
+
+    def held(self, to):
+        attempts.append(to)
+        if len(attempts) <= held_for:
+            raise PermissionError(errno.EACCES, "it is open in a spreadsheet")
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", held)
+    monkeypatch.setattr(atomic, "_ON_WINDOWS", True)
+    monkeypatch.setattr(atomic, "_PATIENCE", 0.5)
+    with nullcontext() if written else pytest.raises(PermissionError):
+        write_text_whole(path, NEW)
+    assert path.read_text() == (NEW if written else OLD)
+    assert list(path.parent.iterdir()) == [path]
+    assert len(attempts) > 3
 
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
