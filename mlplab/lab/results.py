@@ -22,7 +22,12 @@ def load_results(path: str | Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """
     folder = RunFolder(Path(path))
     folder.suite()  # which says so where it is none
-    trials = pandas.read_csv(folder.results_file, keep_default_na=False, na_values={name: [""] for name in _NUMBERS})
+    trials = pandas.read_csv(
+        folder.results_file,
+        keep_default_na=False,
+        na_values={name: [""] for name in _NUMBERS},
+        dtype=dict.fromkeys(_TEXTS, str),
+    )
     ended = trials.drop_duplicates("trial")
     histories = [
         folder.read_history(trial).to_frame().assign(trial=trial, label=label, seed=seed)
@@ -34,5 +39,7 @@ def load_results(path: str | Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     ]
 
 
+#: Columns that are texts, though an id such as 12e456789012 looks like a number.
+_TEXTS = ("experiment", "trial", "label")
 #: Columns whose empty cells are missing numbers; in the settings, "none" is a value.
 _NUMBERS = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")

@@ -1,3 +1,5 @@
+import shutil
+
 import pandas
 import pytest
 
@@ -30,6 +32,18 @@ def test_settings_that_are_none_stay_words_and_missing_numbers_are_missing(finis
     assert trials["normalization"].tolist() == ["none"]
     assert trials["val_loss"].isna().all()
     assert epochs.empty
+
+
+@pytest.mark.parametrize("trial", ["012345678901", "12e456789012", "1234567890.1"])
+def test_ids_and_names_that_look_like_numbers_are_texts(finished, tmp_path, trial):
+    (tmp_path / "suite.toml").write_bytes(finished.folder.suite_file.read_bytes())
+    header = finished.folder.results_file.read_text().splitlines()[0]
+    (tmp_path / "results.csv").write_text(f"{header}\n01,{trial},007,0,done,16,0.05,2,1,,,,,0.1,100\n")
+    shutil.copytree(finished.folder.trial(finished.rows[0].trial.id), tmp_path / "trials" / trial)
+    trials, epochs = load_results(tmp_path)
+    assert trials[["experiment", "trial", "label"]].to_numpy().tolist() == [["01", trial, "007"]]
+    assert epochs["trial"].tolist() == [trial] * 2
+    assert epochs["label"].tolist() == ["007"] * 2
 
 
 def test_what_is_no_run_folder_is_refused(tmp_path, refuses):

@@ -77,6 +77,16 @@ def test_a_flipped_bit_anywhere_makes_a_trial_none(suite, tmp_path, name):
     assert folder.read_result(trial.id, thorough=True) == result
 
 
+def test_folders_that_changed_places_hold_no_results(suite, tmp_path):
+    folder, (one, other) = RunFolder(tmp_path), [trial for _, trial in suite.cells("")[:2]]
+    for trial in (one, other):
+        folder.write_trial(result_of(trial), History())
+    folder.trial(one.id).rename(tmp_path / "aside")
+    folder.trial(other.id).rename(folder.trial(one.id))
+    (tmp_path / "aside").rename(folder.trial(other.id))
+    assert [folder.read_result(trial.id, thorough=True) for trial in (one, other)] == [None, None]
+
+
 @pytest.mark.parametrize("content", ['{"sizes": 3}', "[]", "3", '{"id": "trunc'])
 def test_what_is_no_result_is_none(tmp_path, content):
     folder = RunFolder(tmp_path)
