@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Any
 
 from mlplab.errors import SettingError, nearest
@@ -88,8 +89,9 @@ def parse_value(text: str) -> Any:
         return [parse_value(part) for part in text.split(",")] if "," in text and "[" not in text else text.strip()
 
 
-# TOML has no null: the text "none" stands for None, both ways, and True and False are welcome too.
-_WORDS = {"none": None, "None": None, "True": True, "False": False}
+# TOML has no null: the text "none" stands for None, both ways, and True and False are welcome too; "inf" is how a
+# trial.json has infinity.
+_WORDS = {"none": None, "None": None, "True": True, "False": False, "inf": inf}
 
 
 def from_plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import Any
 
 from mlplab.nn.schedules import PLANNED
@@ -42,8 +43,11 @@ class Trial:
         return self.settings.get(setting, DEFAULTS[setting])
 
     def plain_settings(self) -> dict[str, Any]:
-        """Return the settings as JSON gives them back: lists for tuples."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in self.settings.items()}
+        """Return the settings as JSON gives them back: lists for tuples, and for infinity, which it lacks, a text."""
+        return {
+            name: list(v) if isinstance(v, tuple) else str(v) if v in (inf, -inf) else v
+            for name, v in self.settings.items()
+        }
 
     @cached_property
     def id(self) -> str:

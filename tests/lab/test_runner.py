@@ -2,6 +2,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from mlplab import NeuralNetworkClassifier, load_dataset, load_model, load_suite
 from mlplab.data import split_rows
 from mlplab.errors import DataError, RunFolderError
 from mlplab.lab import runner, workers
+from mlplab.lab.reading import read_settings
 from tests.small_suite import read_results
 
 LINUX = Path("/proc/self/task").exists()
@@ -200,6 +202,17 @@ def test_a_trial_whose_code_fails_keeps_its_traceback(suite, tmp_path):
     held = json.loads((run.folder.trial(run.rows[0].trial.id) / "trial.json").read_text())
     assert "Traceback" in held["error"]
     assert "No trial was trained to its end" in run.folder.conclusion_md.read_text()
+
+
+def test_an_infinite_setting_ends_well_and_is_read_back(suite, tmp_path):
+    endless = suite.with_setting("n_iter_no_change", inf)
+    run = run_suite(replace(endless, experiments=endless.experiments[:1]), tmp_path / "out", jobs=1)
+    assert {row.status for row in run.rows} == {"done"}
+    assert run.folder.suite().settings["n_iter_no_change"] == inf
+    trial = run.folder.trial(run.rows[0].trial.id)
+    held = json.loads((trial / "trial.json").read_text(), parse_constant=pytest.fail)  # NaN or Infinity
+    assert read_settings(held["settings"], "")["n_iter_no_change"] == inf
+    assert load_model(trial / "model.safetensors").n_iter_no_change == inf
 
 
 def test_half_written_or_missing_files_of_a_trial_are_trained_again(suite, tmp_path):
