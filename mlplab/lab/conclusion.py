@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -144,9 +144,20 @@ def _not_done(rows: Sequence[ResultRow]) -> Iterable[tuple[str, str, str]]:
 
 
 def _openings(folder: RunFolder) -> tuple[Test, ...]:
-    """Return every opening of the test rows that the folder remembers."""
-    held = read_conclusion(folder).get("openings", [])
-    return tuple(Test(**{**test, "interval": tuple(test["interval"])}) for test in held)
+    """Return every opening of the test rows that the folder remembers; what cannot be read is none."""
+    held = read_conclusion(folder).get("openings")
+    found = [_opening(entry) for entry in held] if isinstance(held, list) else []
+    return tuple(test for test in found if test)
+
+
+def _opening(entry: Any) -> Test | None:
+    try:
+        known = {field.name: entry[field.name] for field in fields(Test) if field.name in entry}
+        low, high = known["interval"]
+        numbers = {"right": int(known["right"]), "rows": int(known["rows"]), "accuracy": float(known["accuracy"])}
+        return Test(**{**known, **numbers, "interval": (float(low), float(high))})
+    except (TypeError, ValueError, KeyError):
+        return None
 
 
 def _test_of(best: Configuration, openings: Sequence[Test]) -> Test | None:

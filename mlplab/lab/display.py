@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from mlplab.lab.job import Job
-from mlplab.lab.trial import TrialResult
-from mlplab.training.history import Epoch
+if TYPE_CHECKING:
+    from mlplab.lab.job import Job
+    from mlplab.lab.trial import TrialResult
+    from mlplab.training.history import Epoch
 
 
 class Display(Protocol):

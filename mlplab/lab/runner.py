@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlplab.engine.cpu import usable_cores
 from mlplab.lab.conclusion import is_concluded, write_conclusion
+from mlplab.lab.display import Silent
 from mlplab.lab.reading import check_count
 from mlplab.lab.seals import broken, seal, unseal
 from mlplab.lab.search.log import with_findings
@@ -78,44 +79,51 @@ def run_suite(
     count = check_count("jobs", jobs) if jobs is not None else usable_cores()
     fingerprint = suite.source.fingerprint()
     folder = RunFolder(Path(out) if out is not None else Path("runs") / suite.name)
-    suite = with_findings(suite, folder)
-    rows = folder.rows(suite, fingerprint, folder.read_labels(), thorough=True)
-    damaged = broken(folder)
-    if is_concluded(folder, rows) and not damaged:
-        with folder.locked():
-            folder.check_suite(suite)
-            unseal(folder)
-            folder.write_suite(suite)
-            folder.write_results(rows, suite.varying())
-            seal(folder)
-        return Run(folder, suite, tuple(rows), 0)
-
-    # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
-    from mlplab.data import split_rows
-    from mlplab.lab.display import Silent
-
+    load = cache(partial(_load, suite))
+    if not folder.suite_file.is_file():
+        load()  # what is wrong is noticed before anything is written
     shown = (display or Silent)()
-    dataset = suite.source.load()
-    split_rows(dataset, suite.split, 0, suite.samples)  # what is wrong is noticed before anything is written
     with folder.locked():
-        if folder.suite_file.name not in damaged:
-            folder.check_suite(suite)
-        _remove(folder, damaged, shown)
-        if caution := dataset.caution():
-            shown.note(caution)
+        _take_over(folder, suite, shown)
+        suite = with_findings(suite, folder)
+        rows = folder.rows(suite, fingerprint, folder.read_labels(), thorough=True)
+        # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
+        dataset = None if is_concluded(folder, rows) else load()
         unseal(folder)
         folder.write_suite(suite)
-        folder.remove_unfinished()
-        outcome = _train_and_conclude(suite, dataset, fingerprint, folder, shown, count, checkpoint_seconds, scheduler)
+        if dataset is None:
+            folder.write_results(rows, suite.varying())
+            outcome = Run(folder, suite, tuple(rows), 0)
+        else:
+            if caution := dataset.caution():
+                shown.note(caution)
+            outcome = _train_and_conclude(
+                suite, dataset, fingerprint, folder, shown, count, checkpoint_seconds, scheduler
+            )
         seal(folder)
     return outcome
 
 
-def _remove(folder: RunFolder, damaged: list[str], display: Display) -> None:
-    """Remove files that are not as they were written, and say so: all of them follow from the trials.
+def _load(suite: Suite) -> Dataset:
+    """Load the suite's data, and see that they can be divided as it says."""
+    from mlplab.data import split_rows
 
-    Only what the conclusion remembered of earlier openings of the test rows does not.
+    dataset = suite.source.load()
+    split_rows(dataset, suite.split, 0, suite.samples)
+    return dataset
+
+
+def _take_over(folder: RunFolder, suite: Suite, display: Display) -> None:
+    """See that the folder is this suite's, and remove what is damaged or was left half-written; say what is damaged.
+
+    All of it follows from the trials, but for what the conclusion remembered of earlier openings of the test rows.
     """
+    damaged, lost = broken(folder), folder.suite_file.name
+    if lost not in damaged and folder.has_lost_its_suite():
+        damaged.append(lost)
+    if lost not in damaged:
+        folder.check_suite(suite)
+    folder.remove_unfinished()
     for name in damaged:
         display.note(f"{folder.path / name} is not as it was written: it is made again")
         (folder.path / name).unlink(missing_ok=True)

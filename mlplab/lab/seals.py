@@ -38,8 +38,9 @@ def _file(folder: RunFolder) -> Path:
 
 
 def _sealed(folder: RunFolder) -> list[Path]:
-    files = [folder.suite_file, folder.results_file, folder.conclusion_md, folder.conclusion_json, folder.chosen_file]
-    return [path for path in [*files, *sorted(folder.figures.glob("[!.]*"))] if path.is_file()]
+    files = [folder.suite_file, folder.search_file, folder.results_file, folder.chosen_file]
+    files += [folder.conclusion_md, folder.conclusion_json, *sorted(folder.figures.glob("[!.]*"))]
+    return [path for path in files if path.is_file()]
 
 
 def _is(path: Path, digest: str) -> bool:

@@ -99,6 +99,14 @@ class RunFolder:
         except SettingError as error:
             raise RunFolderError(f"{self.path}: {error}") from error
 
+    def has_lost_its_suite(self) -> bool:
+        """Return whether there are results of a suite here, but no suite that can be read."""
+        try:
+            self.suite()
+        except RunFolderError:
+            return any(self.read_result(path.name) for path in self.trials.glob("[!.]*"))
+        return False
+
     def check_suite(self, suite: Suite) -> None:
         """Raise RunFolderError unless the folder is empty or holds results of this suite on the same rows."""
         if not self.suite_file.is_file():

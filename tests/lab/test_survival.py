@@ -15,6 +15,7 @@ import pytest
 import safetensors.numpy
 
 from mlplab import load_model, load_suite, run_suite
+from mlplab.errors import RunFolderError
 from mlplab.lab.display import Silent
 from tests.small_suite import read_results
 
@@ -377,6 +378,54 @@ def test_damage_in_each_file_is_named_and_made_good(whole, capsys):
         assert set(after) == set(before), name
         for other in before:
             assert _comparable(other, after[other]) == _comparable(other, before[other]), (name, other)
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff", None])
+def test_a_suite_file_that_cannot_be_read_locks_nobody_out_of_the_trials(whole, tmp_path, content):
+    """Without seals, that is, as a run that was killed leaves a folder."""
+    out = Path(shutil.copytree(whole[0], tmp_path / "out"))
+    expected = (out / "suite.toml").read_bytes()
+    (out / ".seals.json").unlink()
+    (out / "suite.toml").unlink() if content is None else (out / "suite.toml").write_bytes(content)
+    shown = Listening()
+    assert run_suite(load_suite(whole[1][1]), out, display=lambda: shown).trained == 0
+    assert shown.notes == [f"{out / 'suite.toml'} is not as it was written: it is made again"]
+    assert (out / "suite.toml").read_bytes() == expected
+
+
+def test_a_suite_file_that_cannot_be_read_and_has_no_trials_is_nobodys(suite, tmp_path):
+    (tmp_path / "suite.toml").write_text("mine")
+    with pytest.raises(RunFolderError, match="not valid TOML"):
+        run_suite(suite, tmp_path)
+    assert (tmp_path / "suite.toml").read_text() == "mine"
+
+
+def _without(name):
+    return lambda test: {key: value for key, value in test.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("damage", "kept"),
+    [
+        (lambda test: {**test, "unknown": 3}, 2),
+        (_without("spread"), 2),
+        (_without("interval"), 1),
+        (_without("trial"), 1),
+        (lambda test: {**test, "interval": [0.5]}, 1),
+        (lambda test: {**test, "right": "many"}, 1),
+        (lambda test: None, 1),
+    ],
+)
+def test_an_opening_that_cannot_be_read_is_dropped_and_the_others_are_kept(suite, tmp_path, damage, kept):
+    small, large = (suite.with_setting("hidden_layer_sizes", (width,)) for width in (1, 32))
+    run_suite(small, tmp_path, jobs=1)
+    file = tmp_path / "conclusion.json"
+    facts = json.loads(file.read_text())
+    other = {**facts["openings"][0], "trial": "another"}
+    file.write_text(json.dumps({**facts, "openings": [damage(other), *facts["openings"]]}))
+    (tmp_path / ".seals.json").unlink()
+    run_suite(large, tmp_path, jobs=1)
+    assert len(json.loads(file.read_text())["openings"]) == kept + 1
 
 
 def test_a_folder_can_be_moved(whole, tmp_path):

@@ -173,12 +173,28 @@ def test_damage_to_a_paused_trial_is_made_good(searched, file, tmp_path):
     paused = [row.trial.id for row in first.rows if row.status == "paused"]
     history = out / "trials" / paused[0] / "history.csv"
     history.write_bytes(history.read_bytes()[:-3])
-    (out / "search.json").write_text((out / "search.json").read_text().replace('"chosen_for"', '"chosen_for_"'))
-    with pytest.raises(RunFolderError, match="delete it, and the search begins anew with the trials there are"):
-        run_suite(file, out, jobs=2)
-    (out / "search.json").unlink()
     run_suite(file, out, jobs=2)
     assert read_results(out) == read_results(searched[0].folder.path)
+
+
+def test_damage_to_what_a_search_remembers_is_made_good_from_its_trials(searched, file, tmp_path):
+    copy = RunFolder(shutil.copytree(searched[0].folder.path, tmp_path / "copy"))
+    held = copy.search_file.read_text()
+    copy.search_file.write_text(held.replace("0.0", "0.1", 1))
+    display = Epochs()
+    run_suite(file, copy.path, jobs=1, display=lambda: display)
+    assert f"{copy.search_file} is not as it was written: it is made again" in display.notes
+    assert not display.made
+    assert copy.search_file.read_text().partition('"seconds"')[0] == held.partition('"seconds"')[0]
+    assert read_results(copy.path) == read_results(searched[0].folder.path)
+
+
+def test_a_damaged_memory_of_a_search_without_seals_is_named(searched, file, tmp_path):
+    copy = RunFolder(shutil.copytree(searched[0].folder.path, tmp_path / "copy"))
+    (copy.path / ".seals.json").unlink()
+    copy.search_file.write_text(copy.search_file.read_text().replace('"chosen_for"', '"chosen_for_"'))
+    with pytest.raises(RunFolderError, match="delete it, and the search begins anew with the trials there are"):
+        run_suite(file, copy.path, jobs=2)
 
 
 def test_a_pause_whose_trial_was_not_written_any_more_makes_no_epoch_again(searched, file, tmp_path):
