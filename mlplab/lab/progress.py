@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from mlplab.lab.job import Job
-from mlplab.lab.trial import TrialResult
 from mlplab.text import describe_seconds, percent
-from mlplab.training.history import Epoch
 from mlplab.training.progress import describe
+
+# A finished suite is looked on at too, and scikit-learn, which these need, takes a second to import.
+if TYPE_CHECKING:
+    from mlplab.lab.job import Job
+    from mlplab.lab.trial import TrialResult
+    from mlplab.training.history import Epoch
 
 #: Seconds. A terminal takes 2 ms to be drawn anew: thousands of short trials are printed together, and a network that
 #: is ready before this is not shown while it trains.

@@ -435,3 +435,9 @@ def test_a_folder_can_be_moved(whole, tmp_path):
     shown = Listening()
     assert run_suite(suite, tmp_path / "elsewhere", display=lambda: shown).trained == 0
     assert not shown.notes
+
+
+def test_to_see_that_a_suite_is_finished_imports_no_scikit_learn(whole):
+    code = "import sys; from mlplab.cli import run; print(run(sys.argv[1:]), 'sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, *whole[1]], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 False"
