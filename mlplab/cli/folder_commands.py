@@ -22,7 +22,7 @@ def draw(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow]) -> list[Pat
     from mlplab.report import draw_figures
 
     with folder.locked():
-        return draw_figures(folder, suite, rows, suite.source.load())
+        return draw_figures(folder, suite, rows, None if suite.source.is_frame else suite.source.load())
 
 
 def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
@@ -31,7 +31,7 @@ def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
 
     folder = RunFolder(path)
     suite = with_findings(folder.suite(), folder)
-    return folder, suite, folder.rows(suite, suite.source.fingerprint(), folder.read_labels())
+    return folder, suite, folder.rows(suite, suite.known_fingerprint(), folder.read_labels())
 
 
 @click.command()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.data import mnist
-from mlplab.data.files import Table, find_parts, read_table
+from mlplab.data.files import Table, find_parts, is_frame, read_table
 from mlplab.data.names import DATASETS
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, nearest
@@ -114,6 +114,11 @@ class Source:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether it is a table with named columns, whose rows are no images."""
+        return is_frame(Path(self.name))
 
     def load(self) -> Dataset:
         """Load it; see `load_dataset`."""

@@ -52,7 +52,7 @@ def find_parts(path: Path, target: str | None) -> list[Path]:
         return _find_in_folder(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    if _is_frame(path) or path.suffix == ".npz":
+    if is_frame(path) or path.suffix == ".npz":
         return [path]
     _check_kind(path)
     if target is not None:
@@ -102,7 +102,7 @@ def read_table(path: Path, target: str | None, *, needs_target: bool, features: 
     """
     if target is not None and (path.is_dir() or path.suffix == ".npz"):
         raise DataError(f"{path}: brings its own labels, so that there is no target to name; got target={target!r}")
-    if path.is_file() and _is_frame(path):
+    if path.is_file() and is_frame(path):
         return _read_frame(path, target, needs_target, features)
     if path.is_file() and path.suffix == ".npz":
         return _read_npz(path, needs_target)
@@ -127,7 +127,8 @@ def read_table(path: Path, target: str | None, *, needs_target: bool, features: 
     return Table(X, y, train.image_shape, test_rows=len(test.X))
 
 
-def _is_frame(path: Path) -> bool:
+def is_frame(path: Path) -> bool:
+    """Return whether a file is a table with named columns, by its name."""
     return path.name.endswith((".csv", ".csv.gz", ".parquet"))
 
 

@@ -44,7 +44,7 @@ def compare_results(
         raise SettingError(
             f"experiment must be {one_of(experiments)}; got {experiment!r}{nearest(experiment, experiments)}"
         )
-    rows = folder.rows(suite, suite.source.fingerprint(), folder.read_labels())
+    rows = folder.rows(suite, suite.known_fingerprint(), folder.read_labels())
     chosen = [row for row in rows if row.experiment.name in ([experiment] if experiment else experiments)]
     done = [row for row in chosen if row.status == "done"]
     varying = [name for name in suite.varying() if experiment is None or name in experiments[experiment].varied]

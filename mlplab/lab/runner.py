@@ -15,10 +15,11 @@ from mlplab.engine.cpu import usable_cores
 from mlplab.lab.conclusion import is_concluded, write_conclusion
 from mlplab.lab.display import Silent
 from mlplab.lab.reading import check_count
-from mlplab.lab.seals import broken, seal, unseal
+from mlplab.lab.seals import seal, unseal
 from mlplab.lab.search.log import with_findings
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Suite, load_suite
+from mlplab.lab.takeover import take_over
 
 if TYPE_CHECKING:
     from mlplab.data import Dataset
@@ -78,13 +79,14 @@ def run_suite(
         suite = load_suite(suite)
     count = check_count("jobs", jobs) if jobs is not None else usable_cores()
     fingerprint = suite.source.fingerprint()
+    suite = replace(suite, fingerprint=fingerprint)
     folder = RunFolder(Path(out) if out is not None else Path("runs") / suite.name)
     load = cache(partial(_load, suite))
     if not folder.suite_file.is_file():
         load()  # what is wrong is noticed before anything is written
     shown = (display or Silent)()
     with folder.locked():
-        _take_over(folder, suite, shown)
+        take_over(folder, suite, shown)
         suite = with_findings(suite, folder)
         rows = folder.rows(suite, fingerprint, folder.read_labels(), thorough=True)
         # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
@@ -111,26 +113,6 @@ def _load(suite: Suite) -> Dataset:
     dataset = suite.source.load()
     split_rows(dataset, suite.split, 0, suite.samples)
     return dataset
-
-
-def _take_over(folder: RunFolder, suite: Suite, display: Display) -> None:
-    """See that the folder is this suite's, and remove what is damaged or was left half-written; say what is damaged.
-
-    All of it follows from the trials, but for what the conclusion remembered of earlier openings of the test rows.
-    """
-    damaged, lost = broken(folder), folder.suite_file.name
-    if lost not in damaged and folder.has_lost_its_suite():
-        damaged.append(lost)
-    if lost not in damaged:
-        folder.check_suite(suite)
-    folder.remove_unfinished()
-    for name in damaged:
-        display.note(f"{folder.path / name} is not as it was written: it is made again")
-        (folder.path / name).unlink(missing_ok=True)
-    if any(name.startswith(folder.figures.name) for name in damaged):
-        folder.drawn_file.unlink(missing_ok=True)  # then all of them are drawn again
-    if folder.conclusion_json.name in damaged:
-        display.note("what it remembered of test rows that were opened for other networks is lost")
 
 
 @contextmanager

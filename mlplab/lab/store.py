@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from mlplab.atomic import is_unfinished, remove_unfinished, write_folder_whole, write_text_whole
+from mlplab.atomic import remove_unfinished, write_folder_whole, write_text_whole
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import RunFolderError, SettingError
 from mlplab.lab.suite import Experiment, Suite, load_suite
@@ -25,8 +25,6 @@ from mlplab.training.history import COLUMNS, Epoch, History
 
 _RESULT_FIELDS = tuple(field.name for field in fields(TrialResult))
 _MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")
-#: What may lie in a folder before a run has written its first file: our own, and what a Mac's Finder leaves.
-_NOBODYS = (".lock", ".data", ".DS_Store")
 
 
 @dataclass(frozen=True)
@@ -98,33 +96,6 @@ class RunFolder:
             return load_suite(self.suite_file)
         except SettingError as error:
             raise RunFolderError(f"{self.path}: {error}") from error
-
-    def has_lost_its_suite(self) -> bool:
-        """Return whether there are results of a suite here, but no suite that can be read."""
-        try:
-            self.suite()
-        except RunFolderError:
-            return any(self.read_result(path.name) for path in self.trials.glob("[!.]*"))
-        return False
-
-    def check_suite(self, suite: Suite) -> None:
-        """Raise RunFolderError unless the folder is empty or holds results of this suite on the same rows."""
-        if not self.suite_file.is_file():
-            found = sorted(path.name for path in self.path.iterdir() if path.name not in _NOBODYS)
-            foreign = [name for name in found if not is_unfinished(name)]
-            if foreign:
-                raise RunFolderError(
-                    f"{self.path} is no run folder and not empty (it holds {foreign[0]!r}); choose another --out"
-                )
-            return
-        held = self.suite()
-        for what in ("name", "source", "split", "samples"):
-            old, new = getattr(held, what), getattr(suite, what)
-            if old != new:
-                raise RunFolderError(
-                    f"{self.path} holds the suite {held.name!r} with {what} {_plain(old)}, not {_plain(new)}; "
-                    "choose another --out"
-                )
 
     def write_suite(self, suite: Suite) -> None:
         """Write `suite.toml`."""
@@ -287,8 +258,3 @@ def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and isnan(value))
-
-
-def _plain(value: Any) -> str:
-    """Return a part of a suite in words."""
-    return "all" if value is None else value.name if hasattr(value, "name") else repr(value)

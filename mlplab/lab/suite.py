@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from mlplab.lab.trial import Trial, lab_settings, normal
 from mlplab.training.settings import SETTINGS, check_setting_name
 
 _FOLDER = Path(__file__).parent / "suites"
-_KEYS = ("name", "title", "dataset", "target", "split", "seeds", "samples", "settings", "experiment", "search")
+_KEYS = (
+    "name", "title", "dataset", "target", "fingerprint", "split", "seeds", "samples", "settings", "experiment", "search"
+)  # fmt: skip
 _EXPERIMENT_KEYS = ("name", "title", "settings", "grid", "configurations")
 
 
@@ -71,6 +73,8 @@ class Suite:
         settings: for every trial.
         experiments: the questions, in order.
         search: what is looked for instead; `mlplab.lab.search` makes experiments of what it found.
+        fingerprint: of the data that a run folder was made with, wherever they are now; None elsewhere. A run asks the
+            data themselves.
     """
 
     name: str
@@ -82,6 +86,15 @@ class Suite:
     settings: Mapping[str, Any]
     experiments: tuple[Experiment, ...]
     search: Search | None = None
+    fingerprint: str | None = field(default=None, compare=False)
+
+    def known_fingerprint(self) -> str:
+        """Return the fingerprint that a run folder keeps of its data, or else that of the source.
+
+        Raises:
+            DataError: where it is needed and the file is missing.
+        """
+        return self.fingerprint or self.source.fingerprint()
 
     def with_setting(self, name: str, value: Any) -> Suite:
         """Return the suite with one setting fixed for every trial; a grid that varies it keeps this value alone."""
@@ -139,6 +152,8 @@ class Suite:
         content: dict[str, Any] = {"name": self.name, "title": self.title, "dataset": self.source.name}
         if self.source.target is not None:
             content["target"] = self.source.target
+        if self.fingerprint is not None:
+            content["fingerprint"] = self.fingerprint
         content |= {"split": self.split, "seeds": self.seeds}
         if self.samples is not None:
             content["samples"] = self.samples
@@ -187,9 +202,10 @@ def _read(content: dict[str, Any], path: Path) -> Suite:
     check_name(name, where)
     dataset = read_text(content, "dataset", where)
     target = read_text(content, "target", where) if "target" in content else None
+    fingerprint = read_text(content, "fingerprint", where) if "fingerprint" in content else None
     if dataset not in DATASETS:
         file = path.parent / dataset  # a path in a suite is meant from where the suite lies
-        if not file.exists():
+        if not file.exists() and fingerprint is None:  # what a run folder tells needs no data
             raise SettingError(f"{where}dataset {dataset!r} is no file and not built in{nearest(dataset, DATASETS)}")
         dataset = str(file.resolve())
         beside = path.parent / target if target is not None else None
@@ -217,6 +233,7 @@ def _read(content: dict[str, Any], path: Path) -> Suite:
         settings=settings,
         experiments=read,
         search=search,
+        fingerprint=fingerprint,
     )
 
 

@@ -31,10 +31,10 @@ _SAMPLES = 15
 _PART_NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
-def draw_figures(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dataset: Dataset) -> list[Path]:
+def draw_figures(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dataset: Dataset | None) -> list[Path]:
     """Draw every figure of the suite into the run folder, as PNG and SVG; remove those of older runs; return the files.
 
-    Sample images and the most confident errors are drawn for images only.
+    dataset: needed for sample images and the most confident errors; None where the rows are no images.
     """
     written: list[Path] = []
     unseal(folder)
@@ -59,9 +59,9 @@ def _save(figure: Figure, path: Path) -> Iterator[Path]:
 
 
 def _figures(
-    folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dataset: Dataset
+    folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dataset: Dataset | None
 ) -> Iterator[tuple[str, Figure]]:
-    if dataset.image_shape:
+    if dataset and dataset.image_shape:
         yield "samples", _samples(dataset)
     for number, experiment in enumerate(suite.experiments, start=1):
         curves = tables.experiment_curves(folder, experiment, rows)
@@ -93,7 +93,9 @@ def _images(dataset: Dataset, rows: Array) -> Array:
     return images
 
 
-def _chosen(folder: RunFolder, name: str, test: Mapping[str, Any], dataset: Dataset) -> Iterator[tuple[str, Figure]]:
+def _chosen(
+    folder: RunFolder, name: str, test: Mapping[str, Any], dataset: Dataset | None
+) -> Iterator[tuple[str, Figure]]:
     from mlplab.evaluation import count_pairs  # a finished folder, which has its figures, needs no scikit-learn
 
     classes = tables.chosen_classes(folder)
@@ -112,7 +114,7 @@ def _chosen(folder: RunFolder, name: str, test: Mapping[str, Any], dataset: Data
     yield "confusion-matrices", figures.draw_confusions(panels, classes, title)
     answers = predictions["test"]
     errors = answers.most_confident_errors(_SAMPLES)
-    if dataset.image_shape and len(errors):
+    if dataset and dataset.image_shape and len(errors):
         captions = [
             f"{classes[answers.true[k]]}, not {classes[answers.predicted[k]]}\n({answers.probability[k]:.1%} sure)"
             for k in errors

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,14 @@ def test_a_resolved_suite_reads_back_as_the_same_trials(name, tmp_path):
     assert again == suite
 
 
+def test_a_fingerprint_is_kept_and_makes_no_other_suite_of_it(suite, tmp_path):
+    path = tmp_path / "suite.toml"
+    path.write_text(replace(suite, fingerprint="abc").to_toml())
+    assert load_suite(path) == suite
+    assert load_suite(path).known_fingerprint() == "abc"
+    assert suite.known_fingerprint() == suite.source.fingerprint()
+
+
 def test_a_fixed_setting_collapses_the_grids_that_vary_it(suite):
     fixed = suite.with_setting("hidden_layer_sizes", (8,))
     assert [t["hidden_layer_sizes"] for _, t in fixed.cells("")] == [(8,)] * 3
@@ -78,6 +87,7 @@ def test_seeds_multiply_the_trials_and_leave_the_configurations(suite_file, tmp_
         ('name = "rate"', 'name = "../rate"', "a name is made of letters"),
         ("seeds = 1", "seeds = 0", "seeds must be a whole number of at least 1; got 0"),
         ("seeds = 1", 'split = "exercize6"', "(did you mean 'exercise6'?)"),
+        ("seeds = 1", "fingerprint = 3", "fingerprint must be a text; got 3"),
         ("[settings]", "[settings", "not valid TOML"),
     ],
 )

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from mlplab import load_model, load_suite, run_suite
+from mlplab import load_model, load_results, load_suite, run_suite
 from mlplab.errors import RunFolderError
 from mlplab.lab.display import Silent
 from tests.small_suite import read_results
@@ -435,6 +435,75 @@ def test_a_folder_can_be_moved(whole, tmp_path):
     shown = Listening()
     assert run_suite(suite, tmp_path / "elsewhere", display=lambda: shown).trained == 0
     assert not shown.notes
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A folder with a table, a suite that says where it lies, and a finished run."""
+    rng = np.random.default_rng(0)
+    rows = [f"{a:.3f},{b:.3f},{'yes' if a > b else 'no'}" for a, b in rng.normal(size=(60, 2))]
+    path = tmp_path / "project"
+    path.mkdir()
+    (path / "table.csv").write_text("\n".join(["a,b,label", *rows]))
+    (path / "suite.toml").write_text(
+        'name = "table"\ndataset = "table.csv"\ntarget = "label"\nsettings.max_iter = 2\n'
+        '[[experiment]]\nname = "width"\ngrid.hidden_layer_sizes = [[4], [2]]\n'
+    )
+    assert run_suite(path / "suite.toml", path / "out", jobs=1).trained == 2
+    return path
+
+
+def test_a_folder_that_moves_with_its_table_goes_on(project, tmp_path):
+    moved = project.rename(tmp_path / "moved")
+    shown = Listening()
+    run = run_suite(moved / "suite.toml", moved / "out", display=lambda: shown)
+    assert run.trained == 0
+    assert not shown.notes
+    assert run.folder.suite().source.name == str(moved / "table.csv")
+
+
+def test_what_looks_at_a_folder_needs_no_data(project, tmp_path, capsys):
+    from mlplab.cli import run
+
+    out = str(project.rename(tmp_path / "moved") / "out")
+    (tmp_path / "moved" / "table.csv").unlink()
+    assert run(["status", out]) == 0
+    assert "2 trials: 2 done" in capsys.readouterr().out
+    assert run(["compare", out]) == 0
+    assert len(load_results(out)[0]) == 2
+    assert run(["report", out]) == 0
+    assert (tmp_path / "moved" / "out" / "figures" / "all-trials.png").exists()
+    assert run(["run", str(tmp_path / "moved" / "out" / "suite.toml"), "--out", out]) == 2
+    assert f"mlplab: {project / 'table.csv'}: no such file" in capsys.readouterr().err
+
+
+def test_a_folder_whose_table_is_another_in_another_place_is_refused(project, tmp_path):
+    other = Path(shutil.copytree(project, tmp_path / "other"))
+    table = other / "table.csv"
+    table.write_text(table.read_text().replace("yes", "YES"))
+    with pytest.raises(RunFolderError) as caught:
+        run_suite(other / "suite.toml", project / "out")
+    assert f"with source {project / 'table.csv'} (target 'label'), not {table} (target 'label')" in str(caught.value)
+    text = (project / "suite.toml").read_text().replace('"label"', '"a"')
+    (project / "suite.toml").write_text(text)
+    with pytest.raises(RunFolderError, match=r"table\.csv \(target 'label'\), not .*table\.csv \(target 'a'\)"):
+        run_suite(project / "suite.toml", project / "out")
+
+
+def test_pictures_of_images_that_are_gone_are_not_drawn_and_the_file_is_named(tmp_path, capsys):
+    from mlplab.cli import run
+
+    images = tmp_path / "images.npz"
+    np.savez(images, X=np.random.default_rng(0).integers(0, 255, (40, 4, 4), np.uint8), y=np.arange(40) % 2)
+    suite = tmp_path / "suite.toml"
+    suite.write_text('name = "i"\ndataset = "images.npz"\nsettings.max_iter = 1\n[[experiment]]\nname = "e"\n')
+    out = tmp_path / "out"
+    assert run(["run", str(suite), "--out", str(out), "--jobs", "1"]) == 0
+    images.unlink()
+    capsys.readouterr()
+    assert run(["report", str(out)]) == 2
+    assert capsys.readouterr().err == f"mlplab: {images}: no such file, folder or built-in data set\n"
+    assert (out / "figures" / "samples.png").exists()
 
 
 def test_to_see_that_a_suite_is_finished_imports_no_scikit_learn(whole):

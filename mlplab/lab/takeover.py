@@ -1,0 +1,81 @@
+"""A run folder that a suite is to go on in: whether it is its own, and what of it is damaged or half-written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlplab.atomic import is_unfinished
+from mlplab.data.datasets import Source
+from mlplab.errors import RunFolderError
+from mlplab.lab.seals import broken
+from mlplab.lab.store import RunFolder
+from mlplab.lab.suite import Suite
+
+if TYPE_CHECKING:
+    from mlplab.lab.display import Display
+
+#: What may lie in a folder before a run has written its first file: our own, and what a Mac's Finder leaves.
+_NOBODYS = (".lock", ".data", ".DS_Store")
+
+
+def take_over(folder: RunFolder, suite: Suite, display: Display) -> None:
+    """See that the folder is this suite's, and remove what is damaged or was left half-written; say what is damaged.
+
+    All of it follows from the trials, but for what the conclusion remembered of earlier openings of the test rows. Only
+    while the folder is locked.
+
+    Raises:
+        RunFolderError: for a folder that is another's; nothing is changed there.
+    """
+    damaged, lost = broken(folder), folder.suite_file.name
+    if lost not in damaged and _has_lost_its_suite(folder):
+        damaged.append(lost)
+    if lost not in damaged:
+        _check_suite(folder, suite)
+    folder.remove_unfinished()
+    for name in damaged:
+        display.note(f"{folder.path / name} is not as it was written: it is made again")
+        (folder.path / name).unlink(missing_ok=True)
+    if any(name.startswith(folder.figures.name) for name in damaged):
+        folder.drawn_file.unlink(missing_ok=True)  # then all of them are drawn again
+    if folder.conclusion_json.name in damaged:
+        display.note("what it remembered of test rows that were opened for other networks is lost")
+
+
+def _has_lost_its_suite(folder: RunFolder) -> bool:
+    """Return whether there are results of a suite, but no suite that can be read."""
+    try:
+        folder.suite()
+    except RunFolderError:
+        return any(folder.read_result(path.name) for path in folder.trials.glob("[!.]*"))
+    return False
+
+
+def _check_suite(folder: RunFolder, suite: Suite) -> None:
+    """Raise RunFolderError unless the folder is empty or holds results of this suite on the same rows.
+
+    The data are the same where they lie in the same place or, wherever they lie, hold the same.
+    """
+    if not folder.suite_file.is_file():
+        found = sorted(path.name for path in folder.path.iterdir() if path.name not in _NOBODYS)
+        foreign = [name for name in found if not is_unfinished(name)]
+        if foreign:
+            raise RunFolderError(
+                f"{folder.path} is no run folder and not empty (it holds {foreign[0]!r}); choose another --out"
+            )
+        return
+    held = folder.suite()
+    for what in ("name", "source", "split", "samples"):
+        old, new = getattr(held, what), getattr(suite, what)
+        if old != new and not (what == "source" and held.fingerprint == suite.fingerprint):
+            raise RunFolderError(
+                f"{folder.path} holds the suite {held.name!r} with {what} {_describe(old)}, not {_describe(new)}; "
+                "choose another --out"
+            )
+
+
+def _describe(part: Any) -> str:
+    """Return a part of a suite in words."""
+    if isinstance(part, Source):
+        return part.name if part.target is None else f"{part.name} (target {part.target!r})"
+    return "all" if part is None else repr(part)
