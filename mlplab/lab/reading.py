@@ -11,6 +11,8 @@ from typing import Any
 from mlplab.errors import SettingError, nearest
 from mlplab.training.settings import check_setting_name, check_settings, is_integer
 
+#: File systems take 255 bytes, and more is put around it.
+_LONGEST_NAME = 80
 #: Settings that the lab gives itself.
 _LAB_OWN = {
     "random_state": "seeds are the suite's `seeds`",
@@ -57,6 +59,8 @@ def check_name(name: str, where: str) -> None:
         raise SettingError(
             f"{where}a name is made of letters, digits, '-', '_' and '.', for it names files; got {name!r}"
         )
+    if len(name) > _LONGEST_NAME:
+        raise SettingError(f"{where}a name has at most {_LONGEST_NAME} characters, for it names files; got {len(name)}")
 
 
 def read_text(content: Mapping[str, Any], key: str, where: str) -> str:

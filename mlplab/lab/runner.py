@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlplab.engine.cpu import usable_cores
+from mlplab.errors import SettingError
 from mlplab.lab.conclusion import is_concluded, write_conclusion
 from mlplab.lab.display import Silent
 from mlplab.lab.reading import check_count
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mlplab.lab.job import Job
     from mlplab.lab.scheduler import Workforce
     from mlplab.lab.workers import Event
+    from mlplab.training.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,27 @@ def run_suite(
 
 
 def _load(suite: Suite) -> Dataset:
-    """Load the suite's data, and see that they can be divided as it says."""
+    """Load the suite's data, and see that they can be divided as it says, and its networks be built."""
     from mlplab.data import split_rows
+    from mlplab.training.tasks import classify
 
     dataset = suite.source.load()
     split_rows(dataset, suite.split, 0, suite.samples)
+    _check_networks(suite, classify(len(dataset.classes)))
     return dataset
+
+
+def _check_networks(suite: Suite, task: Task) -> None:
+    """Raise SettingError for a configuration that could not be built: one is enough, whatever its seeds."""
+    from mlplab.training.build import check_parts
+    from mlplab.training.settings import Settings
+
+    for experiment in suite.experiments:
+        for settings in experiment.cells():
+            try:
+                check_parts(Settings(**{**suite.settings, **settings}), task)
+            except SettingError as error:
+                raise SettingError(f"experiment {experiment.name!r}: {error}") from error
 
 
 @contextmanager

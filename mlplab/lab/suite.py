@@ -189,7 +189,7 @@ def load_suite(name: str | Path) -> Suite:
         hint = nearest(name, built_in) or f"; built-in suites are {one_of(built_in)}"
         raise SettingError(f"{name}: no such suite or file{hint}")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' Notepad writes a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path}: not valid TOML: {error}") from error
     return _read(content, path)

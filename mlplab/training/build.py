@@ -64,6 +64,18 @@ def build_loss(settings: AnySettings, task: Task) -> Loss:
     raise SettingError(f"loss={settings.loss!r} does not go with this task; {one_of(fitting)} would")
 
 
+def check_parts(settings: AnySettings, task: Task) -> None:
+    """Build what the settings name, without any arrays.
+
+    Raises:
+        SettingError: for settings that are allowed one by one, but do not go together.
+    """
+    build_activations(settings)
+    build_loss(settings, task)
+    if settings.solver == "lbfgs":
+        _check_for_lbfgs(settings, build_noise(settings), build_normalization(settings))
+
+
 def build_network(
     settings: AnySettings, inputs: int, outputs: int, engine: NumpyEngine, seeds: Sequence[int]
 ) -> Network:

@@ -3,6 +3,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -224,6 +225,18 @@ def test_a_model_refuses_rows_of_another_width(table, tmp_path, capsys):
     capsys.readouterr()
     assert mlplab(["evaluate", model, str(tmp_path / "narrow.npz")]) == 2
     assert "rows have 3 features; the model was trained on 64" in capsys.readouterr().err
+
+
+def test_a_terminal_that_lacks_a_letter_gets_another(finished, tmp_path):
+    out = shutil.copytree(finished.folder.path, tmp_path / "out")
+    suite = tmp_path / "suite.toml"
+    suite.write_text(finished.folder.suite_file.read_text().replace('"Width"', '"λ"'), encoding="utf-8")
+    command = [sys.executable, "-m", "mlplab", "run", str(suite), "--out", str(out)]
+    (out / "conclusion.md").unlink()
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"## ?" in done.stdout
 
 
 def test_help_imports_nothing_heavy():

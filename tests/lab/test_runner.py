@@ -12,9 +12,10 @@ from filelock import FileLock
 import mlplab
 from mlplab import NeuralNetworkClassifier, load_dataset, load_model, load_suite, run_suite
 from mlplab.data import split_rows
-from mlplab.errors import DataError, RunFolderError
+from mlplab.errors import DataError, RunFolderError, SettingError
 from mlplab.lab import runner, workers
 from mlplab.lab.reading import read_settings
+from mlplab.training import build
 from tests.small_suite import read_results
 
 LINUX = Path("/proc/self/task").exists()
@@ -169,6 +170,30 @@ def test_workers_find_mlplab_where_this_process_found_it(monkeypatch, tmp_path):
     assert workers._import_folders() == [
         str(tmp_path / "beside"), str(tmp_path.parent), str(Path(mlplab.__file__).parents[1])
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("activation", ("relu", "tanh"), "activation must be one or one for each of the 1 hidden layers; got 2"),
+        ("solver", "lbfgs", "no noise, dropout or batch normalization"),
+    ],
+)
+def test_a_configuration_that_cannot_be_built_is_refused_before_anything_is_written(
+    suite, tmp_path, refuses, setting, value, message
+):
+    wrong = replace(suite.experiments[1], settings={setting: value, "dropout": 0.1})
+    mixed = replace(suite, experiments=(suite.experiments[0], wrong))
+    with refuses(SettingError, "experiment 'rate': ", message):
+        run_suite(mixed, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_configuration_is_built_once_to_see_that_it_can_be_whatever_its_seeds(suite, monkeypatch):
+    built, check = [], build.check_parts
+    monkeypatch.setattr(build, "check_parts", lambda settings, task: (built.append(settings), check(settings, task)))
+    runner._load(replace(suite, seeds=1000))
+    assert len(built) == 2 + 4
 
 
 def test_a_folder_in_use_is_refused(suite, tmp_path):

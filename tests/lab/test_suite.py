@@ -1,4 +1,5 @@
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -100,6 +101,20 @@ def test_a_mistake_in_the_file_gets_one_line_with_the_place(suite_file, tmp_path
         load_suite(path)
     assert "wrong.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_with_the_mark_that_notepad_writes_is_read(suite_file, suite, tmp_path):
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + suite_file.read_bytes())
+    assert load_suite(path) == suite
+
+
+@pytest.mark.parametrize(("length", "allowed"), [(80, True), (81, False)])
+def test_a_name_is_no_longer_than_a_file_system_can_take(suite_file, tmp_path, length, allowed, refuses):
+    path = tmp_path / "long.toml"
+    path.write_text(suite_file.read_text().replace('"rate"', f'"{"r" * length}"'))
+    with nullcontext() if allowed else refuses(SettingError, "at most 80 characters", "got 81"):
+        load_suite(path)
 
 
 def test_a_misspelt_suite_names_the_nearest_one():
