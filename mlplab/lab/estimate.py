@@ -88,7 +88,7 @@ def estimate_search(suite: Suite, folder: RunFolder, jobs: int) -> SearchEstimat
     assert search is not None
     _, size = first_round(search, suite)
     dataset, fingerprint = suite.source.load(), suite.source.fingerprint()
-    log = read_log(folder, search, suite)
+    log = read_log(folder, suite)
     results = {row.trial.id: row.result for row in folder.rows(with_findings(suite, folder), fingerprint, {})}
     made = sum(result.epochs for result in results.values() if result)
     left = None if search.epochs is None else max(0, search.epochs - made)

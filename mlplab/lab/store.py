@@ -123,7 +123,7 @@ class RunFolder:
         try:
             content = json.loads((folder / "trial.json").read_bytes())
             # a folder that was copied to another's place is whole, but no result of that one
-            if content.pop("sha256") != _seal(content) or content["id"] != trial_id:
+            if content.pop("sha256") != digest_of_content(content) or content["id"] != trial_id:
                 return None
             for name, (size, digest) in content["files"].items():
                 if (folder / name).stat().st_size != size or (thorough and digest_of_file(folder / name) != digest):
@@ -152,7 +152,7 @@ class RunFolder:
             (folder / "history.csv").write_bytes(_csv(COLUMNS, epochs).encode())
             files = {file.name: (file.stat().st_size, digest_of_file(file)) for file in sorted(folder.iterdir())}
             content = {**vars(result), "files": files}
-            sealed = json.dumps({**content, "sha256": _seal(content)}, indent=1, allow_nan=False)
+            sealed = json.dumps({**content, "sha256": digest_of_content(content)}, indent=1, allow_nan=False)
             (folder / "trial.json").write_bytes(f"{sealed}\n".encode())
 
         write_folder_whole(self.trial(result.id), fill, durable=result.seconds >= 1)
@@ -237,7 +237,7 @@ def digest_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _seal(content: Mapping[str, Any]) -> str:
+def digest_of_content(content: Mapping[str, Any]) -> str:
     """Return the SHA-256 of what a JSON file holds."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -8,6 +8,7 @@ from mlplab.atomic import is_unfinished
 from mlplab.data.datasets import Source
 from mlplab.errors import RunFolderError
 from mlplab.lab.seals import broken
+from mlplab.lab.search.log import is_damaged
 from mlplab.lab.store import RunFolder
 from mlplab.lab.suite import Suite
 
@@ -32,6 +33,8 @@ def take_over(folder: RunFolder, suite: Suite, display: Display) -> None:
         damaged.append(lost)
     if lost not in damaged:
         _check_suite(folder, suite)
+    if folder.search_file.name not in damaged and is_damaged(folder):
+        damaged.append(folder.search_file.name)
     folder.remove_unfinished()
     for name in damaged:
         display.note(f"{folder.path / name} is not as it was written: it is made again")

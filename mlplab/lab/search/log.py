@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,10 +11,10 @@ from mlplab.atomic import write_text_whole
 from mlplab.errors import RunFolderError
 from mlplab.lab.search.proposals import Proposal, settings_of
 from mlplab.lab.search.rounds import WORST, Standing
-from mlplab.lab.search.spec import Search
-from mlplab.lab.store import RunFolder
+from mlplab.lab.store import RunFolder, digest_of_content
 from mlplab.lab.suite import Experiment, Suite
 from mlplab.lab.trial import Trial, TrialResult, lab_settings
+from mlplab.version import NUMERICS
 
 #: The seed of all trials of a search; the finalists get others.
 SEED = 0
@@ -53,30 +54,50 @@ class SearchLog:
     def write(self, folder: RunFolder) -> None:
         """Write it into the run folder."""
         rounds = [{"rungs": one.rungs, "proposals": one.proposals} for one in self.rounds]
-        write_text_whole(folder.search_file, json.dumps({**vars(self), "rounds": rounds}) + "\n")
+        content = {**vars(self), "rounds": rounds}
+        write_text_whole(folder.search_file, json.dumps({**content, "sha256": digest_of_content(content)}) + "\n")
 
 
-def read_log(folder: RunFolder, search: Search, suite: Suite) -> SearchLog:
+def digest_of_search(suite: Suite, *, budget: bool) -> str:
+    """Return a hash of what determines what a suite's search tries; with `budget`, also how much and what follows."""
+    assert suite.search
+    data = [suite.known_fingerprint(), suite.split, suite.samples, NUMERICS]
+    plain = json.dumps([suite.search.determining(budget=budget), suite.settings, data], sort_keys=True, default=list)
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]
+
+
+def is_damaged(folder: RunFolder) -> bool:
+    """Return whether there is a search's file that cannot be read, or is not what was written."""
+    return folder.search_file.is_file() and _read(folder) is None
+
+
+def _read(folder: RunFolder) -> SearchLog | None:
+    try:
+        content: dict[str, Any] = json.loads(folder.search_file.read_bytes())
+        if content.pop("sha256") != digest_of_content(content):
+            return None
+        rounds = [Round(tuple(one["rungs"]), tuple(one["proposals"])) for one in content.pop("rounds")]
+        return SearchLog(**{**content, "rounds": rounds, "finalists": tuple(content["finalists"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def read_log(folder: RunFolder, suite: Suite) -> SearchLog:
     """Read what the search has done in a run folder; nothing, where there is none.
 
     Raises:
         RunFolderError: for a file that is damaged, or of a search for something else.
     """
-    path, digest = folder.search_file, search.digest(suite.settings, budget=False)
+    path, digest = folder.search_file, digest_of_search(suite, budget=False)
     if not path.is_file():
         return SearchLog(digest)
-    try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
-        rounds = [Round(tuple(one["rungs"]), tuple(one["proposals"])) for one in content.pop("rounds")]
-        log = SearchLog(**{**content, "rounds": rounds, "finalists": tuple(content["finalists"])})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunFolderError(
-            f"{path} is damaged: delete it, and the search begins anew with the trials there are"
-        ) from error
+    log = _read(folder)
+    if log is None:
+        raise RunFolderError(f"{path} is damaged: run the search again, which makes it anew from the trials there are")
     if log.digest != digest:
         raise RunFolderError(
-            f"{folder.path} holds a search with other settings, another space or another seed; choose another --out "
-            "(only its budget, its finalists and their seeds may change)"
+            f"{folder.path} holds a search on other data, or with other settings, another space or another seed; "
+            "choose another --out (only its budget, its finalists and their seeds may change)"
         )
     return log
 
@@ -92,12 +113,12 @@ def with_findings(suite: Suite, folder: RunFolder) -> Suite:
     search = suite.search
     if search is None:
         return suite
-    log = read_log(folder, search, suite)
+    log = read_log(folder, suite)
     tried = tuple(settings_of(proposal, search.space) for proposal in log.proposals)
     experiments = []
     if tried:
         experiments.append(Experiment("search", "What the search tried", {}, {}, tried, (SEED,), explored=True))
-    if log.chosen_for == search.digest(suite.settings, budget=True):
+    if log.chosen_for == digest_of_search(suite, budget=True):
         finalists = tuple(settings_of(proposal, search.space) for proposal in log.finalists)
         seeds = tuple(range(SEED + 1, SEED + 1 + suite.seeds))
         experiments.append(Experiment("finalists", "The finalists, with fresh seeds", {}, {}, finalists, seeds))

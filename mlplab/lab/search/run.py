@@ -10,7 +10,7 @@ import numpy as np
 from mlplab.errors import SettingError
 from mlplab.lab.job import Job
 from mlplab.lab.scheduler import Crew, label_trials, longest_first
-from mlplab.lab.search.log import Round, read_log, standing_of, trial_of, with_findings
+from mlplab.lab.search.log import Round, digest_of_search, read_log, standing_of, trial_of, with_findings
 from mlplab.lab.search.proposals import Known, Proposal, propose
 from mlplab.lab.search.rounds import WORST, Standing, climb, cost, next_round
 from mlplab.lab.search.spec import Search
@@ -74,8 +74,8 @@ class _Running:
         self._suite, self._search = crew.suite, crew.suite.search
         self._epochs = epochs_of(self._suite)
         self._first = first_round(self._search, self._suite)
-        self._log = read_log(crew.folder, self._search, self._suite)
-        self._digest = self._search.digest(self._suite.settings, budget=True)
+        self._log = read_log(crew.folder, self._suite)
+        self._digest = digest_of_search(self._suite, budget=True)
         self._started, self._seconds_before = monotonic(), self._log.seconds
         self._trials: dict[str, tuple[Trial, Proposal]] = {}
         self._standings: dict[str, Standing] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,13 +54,10 @@ class Search:
         content = {name: value for name, value in vars(self).items() if value is not None}
         return {**content, "space": {name: what.to_plain() for name, what in self.space.items()}}
 
-    def digest(self, settings: Mapping[str, Any], *, budget: bool) -> str:
-        """Return a hash of what determines the configurations tried; with `budget`, also how many and what follows."""
+    def determining(self, *, budget: bool) -> dict[str, Any]:
+        """Return what determines the configurations tried; with `budget`, also how many and what follows."""
         content = self.to_plain()
-        if not budget:
-            content = {name: v for name, v in content.items() if name not in ("epochs", "minutes", "finalists")}
-        plain = json.dumps([content, settings], sort_keys=True, default=list)
-        return hashlib.sha256(plain.encode()).hexdigest()[:16]
+        return content if budget else {k: v for k, v in content.items() if k not in ("epochs", "minutes", "finalists")}
 
 
 def read_search(content: Any, settings: Mapping[str, Any], where: str) -> Search:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,7 @@ settings = st.builds(
 @given(settings, st.integers(1, 40), st.integers(0, 600), st.randoms(use_true_random=False))
 def test_rounds_make_as_many_epochs_as_were_reckoned_and_never_more_than_the_budget(settings, epochs, budget, random):
     search, rounds, standings, scores, made, left = replace(SEARCH, **settings), [], {}, {}, 0, budget
-    for number in range(100):
+    for number in count():
         if (found := next_round(search, epochs, number, left)) is None:
             break
         levels, size = found

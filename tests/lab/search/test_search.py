@@ -9,14 +9,18 @@ from dataclasses import replace
 from time import monotonic, sleep
 
 import numpy as np
+import pandas
 import pytest
 
-from mlplab import load_model, load_results, load_suite, run_suite
+from mlplab import load_dataset, load_model, load_results, load_suite, run_suite
 from mlplab.cli import run as mlplab
+from mlplab.data.datasets import Source
 from mlplab.errors import MissingExtraError, RunFolderError, SettingError
+from mlplab.lab import compare_results
 from mlplab.lab.conclusion import read_conclusion
 from mlplab.lab.display import Silent
 from mlplab.lab.scheduler import Crew
+from mlplab.lab.search.log import read_log
 from mlplab.lab.search.proposals import Known, propose
 from mlplab.lab.search.rounds import Standing
 from mlplab.lab.search.run import run_search
@@ -163,38 +167,43 @@ def test_more_fresh_seeds_train_only_those(searched, file, tmp_path):
 
 def test_a_search_for_something_else_in_the_folder_is_refused(searched, file):
     suite = load_suite(file)
-    with pytest.raises(RunFolderError, match="holds a search with other settings, another space or another seed"):
+    with pytest.raises(RunFolderError, match="or with other settings, another space or another seed"):
         run_suite(suite.with_setting("dropout", 0.1), searched[0].folder.path)
 
 
-def test_damage_to_a_paused_trial_is_made_good(searched, file, tmp_path):
-    out = tmp_path / "out"
-    first = run_suite(file, out, jobs=2)
-    paused = [row.trial.id for row in first.rows if row.status == "paused"]
+@pytest.mark.parametrize("sealed", [True, False])
+def test_damage_to_the_log_and_to_a_paused_trial_is_named_and_made_good(searched, file, tmp_path, sealed):
+    out = shutil.copytree(searched[0].folder.path, tmp_path / "out")
+    paused = [row.trial.id for row in searched[0].rows if row.status == "paused"]
     history = out / "trials" / paused[0] / "history.csv"
     history.write_bytes(history.read_bytes()[:-3])
-    run_suite(file, out, jobs=2)
+    width = re.search(r'"finalists": \[\{[^]]*?(\d+)', (out / "search.json").read_text())
+    changed = bytearray((out / "search.json").read_bytes())
+    changed[width.start(1)] ^= 1  # a finalist that no search chose
+    (out / "search.json").write_bytes(changed)
+    if not sealed:
+        (out / ".seals.json").unlink()
+    with pytest.raises(RunFolderError, match=r"search\.json is damaged: run the search again"):
+        compare_results(out)
+    display = Epochs()
+    run_suite(file, out, jobs=2, display=lambda: display)
+    assert any("search.json is not as it was written" in note for note in display.notes)
     assert read_results(out) == read_results(searched[0].folder.path)
 
 
-def test_damage_to_what_a_search_remembers_is_made_good_from_its_trials(searched, file, tmp_path):
-    copy = RunFolder(shutil.copytree(searched[0].folder.path, tmp_path / "copy"))
-    held = copy.search_file.read_text()
-    copy.search_file.write_text(held.replace("0.0", "0.1", 1))
-    display = Epochs()
-    run_suite(file, copy.path, jobs=1, display=lambda: display)
-    assert f"{copy.search_file} is not as it was written: it is made again" in display.notes
-    assert not display.made
-    assert copy.search_file.read_text().partition('"seconds"')[0] == held.partition('"seconds"')[0]
-    assert read_results(copy.path) == read_results(searched[0].folder.path)
-
-
-def test_a_damaged_memory_of_a_search_without_seals_is_named(searched, file, tmp_path):
-    copy = RunFolder(shutil.copytree(searched[0].folder.path, tmp_path / "copy"))
-    (copy.path / ".seals.json").unlink()
-    copy.search_file.write_text(copy.search_file.read_text().replace('"chosen_for"', '"chosen_for_"'))
-    with pytest.raises(RunFolderError, match="delete it, and the search begins anew with the trials there are"):
-        run_suite(file, copy.path, jobs=2)
+def test_a_search_on_other_data_in_the_folder_is_refused(file, tmp_path):
+    digits = load_dataset("digits")
+    frame = pandas.DataFrame(digits.X[:300]).assign(label=digits.y[:300])
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    suite = load_suite(file)
+    suite = replace(suite, source=Source(str(tmp_path / "table.csv"), "label"), seeds=1)
+    suite = replace(suite, search=replace(suite.search, epochs=30, finalists=1))
+    run_suite(suite, tmp_path / "out", jobs=1)
+    frame.assign(label=frame["label"].sample(frac=1, random_state=0).to_numpy()).to_csv(
+        tmp_path / "table.csv", index=False
+    )
+    with pytest.raises(RunFolderError, match="holds a search on other data"):
+        run_suite(suite, tmp_path / "out", jobs=1)
 
 
 def test_a_pause_whose_trial_was_not_written_any_more_makes_no_epoch_again(searched, file, tmp_path):
@@ -271,9 +280,9 @@ def test_a_job_that_is_given_up_after_a_pause_counts_as_failed_and_the_search_go
     result = folder.read_result(done.id)
     history = History(folder.read_history(done.id).epochs[:3])
     folder.write_trial(replace(result, status="paused", epochs=3, val_accuracy=history["val_accuracy"][-1]), history)
-    (out / "search.json").write_text(
-        re.sub('"chosen_for": "[0-9a-f]+"', '"chosen_for": ""', folder.search_file.read_text())
-    )
+    log = read_log(folder, suite)
+    log.chosen_for = ""
+    log.write(folder)
 
     def deadly(waiting):
         while waiting:
