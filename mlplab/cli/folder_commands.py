@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 
 def draw(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow]) -> list[Path]:
-    """Draw all figures of a run folder; return their files."""
+    """Draw all figures of a run folder, which is locked; return their files."""
     from mlplab.report import draw_figures
 
-    with folder.locked():
-        return draw_figures(folder, suite, rows, None if suite.source.is_frame else suite.source.load())
+    return draw_figures(folder, suite, rows, None if suite.source.is_frame else suite.source.load())
 
 
 def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
@@ -75,8 +74,13 @@ def compare(folder: Path, experiment: str | None, confidence: float, margin: flo
 @folder_argument
 def report(folder: Path) -> None:
     """Draw the figures of the run in DIR anew, from its stored results."""
-    opened, suite, rows = _open(folder)
-    for path in draw(opened, suite, rows):
+    from mlplab.lab.store import RunFolder
+
+    held = RunFolder(folder)
+    held.suite()  # what is no run folder gets no lock
+    with held.locked():
+        written = draw(*_open(folder))
+    for path in written:
         click.echo(path)
 
 

@@ -158,9 +158,8 @@ def _run(suite: Suite, way: _Way) -> int:
         display=lambda: display,
         checkpoint_seconds=way.checkpoint_seconds,
         scheduler=way.scheduler,
+        then=_draw_missing,
     )
-    if not _has_figures(outcome):
-        draw(outcome.folder, outcome.suite, outcome.rows)
     _print_run(outcome, way.as_json)
     return 1 if outcome.failed else 0
 
@@ -228,10 +227,12 @@ def _dry_search(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> in
     return 0
 
 
-def _has_figures(outcome: Run) -> bool:
+def _draw_missing(outcome: Run) -> None:
+    """Draw the figures, unless they show these results already."""
     from mlplab.lab.conclusion import digest_of
 
-    return outcome.folder.drawn_digest() == digest_of(outcome.rows)
+    if outcome.folder.drawn_digest() != digest_of(outcome.rows):
+        draw(outcome.folder, outcome.suite, outcome.rows)
 
 
 def _print_run(outcome: Run, as_json: bool) -> None:

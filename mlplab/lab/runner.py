@@ -60,6 +60,7 @@ def run_suite(
     display: Callable[[], Display] | None = None,
     checkpoint_seconds: float = 10.0,
     scheduler: str | None = None,
+    then: Callable[[Run], object] | None = None,
 ) -> Run:
     """Train every trial of a suite that the run folder does not hold yet, and write the conclusion.
 
@@ -71,6 +72,7 @@ def run_suite(
             and started again.
         scheduler: the address of a Dask scheduler, or its file, whose workers train; None trains on this machine.
         display: makes what shows the progress, such as `mlplab.lab.progress.SuiteDisplay`; None shows nothing.
+        then: called with the run while the folder is still held for writing: draws its figures, say.
 
     Raises:
         SettingError, DataError: for a suite, data or a scheduler that cannot be used.
@@ -105,6 +107,8 @@ def run_suite(
                 suite, dataset, fingerprint, folder, shown, count, checkpoint_seconds, scheduler
             )
         seal(folder)
+        if then:
+            then(outcome)
     return outcome
 
 

@@ -1,6 +1,8 @@
 import json
 import os
+import shutil
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -15,6 +17,7 @@ from mlplab.data import split_rows
 from mlplab.errors import DataError, RunFolderError, SettingError
 from mlplab.lab import runner, workers
 from mlplab.lab.reading import read_settings
+from mlplab.lab.store import RunFolder
 from mlplab.training import build
 from tests.small_suite import read_results
 
@@ -200,6 +203,43 @@ def test_a_folder_in_use_is_refused(suite, tmp_path):
     (tmp_path / "out").mkdir()
     with FileLock(tmp_path / "out" / ".lock"), pytest.raises(RunFolderError, match="at work in this folder"):
         run_suite(suite, tmp_path / "out")
+
+
+def test_nobody_else_takes_the_folder_before_what_belongs_to_the_run_is_done(suite, finished, tmp_path):
+    out, seen = shutil.copytree(finished.folder.path, tmp_path / "out"), []
+
+    def come_in_between(run):
+        with pytest.raises(RunFolderError, match="at work in this folder"):
+            run_suite(suite, out)
+        seen.append(run)
+
+    assert [run_suite(suite, out, then=come_in_between)] == seen
+    run_suite(suite, out)
+
+
+def test_what_another_run_finished_meanwhile_is_not_trained_again(suite, finished, tmp_path, monkeypatch):
+    """One that came into the folder after this one was started and had it before this one."""
+    out, locked = tmp_path / "out", RunFolder.locked
+
+    @contextmanager
+    def slowly(folder):
+        if not out.exists():
+            shutil.copytree(finished.folder.path, out)
+        with locked(folder):
+            yield
+
+    monkeypatch.setattr(RunFolder, "locked", slowly)
+    monkeypatch.setattr(runner, "_train_and_conclude", lambda *_: pytest.fail("trained again"))
+    assert run_suite(suite, out).trained == 0
+
+
+def test_a_finished_folder_is_cleared_of_what_was_left_half_written(suite, finished, tmp_path):
+    out = Path(shutil.copytree(finished.folder.path, tmp_path / "out"))
+    for folder in (out, out / "figures", out / "trials", out / "checkpoints"):
+        folder.mkdir(exist_ok=True)
+        (folder / ".x.png.0123456789abcdef.png.unfinished").write_text("half")
+    assert run_suite(suite, out).trained == 0
+    assert not list(out.rglob("*.unfinished"))
 
 
 def test_a_diverging_trial_is_recorded_and_the_others_go_on(suite, tmp_path):
