@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations, pairwise
+from itertools import combinations
 from math import comb
 from typing import Any
 
@@ -63,16 +63,18 @@ def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], cor
     ranked = sorted(values, key=lambda v: (-means[v], parameters[v]))
     trend = _trend(setting, means)
 
-    def ahead(v: Any, w: Any, looked_at: int) -> Difference:
-        contrasts = [(b[v,].trial.seed, {b[v,].trial.id: 1, b[w,].trial.id: -1}) for b in complete]
-        return _difference(contrasts, correct, looked_at)
+    answers = _by_seed([[(b[v,].trial.seed, {b[v,].trial.id: 1}) for b in complete] for v in ranked], correct)
+
+    def ahead(i: int, j: int, looked_at: int) -> Difference:
+        return _difference_of_two(answers, i, j, looked_at)
 
     # where it rises or falls all along, the order of the means is that of the sizes
-    steps = [ahead(v, w, len(values) - 1) for v, w in pairwise(ranked)] if trend in ("rises", "falls") else []
+    last = len(values) - 1
+    steps = [ahead(k, k + 1, last) for k in range(last)] if trend in ("rises", "falls") else []
     return Effect(
         setting,
         tuple((describe_value(v), means[v]) for v in ranked),
-        ahead(ranked[0], ranked[-1], comb(len(values), 2)),
+        ahead(0, last, comb(len(values), 2)),
         trend,
         sum(step.clear for step in steps),
     )
@@ -165,21 +167,20 @@ def compare_depths(done: Sequence[ResultRow], others: Sequence[str], correct: Co
             depth: float(np.mean([_accuracy(rows[seed]) for rows in depths[depth].values() for seed in seeds]))
             for depth in sorted(depths)
         }
-        best, *_, worst = sorted(means, key=lambda depth: -means[depth])
-        weights = {best: 1 / len(depths[best]), worst: -1 / len(depths[worst])}
-        contrasts = [
-            (
-                seed,
-                {rows[seed].trial.id: weight for depth, weight in weights.items() for rows in depths[depth].values()},
-            )
-            for seed in seeds
-        ]
+        ranked = sorted(means, key=lambda depth: -means[depth])
+        answers = _by_seed(
+            [
+                [(seed, {rows[seed].trial.id: 1}) for rows in depths[depth].values() for seed in seeds]
+                for depth in ranked
+            ],
+            correct,
+        )
         yield DepthComparison(
             name,
             tuple((depth, mean, len(depths[depth])) for depth, mean in means.items()),
             len(seeds),
-            best,
-            _difference(contrasts, correct, comb(len(depths), 2)),
+            ranked[0],
+            _difference_of_two(answers, 0, -1, comb(len(depths), 2)),
         )
 
 
@@ -194,9 +195,27 @@ def _difference(
     """
     from mlplab.lab.crossed import paired_difference
 
+    (answers,) = _by_seed([contrasts], correct)
+    points, margin = paired_difference(answers, 1 - 0.05 / looked_at)
+    return Difference(100 * points, 100 * margin, len(answers))
+
+
+def _difference_of_two(answers: Array, of: int, to: int, looked_at: int) -> Difference:
+    """Return how far one mean is ahead of another; `answers` are those of all there are, (means, seeds, rows)."""
+    from mlplab.lab.crossed import difference_of_two
+
+    points, margin = difference_of_two(answers, of, to, 1 - 0.05 / looked_at)
+    return Difference(100 * points, 100 * margin, answers.shape[1])
+
+
+def _by_seed(means: Sequence[Sequence[tuple[int, Mapping[str, float]]]], correct: Correct) -> Array:
+    """Return right answers, or contrasts of them, (means, seeds, rows): averaged over those of the same seed."""
+    return np.array([_average(contrasts, correct) for contrasts in means])
+
+
+def _average(contrasts: Sequence[tuple[int, Mapping[str, float]]], correct: Correct) -> list[Array]:
     of_seeds: dict[int, list[Array]] = {}
     for seed, weights in contrasts:
         d = sum(weight * correct(trial)[1].astype(np.float64) for trial, weight in weights.items())
         of_seeds.setdefault(seed, []).append(np.asarray(d))
-    points, margin = paired_difference([np.mean(d, axis=0) for d in of_seeds.values()], 1 - 0.05 / looked_at)
-    return Difference(100 * points, 100 * margin, len(of_seeds))
+    return [np.mean(of_seeds[seed], axis=0) for seed in sorted(of_seeds)]

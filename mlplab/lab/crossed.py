@@ -37,6 +37,20 @@ def paired_difference(d: npt.ArrayLike, confidence: float = 0.95) -> tuple[float
     return mean, float(Crossed.of(values, unseen=1.0).of_means().reach((1 - confidence) / 2)[0])
 
 
+def difference_of_two(values: npt.ArrayLike, of: int, to: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return how far one mean is ahead of another, and half the width of its interval.
+
+    Args:
+        values: of all means that there are, (C, seeds, rows), at least one of each: what the seeds do to the others
+            tells what they do to these two.
+    """
+    numbers = np.asarray(values, np.float64)
+    mean = float(numbers[of].mean() - numbers[to].mean())
+    if numbers.shape[2] < 2:
+        return mean, abs(mean) + 1
+    return mean, float(Crossed.of(numbers).of_differences(to).reach((1 - confidence) / 2)[of])
+
+
 def accuracy_interval(correct: npt.ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval of one configuration's accuracy, for other seeds and rows; with one seed, for other rows.
 

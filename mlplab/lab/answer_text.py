@@ -1,0 +1,136 @@
+"""What the experiments showed, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mlplab.lab.findings import Answer, Configuration, DepthComparison, Effect, Exploration, Interaction
+from mlplab.lab.markdown import bullets, cells, describe_difference, table
+from mlplab.text import count, percent
+
+#: Rows of a table at most: the best ones.
+_MOST = 50
+#: And of that of a search.
+_MOST_TRIED = 10
+#: What a setting is called in a sentence.
+_SPOKEN = {
+    "hidden_layer_sizes": "hidden layers",
+    "learning_rate": "schedule of the learning rate",
+    "learning_rate_init": "learning rate",
+}
+
+
+def answer_text(answer: Answer, seeds: int) -> Iterator[str]:
+    """Yield what an experiment showed; `seeds` is how many its configurations should have."""
+    yield f"### {answer.title}"
+    if not answer.configurations:
+        yield "No trial of this experiment was trained to its end."
+        return
+    told = [*map(_effect, answer.effects), *map(_interaction, answer.interactions), *_costs(answer)]
+    if told:
+        yield " ".join(told)
+    scatter = ["scatter of seeds (points)"] if seeds > 1 else []
+    yield table(
+        ["configuration", "validation accuracy", "95 % interval", *scatter, "validation loss", "parameters", "seconds"],
+        [[*cells(c, seeds)[:3], *_scatter(c, scatter), *cells(c, seeds)[3:]] for c in answer.configurations[:_MOST]],
+    )
+    if len(answer.configurations) > _MOST:
+        yield f"And {len(answer.configurations) - _MOST:,} more: see `results.csv`."
+
+
+def _effect(effect: Effect) -> str:
+    (best, high), (worst, low) = effect.values[0], effect.values[-1]
+    what = _spoken(effect.setting)
+    size = f"{describe_difference(effect.difference)} points"
+    seeds = count(effect.difference.seeds, "seed")
+    sizes = "the total number of their units" if effect.setting == "hidden_layer_sizes" else "it"
+    if high == low:
+        return f"For the {what}, all values have the same mean accuracy, {percent(high)}."
+    if not effect.difference.clear:
+        return (
+            f"For the {what}, the best value ({best}, {percent(high)}) and the worst ({worst}, {percent(low)}) "
+            f"differ by {size} ({seeds}): that cannot be told from chance."
+        )
+    steps = len(effect.values) - 1
+    how_many = {0: "none", steps: "all"}.get(effect.clear_steps, str(effect.clear_steps))
+    clear = f"{how_many} of its {steps} steps {'is' if effect.clear_steps < 2 else 'are'} clear"
+    trend = {
+        "rises": f" The mean accuracy rises with {sizes} from value to value; {clear}.",
+        "falls": f" The mean accuracy falls with {sizes} from value to value; {clear}.",
+        "mixed": " From value to value, it neither always rises nor always falls.",
+        None: "",
+    }[effect.trend if steps > 1 else None]
+    return (
+        f"The best {what}: {best}, {percent(high)}; the worst: {worst}, {percent(low)}, {size} behind ({seeds}).{trend}"
+    )
+
+
+def _spoken(setting: str) -> str:
+    return _SPOKEN.get(setting, setting.replace("_", " "))
+
+
+def _scatter(configuration: Configuration, column: list[str]) -> list[str]:
+    spread = configuration.spread
+    return ["" if spread is None else f"{100 * spread:.2f}" for _ in column]
+
+
+def _interaction(interaction: Interaction) -> str:
+    what, other = _spoken(interaction.setting), _spoken(interaction.other)
+    best = ", ".join(f"{value} with {of}" for of, value in interaction.best)
+    return (
+        f"The best {what} depends on the {other}: {best} (where they differ most, the difference of the differences is "
+        f"{describe_difference(interaction.difference)} points, {count(interaction.difference.seeds, 'seed')})."
+    )
+
+
+def search_text(search: Exploration) -> Iterator[str]:
+    """Yield what a search tried."""
+    reached = ", ".join(f"{count:,} after {epochs}" for epochs, count in reversed(search.reached))
+    yield (
+        f"{search.tried:,} configurations, each with one seed, {search.epochs:,} epochs in all. The better ones were "
+        f"trained on, again and again; they stand where they were left: {reached} epochs."
+    )
+    yield table(
+        ["configuration", "epochs", "validation accuracy", "validation loss", "parameters"],
+        [
+            [c.name, f"{epochs}", percent(c.val_accuracy), f"{c.val_loss:.4f}", f"{c.parameters:,}"]
+            for c, epochs in search.configurations[:_MOST_TRIED]
+        ],
+    )
+    if len(search.configurations) > _MOST_TRIED:
+        yield f"And {len(search.configurations) - _MOST_TRIED:,} more: see `results.csv`."
+
+
+def depths_text(depths: Sequence[DepthComparison]) -> Iterator[str]:
+    """Yield what depth did."""
+    yield (
+        "Where trials differ in their hidden layers alone, the mean validation accuracy by depth, with the number of "
+        "configurations behind it. Their widths differ too: the difference is between these configurations, and depth "
+        "is not all that it may come from."
+    )
+    yield bullets(
+        f"{comparison.others}: "
+        + ", ".join(f"{_layers(depth)} {percent(mean)} ({count})" for depth, mean, count in comparison.means)
+        + _depth_difference(comparison)
+        for comparison in depths
+    )
+
+
+def _depth_difference(comparison: DepthComparison) -> str:
+    difference = comparison.difference
+    verdict = f"{_layers(comparison.best)} ahead" if difference.clear else "cannot be told from chance"
+    return f"; {describe_difference(difference)} points ({count(comparison.seeds, 'seed')}), {verdict}"
+
+
+def _layers(depth: int) -> str:
+    return f"{depth} hidden layer{'' if depth == 1 else 's'}"
+
+
+def _costs(answer: Answer) -> Iterator[str]:
+    best = answer.configurations[0]
+    smallest = min(answer.configurations, key=lambda c: c.parameters)
+    if smallest.parameters < best.parameters:
+        yield (
+            f"The best has {best.parameters / smallest.parameters:.1f} times the parameters of the smallest "
+            f"({smallest.name}) and took {best.seconds / max(smallest.seconds, 0.001):.1f} times as long."
+        )
