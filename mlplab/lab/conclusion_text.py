@@ -98,8 +98,8 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
     if conclusion.seeds > 1:
         needed = conclusion.seeds_needed
         yield (
-            f"About {count(needed, 'more seed')} for each (`--seeds {conclusion.seeds + needed}`) would tell all of them "
-            "from it, if the differences are what they seem."
+            f"About {count(needed, 'more seed')} for each (`--seeds {conclusion.seeds + needed}`) would tell all of "
+            "them from it, if the differences are what they seem."
             if needed
             else "No number of seeds would tell all of them from it: they are too much alike on these validation rows."
         )
