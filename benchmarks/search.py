@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks import machine
 from mlplab import load_suite, run_suite
 from mlplab.lab import Experiment, Suite
-from mlplab.lab.comparison import paired_difference
+from mlplab.lab.crossed import mean_difference
 from mlplab.lab.progress import SuiteDisplay
 from mlplab.lab.ranking import name_of, rank_configurations
 from mlplab.lab.runner import Run
@@ -126,9 +126,7 @@ def describe(
         tried = {row.trial.id: row.result for row in one.rows if row.result}
         spent = sum(result.epochs for result in tried.values())
         explored = len({row.trial.id for row in one.rows if row.experiment.explored})
-        points, margin = paired_difference(
-            [a - b for a, b in zip(fresh[trial.id], fresh[leader.id], strict=True)], 0.95
-        )
+        points, margin = mean_difference([a - b for a, b in zip(fresh[trial.id], fresh[leader.id], strict=True)], 0.95)
         mean = 100 * float(np.mean(fresh[trial.id]))
         lines.append(
             f"| search {seed} | {spent:,} | {explored} | {name_of(trial, names)} | "

@@ -193,10 +193,11 @@ def _difference(
         contrasts: each a seed, and trials of it with the weight that their right answers have.
         looked_at: out of how many it was picked: its error is as small as all of them need together (Bonferroni).
     """
-    from mlplab.lab.crossed import paired_difference
+    from mlplab.lab.crossed import mean_difference
 
     (answers,) = _by_seed([contrasts], correct)
-    points, margin = paired_difference(answers, 1 - 0.05 / looked_at)
+    means = max(len(weights) for _, weights in contrasts)
+    points, margin = mean_difference(answers, 1 - 0.05 / looked_at, means=means)
     return Difference(100 * points, 100 * margin, len(answers))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, inf
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, SettingError, shorten
-from mlplab.lab.crossed import Crossed, accuracy_intervals
+from mlplab.lab.crossed import Crossed, Errors, accuracy_intervals
 from mlplab.text import align, chance, percent, points
 
 #: Draws that critical values and probabilities are read from: a probability of 0.05 to ± 0.003; fewer for so many
@@ -52,8 +52,8 @@ class Comparison:
         smallest: the one with the fewest parameters of the tied and of those that are no further behind the highest
             mean than the margin; None where no parameters were given.
         seeds_needed: how many more seeds would, with a probability of 80 % if the means are what they seem, tell each
-            of the tied from the best; 0 where one is alone already, None where no number of seeds would do, for the
-            rows are too few, or where a single seed cannot tell.
+            of the tied from the best; 0 where one is alone already, None where not even thousands would do, for they
+            are too much alike on these rows, or where a single seed cannot tell.
     """
 
     names: list[str]
@@ -147,7 +147,7 @@ def compare_configurations(
     order = np.argsort(-means.round(_DIGITS), kind="stable")
     best = int(order[0])
     crossed = Crossed.of(right)
-    of_rows, of_seeds = (_draw(part, stream) for stream, part in enumerate(crossed.parts()))
+    of_rows, of_seeds = (_draw(part, right, stream) for stream, part in enumerate(crossed.parts()))
     critical = _critical_values((of_rows + of_seeds)[:_CRITICAL_DRAWS], confidence)
     behind = (means[best] - means).round(_DIGITS)
     margins = np.full(count, inf)
@@ -164,7 +164,7 @@ def compare_configurations(
         confidence=confidence,
         means=means,
         intervals=accuracy_intervals(means, crossed.of_means(), confidence),
-        probability_best=_probability_best(means + of_rows + _tails(crossed, len(of_seeds)) * of_seeds, right),
+        probability_best=_probability_best(means + of_rows + _tails(crossed, len(of_seeds)) * of_seeds),
         behind=behind,
         margins=margins,
         tied=[names[k] for k in order if standing[k]],
@@ -193,19 +193,24 @@ def _checked(correct: npt.ArrayLike, names: Sequence[str], parameters: Sequence[
     return right
 
 
-def _draw(covariance: Array, stream: int) -> Array:
-    """Return draws from a normal distribution with mean 0, (draws, C); the same ones every time."""
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0))
+def _draw(covariance: Array, right: Array, stream: int) -> Array:
+    """Return draws from a normal distribution with mean 0, (draws, C); the same ones every time.
+
+    The order of the configurations means nothing, and those whose answers are all the same are drawn as one.
+    """
+    answers = np.packbits(right.reshape(len(right), -1).astype(bool), axis=1)
+    _, first, twins = np.unique(answers, axis=0, return_index=True, return_inverse=True)
+    values, vectors = np.linalg.eigh(covariance[np.ix_(first, first)])
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     count = min(_DRAWS, _NUMBERS // len(covariance))
-    drawn: Array = np.random.default_rng([20_261_124, stream]).standard_normal((count, len(covariance))) @ root.T
-    return drawn
+    drawn: Array = np.random.default_rng([20_261_124, stream]).standard_normal((count, len(first))) @ root
+    return drawn[:, twins.ravel()]
 
 
 def _tails(crossed: Crossed, count: int) -> Array:
     """Return factors, (draws, 1), that give normal draws of what the seeds do the tails of a t distribution."""
-    generator = np.random.default_rng(20_261_125)
-    tails: Array = np.sqrt(crossed.freedom / generator.chisquare(crossed.freedom, (count, 1)))
+    generator, freedom = np.random.default_rng(20_261_125), crossed.freedom_of(crossed.seeds)
+    tails: Array = np.sqrt(freedom / generator.chisquare(freedom, (count, 1)))
     return tails
 
 
@@ -224,19 +229,18 @@ def _critical_values(draws: Array, confidence: float) -> Array:
     for i in range(count) if count <= _CORRELATED else ():
         ahead = np.delete(draws, i, axis=1) - draws[:, i : i + 1]
         spread = ahead.std(axis=0)
-        largest = (ahead[:, spread > 0] / spread[spread > 0]).max(axis=1, initial=-inf)
-        critical[i] = np.clip(np.quantile(largest, 1 - error), norm.isf(error), most)
+        critical[i] = norm.isf(error)
+        if spread.any():  # not all are twins
+            largest = (ahead[:, spread > 0] / spread[spread > 0]).max(axis=1)
+            critical[i] = np.clip(np.quantile(largest, 1 - error), critical[i], most)
     return critical
 
 
-def _probability_best(possible: Array, right: Array) -> Array:
+def _probability_best(possible: Array) -> Array:
     """Return how often each has the highest mean in draws of what the true means may be: its share of a flat posterior.
 
-    Configurations whose answers are all the same share what they have in common.
+    Those that are the same in a draw share it.
     """
-    answers = np.packbits(right.reshape(len(right), -1).astype(bool), axis=1)
-    _, first, twins = np.unique(answers, axis=0, return_index=True, return_inverse=True)
-    possible = possible[:, first][:, twins.ravel()]
     highest = possible == possible.max(axis=1, keepdims=True)
     shares: Array = (highest / highest.sum(axis=1, keepdims=True)).mean(axis=0)
     return shares
@@ -250,8 +254,11 @@ def _seeds_needed(crossed: Crossed, best: int, behind: Array, critical: Array, s
     if crossed.seeds == 1:
         return None
     errors = crossed.of_differences(best)
-    of_seeds = errors.variance * errors.of_seeds * crossed.seeds  # which more seeds divide
-    of_rows = errors.variance * (1 - errors.of_seeds)  # which they do not
-    room = (behind / (critical + norm.isf(0.2))) ** 2 - of_rows
-    wanted = max(of_seeds[k] / room[k] if room[k] > 0 else inf for k in rivals)
-    return None if wanted > _TOO_MANY else max(1, ceil(wanted) - crossed.seeds)
+    variance, share = errors.variance[rivals], errors.of_seeds[rivals]
+    of_rows, of_seeds = variance * (1 - share), variance * share * crossed.seeds  # which more seeds divide
+    for seeds in np.unique(np.geomspace(crossed.seeds + 1, _TOO_MANY, 200).astype(int)).tolist():
+        variance = of_rows + of_seeds / seeds
+        then = Errors(variance, of_seeds / seeds / variance, crossed.freedom_of(seeds), crossed.rows)
+        if (behind[rivals] >= then.reach(norm.sf(critical[rivals])) + norm.isf(0.2) * np.sqrt(variance)).all():
+            return int(seeds - crossed.seeds)
+    return None

@@ -15,7 +15,7 @@ from mlplab.engine.numpy_engine import Array
 from mlplab.lab.answers import Correct, answer, compare_depths
 from mlplab.lab.conclusion_text import to_markdown
 from mlplab.lab.findings import Conclusion, Configuration, Difference, Test
-from mlplab.lab.ranking import explore, rank_configurations
+from mlplab.lab.ranking import explore, networks_of, rank_configurations, with_the_seeds_of_the_best
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Suite
 from mlplab.lab.trial import Trial
@@ -64,14 +64,14 @@ def write_conclusion(
     correct = cache(folder.read_correct)
     done = [row for row in rows if row.status == "done" and not row.experiment.explored]
     varying = suite.varying()
-    ranked, compared = _compare(rank_configurations(done, varying), done, correct)
+    ranked = rank_configurations(done, varying)
+    comparable = with_the_seeds_of_the_best(ranked, done)
+    ranked, compared = _compare(ranked, comparable, done, correct)
     tied = compared.tied if compared else []
     seeds = compared.seeds if compared else suite.seeds
     differences = _differences(compared) if compared else {}
     openings = _openings(folder)
     if ranked and not any(row.unfinished for row in rows):
-        from mlplab.lab.contest import networks_of  # half a second to import, once in a suite
-
         openings = _open_once(openings, networks_of(done)[ranked[0].trial], folder, open_test)
     conclusion = Conclusion(
         suite=suite.name,
@@ -85,7 +85,9 @@ def write_conclusion(
         tied=tuple(tied),
         smallest=next((c for c in ranked if compared and c.trial == compared.smallest), None),
         seeds_needed=compared.seeds_needed if compared else None,
-        left_out=len(ranked) - len(compared.names) if compared else 0,
+        seeds_asked=suite.seeds,
+        left_out=len(ranked) - len(comparable) if compared else 0,
+        cut=len(comparable) - len(compared.names) if compared else 0,
         answers=tuple(answer(e, rows, varying, correct, ranked) for e in suite.experiments if not e.explored),
         search=explore([row for row in rows if row.experiment.explored], varying),
         depths=tuple(compare_depths(done, [name for name in varying if name != "hidden_layer_sizes"], correct)),
@@ -101,15 +103,15 @@ def write_conclusion(
 
 
 def _compare(
-    ranked: list[Configuration], done: Sequence[ResultRow], correct: Correct
+    ranked: list[Configuration], comparable: Sequence[Configuration], done: Sequence[ResultRow], correct: Correct
 ) -> tuple[list[Configuration], Comparison | None]:
-    """Compare the best configurations that have all seeds; return all with what that told, and the comparison.
+    """Compare the best of those that can be; return all with what that told, and the comparison.
 
     Its names are those of trials.
     """
-    from mlplab.lab.contest import compare_ranked, complete
+    from mlplab.lab.contest import COMPARED, compare_ranked  # half a second to import
 
-    compared = complete(ranked, done)
+    compared = comparable[:COMPARED]
     if not compared or len(correct(compared[0].trial)[1]) < 2:
         return ranked, None
     found = compare_ranked(compared, [c.trial for c in compared], done, correct)

@@ -33,8 +33,9 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
     tied = [c for c, _ in conclusion.rivals if c.trial in conclusion.tied]
     others = len(conclusion.tied) - 1
     ahead = f", tied with {others} other{'s' * (others > 1)}" if tied else ""
+    what = f"best configuration is {best.name}{ahead}" if conclusion.rivals else best.name
     yield (
-        f"**The best configuration is {best.name}{ahead}** (`{best.label}`): {describe_accuracy(best)} of "
+        f"**The {what}** (`{best.label}`): {describe_accuracy(best)} of "
         f"{conclusion.validation_rows:,} validation rows right{_spread(best)}, {best.val_loss:.4f} nats a row. It has "
         f"{best.parameters:,} parameters and took {describe_seconds(best.seconds)} to train."
     )
@@ -53,7 +54,9 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
         )
         yield from _tied(conclusion, tied)
     if conclusion.left_out:
-        yield f"Not compared with it, for they lack seeds or are far behind: {conclusion.left_out:,} configurations."
+        yield f"Not compared with it, for their seeds are not the same: {count(conclusion.left_out, 'configuration')}."
+    if conclusion.cut:
+        yield f"Only the best were compared, not the other {count(conclusion.cut, 'configuration')}."
     yield f"Training took {describe_seconds(conclusion.seconds)} of one core in all."
 
 
@@ -81,7 +84,7 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
     these = " of these very networks" if conclusion.seeds == 1 else ""
     if not tied:
         yield (
-            "All others are behind it by more than chance explains, with 95 % confidence for all of them together "
+            "All that were compared are behind it by more than chance explains, with 95 % confidence for all together "
             f"({seeds}{these})."
         )
         return
@@ -98,10 +101,10 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
     if conclusion.seeds > 1:
         needed = conclusion.seeds_needed
         yield (
-            f"About {count(needed, 'more seed')} for each (`--seeds {conclusion.seeds + needed}`) would tell all of "
-            "them from it, if the differences are what they seem."
+            f"About {count(needed, 'more seed')} for each (`--seeds {conclusion.seeds_asked + needed}`) would "
+            "probably tell all of them from it, if the differences are what they seem."
             if needed
-            else "No number of seeds would tell all of them from it: they are too much alike on these validation rows."
+            else "Not even thousands of seeds would tell all of them from it: the validation rows are too few."
         )
 
 
@@ -119,15 +122,16 @@ def _caveats(conclusion: Conclusion) -> Iterator[str]:
         )
     if conclusion.seeds == 1:
         yield (
-            "**Every configuration was trained once, with one seed, and one seed cannot carry much.** The intervals "
-            "above come from the validation rows alone; another draw of the start weights would move every accuracy "
-            "by an amount that a single seed cannot show. Take small differences as ties, and train with more seeds "
-            "(`--seeds 5`) before relying on an order."
+            "**There is one seed for every configuration, and one seed cannot carry much.** The intervals above come "
+            "from the validation rows alone; another draw of the start weights would move every accuracy by an amount "
+            "that a single seed cannot show. Take small differences as ties, and train with more seeds (`--seeds 5`) "
+            "before relying on an order."
         )
     else:
         yield (
-            f"The configurations were trained with the same {conclusion.seeds} seeds and measured on the same rows; "
-            "the accuracies are means over the seeds. The intervals hold for other seeds and for other rows."
+            f"The configurations that were compared were trained with the same {conclusion.seeds} seeds and measured "
+            "on the same rows; the accuracies are means over the seeds. The intervals hold for other seeds and for "
+            "other rows."
         )
     if conclusion.search:
         yield (
@@ -135,7 +139,12 @@ def _caveats(conclusion: Conclusion) -> Iterator[str]:
             "left behind. What is concluded stands on the finalists alone, trained with seeds that the search had not "
             "seen; the validation rows, though, are those that chose them."
         )
-    yield (
+    if conclusion.rivals:
+        yield _of_all(conclusion)
+
+
+def _of_all(conclusion: Conclusion) -> str:
+    return (
         "The ± of the comparisons with the best holds for all of them together, at 95 %: where all are equally good"
         f"{', with these seeds' * (conclusion.seeds == 1)}, one alone is called the best in at most one suite of "
         "twenty. The ± of what a setting did holds for all its values together, of each setting on its own. The best "

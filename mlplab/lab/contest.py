@@ -12,13 +12,12 @@ from mlplab.errors import RunFolderError, SettingError, nearest, one_of
 from mlplab.lab.answers import Correct
 from mlplab.lab.comparison import Comparison, compare_configurations
 from mlplab.lab.findings import Configuration
-from mlplab.lab.ranking import rank_configurations
+from mlplab.lab.ranking import networks_of, rank_configurations, with_the_seeds_of_the_best
 from mlplab.lab.search.log import with_findings
 from mlplab.lab.store import ResultRow, RunFolder
-from mlplab.lab.trial import Trial
 
 #: How many of the best are compared at all.
-_COMPARED = 500
+COMPARED = 500
 
 
 def compare_results(
@@ -48,17 +47,11 @@ def compare_results(
     chosen = [row for row in rows if row.experiment.name in ([experiment] if experiment else experiments)]
     done = [row for row in chosen if row.status == "done"]
     varying = [name for name in suite.varying() if experiment is None or name in experiments[experiment].varied]
-    ranked = complete(rank_configurations(done, varying), done)
+    ranked = with_the_seeds_of_the_best(rank_configurations(done, varying), done)[:COMPARED]
     if not ranked:
         raise RunFolderError(f"{folder.path}: no network was trained to its end yet, so there is nothing to compare")
     names = [configuration.name for configuration in ranked]
     return compare_ranked(ranked, names, done, cache(folder.read_correct), confidence=confidence, margin=margin)
-
-
-def complete(ranked: Sequence[Configuration], done: Sequence[ResultRow]) -> list[Configuration]:
-    """Return those of the best configurations that have the same seeds as the first one, the best of all."""
-    seeds = {first: [trial.seed for trial in trials] for first, trials in networks_of(done).items()}
-    return [c for c in ranked if seeds[c.trial] == seeds[ranked[0].trial]][:_COMPARED]
 
 
 def compare_ranked(
@@ -87,12 +80,3 @@ def compare_ranked(
         parameters=[c.parameters for c in configurations],
         margin=margin,
     )
-
-
-def networks_of(done: Sequence[ResultRow]) -> dict[str, list[Trial]]:
-    """Return the trials of every configuration, a seed each, by the id of its first one."""
-    groups: dict[str, dict[int, Trial]] = {}
-    for row in done:
-        groups.setdefault(row.trial.configuration, {})[row.trial.seed] = row.trial
-    ordered = ([seeds[seed] for seed in sorted(seeds)] for seeds in groups.values())
-    return {trials[0].id: trials for trials in ordered}

@@ -12,29 +12,29 @@ is unknown: the error then holds for the rows alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from math import inf
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
-from scipy.special import polygamma
 from scipy.stats import t
 
 from mlplab.engine.numpy_engine import Array
 
+#: Like so many seeds more, the average scatter of all configurations counts for each of them.
+#: docs/decisions/0010-few-seeds.md has the figures.
+_BORROWED = 2
 
-def paired_difference(d: npt.ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
+
+def mean_difference(d: npt.ArrayLike, confidence: float = 0.95, *, means: int = 2) -> tuple[float, float]:
     """Return the mean of differences that belong to seeds and rows, and half the width of its two-sided interval.
 
     Args:
-        d: how far the one is ahead of the other, (seeds, rows), at least one of each.
+        d: how far the one is ahead of the other, (seeds, rows), at least one of each; or a contrast of more `means`.
     """
     values = np.asarray(d, np.float64)[None]
     mean = float(values.mean())
     if values.shape[2] < 2:
         return mean, abs(mean) + 1  # a single row tells nothing
-    return mean, float(Crossed.of(values, unseen=1.0).of_means().reach((1 - confidence) / 2)[0])
+    return mean, float(Crossed.of(values, unseen=0.5 * means).of_means().reach((1 - confidence) / 2)[0])
 
 
 def difference_of_two(values: npt.ArrayLike, of: int, to: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -92,9 +92,8 @@ class Errors:
     freedom: float
     rows: int
 
-    # q = (1 - w)·t(R - 1) + w·t(d), w the seeds' share: never below the nominal level, but for d = 1 (5.9 % of 5 %).
-    # Satterthwaite's degrees of freedom would be too many where few seeds happen to scatter little: 12.7 % for d = 1,
-    # 7.8 % for d = 2 in the worst case.
+    # q = (1 - w)·t(R - 1) + w·t(d), w the seeds' share. Satterthwaite's degrees of freedom would be too many where few
+    # seeds happen to scatter little: for d = 2, at the worst, 7.8 % of errors instead of 5; this makes 5.1 %.
     # Source: Cochran and Cox 1957, section 4.14
     def quantile(self, error: float | Array) -> Array:
         """Return how many standard errors are exceeded by chance with this `error`, on one side."""
@@ -126,8 +125,8 @@ class Crossed:
     def of(cls, values: Array, unseen: float = 0.5) -> Crossed:
         """Return those of numbers (C, S, R).
 
-        unseen: how many answers are added that differ: where none does, that is no proof that none ever would. Half a
-            one for each of two means that are compared. Source: Agresti and Min 2005, section 3.
+        unseen: how many answers are added that differ, as if in all seeds: where none does, that is no proof that none
+            ever would. Half a one for each mean that is compared. Source: Agresti and Min 2005, section 3.
         """
         count, seeds, rows = values.shape
         by_seed, by_row = values.mean(axis=2, dtype=np.float64), values.mean(axis=1, dtype=np.float64)
@@ -147,13 +146,14 @@ class Crossed:
         return self._errors(np.diag(self.seed), np.diag(self.row), np.diag(self.rest), max(1, self.seeds - 1))
 
     def of_differences(self, to: int) -> Errors:
-        """Return the errors of the differences of all to one, (C,)."""
+        """Return the errors of the differences of all to one, (C,).
+
+        What few seeds make of one difference is known badly; what they make of all is known better, but not all need be
+        alike. So the average of all counts like two seeds more, and never makes less of a difference than its own.
+        """
         seed, row, rest = (_of_differences(part, to) for part in (self.seed, self.row, self.rest))
-        if self.seeds > 1:
-            usual, weight = self._usual
-            borrowed = np.full_like(seed, 2 * usual)
-            seed = borrowed if weight == inf else (weight * borrowed + (self.seeds - 1) * seed) / self._freedom
-        return self._errors(seed, row, rest, self.freedom)
+        borrowed = (_BORROWED * 2 * self.usual + (self.seeds - 1) * seed) / (_BORROWED + self.seeds - 1)
+        return self._errors(np.maximum(seed, borrowed), row, rest, self.freedom_of(self.seeds))
 
     # v = (Σb)/R + (Σa + Σe/R)/S, no part of it negative, and of the second at least what Σe makes it
     def _errors(self, seed: Array, row: Array, rest: Array, freedom: float) -> Errors:
@@ -163,32 +163,21 @@ class Crossed:
         share = np.divide(of_seeds, variance, where=variance > 0, out=np.zeros_like(variance))
         return Errors(variance, share, freedom, self.rows)
 
-    @property
-    def _freedom(self) -> float:
-        return self._usual[1] + self.seeds - 1
+    def freedom_of(self, seeds: int) -> int:
+        """Return how many degrees of freedom the seeds' part of a difference has with so many seeds."""
+        return max(1, min(seeds - 1 + _BORROWED, (len(self.seed) - 1) * (seeds - 1)))
 
     @property
-    def freedom(self) -> float:
-        """How many degrees of freedom the seeds' part of a difference has: what is borrowed is told by all together."""
-        return max(1.0, min(self._freedom, max(1, len(self.seed) - 1) * (self.seeds - 1)))
-
-    @cached_property
-    def _usual(self) -> tuple[float, float]:
-        """How much a mean scatters over the seeds, beside what all scatter together; and what weight that may have.
-
-        Three seeds tell little of one difference, but much of twenty configurations: the more alike these scatter, the
-        more is borrowed, as if it came from so many more seeds.
-        """
+    def usual(self) -> float:
+        """How much a mean scatters over the seeds, on average, beside what all of them scatter together."""
         count = len(self.seed)
-        centring = np.eye(count) - 1 / count
-        own = np.diag(centring @ self.seed @ centring) * count / max(1, count - 1)
-        return float(own.mean()), _weight(own, (self.seeds - 1) * (count - 1) / count) if self.seeds > 1 else 0.0
+        return float(np.trace(self.seed) - self.seed.sum() / count) / max(1, count - 1)
 
     def parts(self) -> tuple[Array, Array]:
         """Return the covariances of the means that the rows make, and those that the seeds make, (C, C) each."""
-        usual, weight = self._usual
-        alike = usual * np.eye(len(self.seed))
-        seed = alike if weight == inf else (weight * alike + (self.seeds - 1) * self.seed) / max(1.0, self._freedom)
+        borrowed = _BORROWED * self.usual * np.eye(len(self.seed))
+        seed = (borrowed + (self.seeds - 1) * self.seed) / (_BORROWED + self.seeds - 1)
+        seed += np.diag(np.maximum(np.diag(self.rest) / self.rows - np.diag(seed), 0))
         return (self.row - self.rest / self.seeds) / self.rows, seed / self.seeds
 
 
@@ -201,18 +190,3 @@ def _of_differences(part: Array, to: int) -> Array:
     own = np.diag(part)
     variances: Array = np.maximum(own + own[to] - 2 * part[to], 0)
     return variances
-
-
-# d₀ from the variance of log s², which is ψ'(d/2) + ψ'(d₀/2)
-def _weight(variances: Array, d: float) -> float:
-    """Return how many degrees of freedom variances of `d` each lend one another: many, where they are much alike.
-
-    Source: Smyth 2004, section 6.2
-    """
-    if len(variances) < 3 or not variances.any():
-        return 0.0
-    logs = np.log(np.maximum(variances, 1e-5 * np.median(variances[variances > 0])))
-    excess = float(logs.var(ddof=1) - polygamma(1, d / 2))
-    if excess < 1e-6:  # they scatter no more than chance makes them
-        return inf
-    return float(brentq(lambda x: polygamma(1, x / 2) - excess, 1e-6, 1e9))

@@ -165,7 +165,9 @@ class Conclusion:
         tied: the trials of those that cannot be told from the best, it included, the best first.
         smallest: of these, the one with the fewest parameters.
         seeds_needed: see `mlplab.lab.comparison.Comparison`.
-        left_out: how many configurations were not compared, for they lack seeds that the best one has, or are too many.
+        seeds_asked: how many the suite has; `seeds` is how many were compared.
+        left_out: how many configurations were not compared, for their seeds are not those of the best one.
+        cut: how many were not, for only so many of the best are.
         answers: of the experiments, in their order.
         search: what was tried before, if there was a search.
         depths: comparisons of depths across the experiments.
@@ -185,7 +187,9 @@ class Conclusion:
     tied: tuple[str, ...]
     smallest: Configuration | None
     seeds_needed: int | None
+    seeds_asked: int
     left_out: int
+    cut: int
     answers: tuple[Answer, ...]
     search: Exploration | None
     depths: tuple[DepthComparison, ...]

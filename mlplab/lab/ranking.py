@@ -20,7 +20,22 @@ def rank_configurations(done: Sequence[ResultRow], varying: Sequence[str] = ()) 
     """
     found = _configurations(done, varying)
     seeds = max((c.seeds for c in found), default=0)
-    return sorted(found, key=lambda c: (c.seeds < seeds, -c.val_accuracy, c.parameters, c.val_loss))
+    return sorted(found, key=lambda c: (c.seeds < seeds, -round(c.val_accuracy, 12), c.parameters, c.val_loss))
+
+
+def with_the_seeds_of_the_best(ranked: Sequence[Configuration], done: Sequence[ResultRow]) -> list[Configuration]:
+    """Return those of the ranked configurations that were trained with the seeds of the first one."""
+    seeds = {first: [trial.seed for trial in trials] for first, trials in networks_of(done).items()}
+    return [c for c in ranked if seeds[c.trial] == seeds[ranked[0].trial]]
+
+
+def networks_of(done: Sequence[ResultRow]) -> dict[str, list[Trial]]:
+    """Return the trials of every configuration, a seed each, by the id of its first one."""
+    groups: dict[str, dict[int, Trial]] = {}
+    for row in done:
+        groups.setdefault(row.trial.configuration, {})[row.trial.seed] = row.trial
+    ordered = ([seeds[seed] for seed in sorted(seeds)] for seeds in groups.values())
+    return {trials[0].id: trials for trials in ordered}
 
 
 def _configurations(rows: Sequence[ResultRow], varying: Sequence[str]) -> list[Configuration]:
@@ -48,7 +63,7 @@ def _summarize(rows: list[ResultRow], varying: Sequence[str]) -> Configuration:
 
 def name_of(trial: Trial, varying: Iterable[str]) -> str:
     """Return the settings that vary, in words: ``1024-512, lr 0.01``."""
-    return ", ".join(describe_setting(name, trial[name]) for name in varying) or "the only configuration"
+    return ", ".join(describe_setting(name, trial[name]) for name in varying) or "only configuration"
 
 
 def explore(rows: Sequence[ResultRow], varying: Sequence[str]) -> Exploration | None:

@@ -6,13 +6,13 @@ from scipy.stats import norm, t, ttest_1samp
 
 from mlplab.errors import DataError, SettingError
 from mlplab.lab import compare_configurations
-from mlplab.lab.crossed import paired_difference
+from mlplab.lab.crossed import mean_difference
 
 
-def study(configurations, seeds, rows, rng, behind=0.0, scatter=0.0):
+def study(configurations, seeds, rows, rng, behind=0.0, scatter=0.0, moved=0.0):
     ease = 1.5 * rng.normal(size=(1, 1, rows)) + 0.7 * rng.normal(size=(configurations, 1, rows))
     ease = ease + 0.7 * rng.normal(size=(configurations, seeds, rows))
-    ease += scatter * rng.normal(size=(configurations, seeds, 1))
+    ease += moved + scatter * rng.normal(size=(configurations, seeds, 1))
     return ease + 2 - np.asarray(behind).reshape(-1, 1, 1) > 0
 
 
@@ -54,27 +54,45 @@ def test_the_means_and_their_intervals_hold_the_truth_as_often_as_they_say():
     assert (held / studies > 0.92).all()
 
 
-@pytest.mark.parametrize("scatter", [0.0, 0.1, 0.4])
+@pytest.fixture
+def quick(monkeypatch):
+    """Fewer draws, so that many studies can be made."""
+    monkeypatch.setattr("mlplab.lab.comparison._DRAWS", 1000)
+    monkeypatch.setattr("mlplab.lab.comparison._CRITICAL_DRAWS", 1000)
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.4])
 @pytest.mark.parametrize(("configurations", "seeds"), [(2, 1), (2, 2), (2, 4), (3, 2), (8, 2), (6, 3)])
-def test_of_equals_none_is_given_up_more_often_than_promised(configurations, seeds, scatter):
+def test_of_equals_none_is_given_up_more_often_than_promised(configurations, seeds, scatter, quick):
     # the hardest case: each of them is the best, as good as
-    rng, studies, alone, given_up = np.random.default_rng(1), 120, 0, 0
+    rng, studies, alone, given_up = np.random.default_rng(1), 400, 0, 0
     for _ in range(studies):
-        correct = study(configurations, seeds, 300, rng, scatter=scatter if seeds > 1 else 0.0)
+        correct = study(configurations, seeds, 200, rng, scatter=scatter if seeds > 1 else 0.0)
         tied = compare_configurations(correct, names(configurations)).tied
         alone += len(tied) == 1
         given_up += configurations - len(tied)
     allowed = 0.05 * (configurations - 1) / configurations
-    assert alone / studies < 0.05 + 3 * np.sqrt(0.05 * 0.95 / studies)
-    assert given_up / studies / configurations < allowed + 3 * np.sqrt(allowed / studies)
+    assert alone / studies < 0.05 + 2 * np.sqrt(0.05 / studies)
+    assert given_up / studies / configurations < allowed + 2 * np.sqrt(allowed / studies)
 
 
-def test_where_the_seeds_of_some_scatter_more_than_those_of_others_the_promise_holds_too():
-    rng, studies, given_up = np.random.default_rng(2), 200, 0
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_one_whose_seeds_scatter_more_than_those_of_others_is_not_given_up_more_often(seeds, quick):
+    rng, studies, given_up = np.random.default_rng(2), 400, 0
     for _ in range(studies):
-        correct = study(8, 2, 300, rng, scatter=np.where(np.arange(8) % 2, 0.4, 0.0).reshape(-1, 1, 1))
+        correct = study(8, seeds, 200, rng, scatter=np.where(np.arange(8) == 0, 0.8, 0.1).reshape(-1, 1, 1))
+        given_up += "c0" not in compare_configurations(correct, names(8)).tied
+    # as accuracies: the mean of one that scatters is a little lower, for rows are not lost and won evenly
+    assert given_up / studies < 0.05 * 7 / 8 + 2 * np.sqrt(0.05 / studies)
+
+
+def test_configurations_whose_seeds_do_the_same_count_for_fewer(quick):
+    rng, studies, given_up = np.random.default_rng(3), 400, 0
+    for _ in range(studies):
+        moved = 0.4 * rng.normal(size=(2, 2, 1)).repeat(4, axis=0)  # two groups of four
+        correct = study(8, 2, 200, rng, moved=moved)
         given_up += 8 - len(compare_configurations(correct, names(8)).tied)
-    assert given_up / studies / 8 < 0.05 + 3 * np.sqrt(0.05 / studies)
+    assert given_up / studies / 8 < 0.05 * 7 / 8 + 2 * np.sqrt(0.05 / studies)
 
 
 def test_with_many_seeds_it_tells_what_two_cannot():
@@ -92,7 +110,7 @@ def test_twins_share_their_chance():
     assert len(many.tied) == 100
 
 
-def test_with_two_seeds_nobody_is_sure_to_be_the_best_of_two_equals():
+def test_with_two_seeds_nobody_is_sure_to_be_the_best_of_two_equals(quick):
     rng, sure = np.random.default_rng(0), 0
     for _ in range(200):
         found = compare_configurations(study(2, 2, 300, rng, scatter=0.3), names(2))
@@ -100,12 +118,31 @@ def test_with_two_seeds_nobody_is_sure_to_be_the_best_of_two_equals():
     assert sure / 200 < 0.05
 
 
+def test_two_seeds_that_happen_to_agree_do_not_make_it_sure():
+    rng, correct = np.random.default_rng(0), np.ones((2, 2, 1000), bool)
+    for configuration, wrong in enumerate((40, 50)):
+        for seed in range(2):
+            correct[configuration, seed, rng.choice(1000, wrong, replace=False)] = False
+    found = compare_configurations(correct, ["a", "b"])
+    assert found.tied == ["a", "b"]
+    assert 0.6 < found.probability_best[0] < 0.95
+
+
+def test_the_order_of_the_configurations_means_nothing():
+    for k in range(10):
+        correct = study(12, 2, 300, np.random.default_rng(k), 0.05 * np.arange(12))
+        one, other = (compare_configurations(correct[::step], names(12)[::step]) for step in (1, -1))
+        assert set(one.tied) == set(other.tied)
+        np.testing.assert_allclose(one.margins, other.margins[::-1], atol=1e-9)
+        np.testing.assert_allclose(one.probability_best, other.probability_best[::-1], atol=1e-3)
+
+
 def test_a_row_or_two_settle_nothing():
     rng = np.random.default_rng(0)
     for _ in range(100):
         assert len(compare_configurations(rng.random((3, 1, 2)) < 0.5, names(3)).tied) == 3
-    assert paired_difference([[2.0]])[1] > 2
-    assert paired_difference([[1.0, 1.0]])[1] > 1
+    assert mean_difference([[2.0]])[1] > 2
+    assert mean_difference([[1.0, 1.0]])[1] > 1
 
 
 def test_a_margin_is_met_to_the_last_digit():
@@ -114,16 +151,6 @@ def test_a_margin_is_met_to_the_last_digit():
     found = compare_configurations(correct, ["a", "b"], parameters=[2, 1], margin=0.1)
     assert (found.tied, found.smallest) == (["a"], "b")
     assert "10.00 ± " in str(found)
-
-
-def test_the_best_is_among_the_tied_as_often_as_promised():
-    rng, studies = np.random.default_rng(1), 250
-    for configurations, seeds in ((2, 1), (2, 4), (6, 3)):
-        steps, among = 0.04 * np.arange(configurations), 0
-        for _ in range(studies):
-            tied = compare_configurations(study(configurations, seeds, 400, rng, steps), names(configurations)).tied
-            among += "c0" in tied
-        assert among / studies > 0.95 - 3 * np.sqrt(0.05 * 0.95 / studies)
 
 
 def test_it_is_printed_with_what_it_leaves_out():
@@ -176,7 +203,7 @@ def test_as_many_seeds_as_it_asks_for_settle_it_as_a_rule():
             more = compare_configurations(correct[:, : 4 + found.seeds_needed], names(2))
             settled.append(len(more.tied) == 1)
     assert len(settled) >= 5
-    assert np.mean(settled) >= 0.5  # the difference that is seen is, as a rule, larger than the true one
+    assert np.mean(settled) >= 0.6  # the difference that is seen is, as a rule, larger than the true one
     assert compare_configurations(study(2, 1, 500, rng), names(2)).seeds_needed is None  # one seed cannot tell
 
 

@@ -13,7 +13,7 @@ from mlplab.lab import compare_configurations
 from mlplab.lab.answers import _difference, _effect, _interaction, _trend, compare_depths
 from mlplab.lab.conclusion import write_conclusion
 from mlplab.lab.conclusion_text import to_markdown
-from mlplab.lab.crossed import paired_difference
+from mlplab.lab.crossed import mean_difference
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.trial import Trial
 from mlplab.text import percent
@@ -108,7 +108,7 @@ def test_contrasts_of_one_seed_are_averaged_row_by_row_and_seeds_are_crossed_wit
     assert of_one.margin == pytest.approx(100 * t.isf(0.025, 499) * math.sqrt((d.var(ddof=1) + 1 / 499) / 500))
     of_two = _difference([(0, {"a": 1, "b": -1}), (1, {"c": 1, "d": -1})], lambda name: (None, answers[name]))
     both = np.stack([answers["a"].astype(float) - answers["b"], answers["c"].astype(float) - answers["d"]])
-    mean, margin = paired_difference(both)
+    mean, margin = mean_difference(both)
     assert (of_two.points, of_two.margin) == (pytest.approx(100 * mean), pytest.approx(100 * margin))
 
 
@@ -134,7 +134,7 @@ def test_depths_differ_by_the_mean_over_their_configurations_row_by_row():
             suite_rows.append(ResultRow(None, trial, "", result))
     (depths,) = compare_depths(suite_rows, [], lambda trial: (None, answers[trial]))
     a, b, c = np.array(list(answers.values()), float).reshape(3, 2, 400)
-    mean, margin = paired_difference(c - (a + b) / 2)
+    mean, margin = mean_difference(c - (a + b) / 2)
     assert depths.best == 2
     assert (depths.difference.points, depths.difference.margin) == pytest.approx((100 * mean, 100 * margin))
 
