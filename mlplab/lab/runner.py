@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -104,7 +104,7 @@ def run_suite(
             if caution := dataset.caution():
                 shown.note(caution)
             outcome = _train_and_conclude(
-                suite, dataset, fingerprint, folder, shown, count, checkpoint_seconds, scheduler
+                suite, rows, dataset, fingerprint, folder, shown, count, checkpoint_seconds, scheduler
             )
         seal(folder)
         if then:
@@ -169,6 +169,7 @@ def _workforce(
 
 def _train_and_conclude(
     suite: Suite,
+    rows: Sequence[ResultRow],
     dataset: Dataset,
     fingerprint: str,
     folder: RunFolder,
@@ -177,7 +178,10 @@ def _train_and_conclude(
     checkpoint_seconds: float,
     scheduler: str | None,
 ) -> Run:
-    """Train what is missing, write the results and the conclusion."""
+    """Train what is missing, write the results and the conclusion.
+
+    rows: as the folder holds them now.
+    """
     from mlplab.lab.chosen import open_test_rows
     from mlplab.lab.scheduler import Crew, make_labels, train_missing
 
@@ -188,7 +192,9 @@ def _train_and_conclude(
             from mlplab.lab.search.run import run_search
 
             suite, trained = run_search(crew, fingerprint, processes)
-        rows = folder.rows(suite, fingerprint, make_labels(suite, fingerprint, dataset), thorough=True)
+            rows = folder.rows(suite, fingerprint, {}, thorough=True)
+        labels = make_labels(suite, fingerprint, dataset)
+        rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in rows]
         missing = {row.trial.id for row in rows if row.unfinished}
         try:
             if missing:
