@@ -138,7 +138,7 @@ def _legend(curve_set: CurveSet) -> str:
 
 
 def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = None) -> Figure:
-    """Draw the validation accuracy of every configuration of every experiment, a dot for each seed."""
+    """Draw the validation accuracy of every configuration of every experiment: seeds, their mean and its interval."""
     groups: dict[str, list[Dot]] = {}
     for dot in dots:
         groups.setdefault(dot.experiment, []).append(dot)
@@ -148,6 +148,8 @@ def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = Non
     panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=[h + 0.6 for h in heights])
     for k, (axes, (name, group)) in enumerate(zip(panels[:, 0], groups.items(), strict=True)):
         for y, dot in enumerate(group):
+            if dot.interval:
+                axes.plot(dot.interval, [y, y], color=COLOURS[k % 8], linewidth=9, alpha=0.2, solid_capstyle="butt")
             axes.plot(dot.accuracies, [y] * len(dot.accuracies), "o", color=COLOURS[k % 8], markersize=7, alpha=0.8)
             if dot.accuracies:
                 mean = float(np.mean(dot.accuracies))
@@ -155,9 +157,8 @@ def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = Non
                 if len(dot.accuracies) > 1:
                     text = f"mean {text}"
                     axes.plot(mean, y, "|", color="black", markersize=14, markeredgewidth=2)
-                axes.annotate(
-                    text, (max(dot.accuracies), y), (8, 0), textcoords="offset points", va="center", fontsize=8
-                )
+                right = max(*dot.accuracies, dot.interval[1] if dot.interval else mean)
+                axes.annotate(text, (right, y), (8, 0), textcoords="offset points", va="center", fontsize=8)
             if dot.diverged:
                 axes.annotate("✖ diverged", (0.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8)
         axes.set_yticks(range(len(group)), [dot.name for dot in group], fontsize=9)
@@ -168,7 +169,9 @@ def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = Non
         if best is not None:
             axes.axvline(best, color="grey", linewidth=1, linestyle="--")
     panels[-1, 0].xaxis.set_major_formatter(PercentFormatter(1))
-    panels[-1, 0].set_xlabel("Validation accuracy" + (" (dashed: the best)" if best is not None else ""))
+    seeds = "dots: seeds, bar: their mean, " if any(len(dot.accuracies) > 1 for dot in dots) else ""
+    found = f" ({seeds}band: 95 % interval, dashed: the best)" if best is not None else ""
+    panels[-1, 0].set_xlabel(f"Validation accuracy{found}")
     return figure
 
 

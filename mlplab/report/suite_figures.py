@@ -68,13 +68,13 @@ def _figures(
         if curves:
             yield (
                 f"experiment-{number}-{experiment.name}",
-                figures.draw_curves(curves, tables.heading(experiment, rows)),
+                figures.draw_curves(curves, tables.curves_heading(experiment, rows)),
             )
     if found := tables.tried(suite, rows):
         yield "search", figures.draw_search(found, f"{suite.title}: what the search tried")
     conclusion = read_conclusion(folder)
     best = conclusion.get("best")
-    dots = tables.overview(rows)
+    dots = tables.overview(rows, conclusion)
     if dots:
         yield "all-trials", figures.draw_overview(dots, suite.title, best["val_accuracy"] if best else None)
     if best and folder.chosen_file.is_file():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,13 @@ def heading(experiment: Experiment, rows: Sequence[ResultRow]) -> str:
     return experiment.title + (f" (the best {MOST} of {count:,})" if count > MOST else "")
 
 
+def curves_heading(experiment: Experiment, rows: Sequence[ResultRow]) -> str:
+    """Return the same with what the bands are, where there are any."""
+    seeds = max((len(group) for group in _ended(experiment, rows).values()), default=0)
+    bands = f"\nmeans of {seeds} seeds, in bands from the lowest to the highest" if seeds > 1 else ""
+    return heading(experiment, rows) + bands
+
+
 def _ended(experiment: Experiment, rows: Sequence[ResultRow]) -> dict[str, list[ResultRow]]:
     """Return the rows of every configuration of an experiment that has a result, in the order of its grid."""
     groups: dict[str, list[ResultRow]] = {}
@@ -92,16 +100,28 @@ def experiment_curves(folder: RunFolder, experiment: Experiment, rows: Sequence[
 
 @dataclass(frozen=True)
 class Dot:
-    """A configuration in the overview: its experiment's heading, its name, validation accuracies (seeds,), its end."""
+    """A configuration in the overview.
+
+    Attributes:
+        experiment: its experiment's heading. name: its own.
+        accuracies: on the validation rows, (seeds,). interval: of their mean, 95 %; None where it was not compared.
+        diverged: whether the loss of one of its networks stopped being finite.
+    """
 
     experiment: str
     name: str
     accuracies: tuple[float, ...]
+    interval: tuple[float, float] | None
     diverged: bool
 
 
-def overview(rows: Sequence[ResultRow]) -> list[Dot]:
-    """Return the best configurations of all experiments, in order, without what a search left behind."""
+def overview(rows: Sequence[ResultRow], conclusion: Mapping[str, Any]) -> list[Dot]:
+    """Return the best configurations of all experiments, in order, without what a search left behind.
+
+    conclusion: the content of ``conclusion.json``, for the intervals.
+    """
+    found = [c for answer in conclusion.get("answers", ()) for c in answer["configurations"]]
+    intervals = {c["trial"]: tuple(c["interval"]) for c in found if c["interval"]}
     experiments = {row.experiment.name: row.experiment for row in rows if not row.experiment.explored}
     headings = {name: heading(experiment, rows) for name, experiment in experiments.items()}
     return [
@@ -109,6 +129,7 @@ def overview(rows: Sequence[ResultRow]) -> list[Dot]:
             headings[experiment.name],
             name_of(group[0].trial, experiment.varied),
             tuple(r.result.val_accuracy or 0.0 for r in group if r.status in ("done", "paused") and r.result),
+            next((intervals[r.trial.id] for r in group if r.trial.id in intervals), None),
             any(r.status == "diverged" for r in group),
         )
         for experiment in experiments.values()

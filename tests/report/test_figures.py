@@ -87,7 +87,7 @@ def test_a_diverged_network_is_marked_in_curves_and_overview():
     curves = [CurveSet("a", (_histories(1)[0],), diverged=True), CurveSet("b", (History(),), diverged=True)]
     figure = figures.draw_curves(curves)
     assert all("diverged" in text.get_text() for text in figure.legends[0].get_texts())
-    overview = figures.draw_overview([Dot("e", "a", (0.5,), False), Dot("e", "b", (), True)])
+    overview = figures.draw_overview([Dot("e", "a", (0.5,), (0.4, 0.6), False), Dot("e", "b", (), None, True)])
     assert any("diverged" in text.get_text() for text in overview.axes[0].texts)
 
 

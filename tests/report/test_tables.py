@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlplab.lab.conclusion import read_conclusion
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.report import tables
 from mlplab.training.history import Epoch, History
@@ -38,18 +39,27 @@ def test_of_more_configurations_than_there_are_lines_the_best_are_drawn(suite, d
         ResultRow(experiment, trial, "", result_of(trial, val_accuracy=accuracy, status=status))
         for (experiment, trial), accuracy in zip(cells, accuracies.tolist(), strict=True)
     ]
-    drawn = [dot.name for dot in tables.overview(rows) if dot.experiment == "Learning rate (the best 32 of 100)"]
+    drawn = [dot.name for dot in tables.overview(rows, {}) if dot.experiment == "Learning rate (the best 32 of 100)"]
     means = accuracies[4:].reshape(100, 2).mean(axis=1)
     best = range(32) if diverged else sorted(np.argsort(-means, kind="stable")[:32])
     assert drawn == [f"lr {rates[k]:g}" for k in best]
-    assert len(tables.overview(rows)) == 2 + 32
+    assert len(tables.overview(rows, {})) == 2 + 32
     assert [c.name for c in tables.experiment_curves(RunFolder(Path("none")), many, rows)] == drawn
     assert tables.heading(suite.experiments[0], rows) == "Width"
 
 
 def test_the_overview_has_a_dot_for_every_row(finished):
-    dots = tables.overview(finished.rows)
+    dots = tables.overview(finished.rows, read_conclusion(finished.folder))
     assert [dot.accuracies[0] for dot in dots] == [row.result.val_accuracy for row in finished.rows]
+    assert all(dot.interval[0] < dot.accuracies[0] < dot.interval[1] for dot in dots)
+
+
+def test_the_heading_of_curves_says_what_their_bands_are(suite):
+    cells = replace(suite, seeds=3).cells("")
+    rows = [ResultRow(experiment, trial, "", result_of(trial)) for experiment, trial in cells]
+    assert tables.curves_heading(suite.experiments[0], rows) == (
+        "Width\nmeans of 3 seeds, in bands from the lowest to the highest"
+    )
 
 
 def test_the_most_confident_errors_are_wrong_and_come_surest_first():
