@@ -167,7 +167,7 @@ def run_on_cluster(
 ) -> Iterator[Event]:
     """Run the jobs, in their order, on the workers of a cluster; yield what they report, and write what they bring.
 
-    The same as `mlplab.lab.workers.run_jobs` in every respect, with news that come in stretches of so many `seconds`.
+    As `mlplab.lab.workers.Workers.run` in every respect, with news that come in stretches of so many `seconds`.
     """
     from distributed import as_completed
 

@@ -21,6 +21,7 @@ from mlplab.lab.search.log import with_findings
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Suite, load_suite
 from mlplab.lab.takeover import take_over
+from mlplab.lab.workers import Workers
 
 if TYPE_CHECKING:
     from mlplab.data import Dataset
@@ -89,12 +90,16 @@ def run_suite(
     if not folder.suite_file.is_file():
         load()  # what is wrong is noticed before anything is written
     shown = (display or Silent)()
-    with folder.locked():
+    with folder.locked(), Workers(folder) as workers:
         take_over(folder, suite, shown)
         suite = with_findings(suite, folder)
         rows = folder.rows(suite, fingerprint, folder.read_labels(), thorough=True)
         # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
-        dataset = None if is_concluded(folder, rows) else load()
+        dataset = None
+        if not is_concluded(folder, rows):
+            if scheduler is None:
+                workers.start(count if suite.search else min(count, sum(row.unfinished for row in rows)))
+            dataset = load()
         unseal(folder)
         folder.write_suite(suite)
         if dataset is None:
@@ -104,7 +109,7 @@ def run_suite(
             if caution := dataset.caution():
                 shown.note(caution)
             outcome = _train_and_conclude(
-                suite, rows, dataset, fingerprint, folder, shown, count, checkpoint_seconds, scheduler
+                suite, rows, dataset, fingerprint, folder, shown, workers, count, checkpoint_seconds, scheduler
             )
         seal(folder)
         if then:
@@ -141,6 +146,7 @@ def _workforce(
     dataset: Dataset,
     folder: RunFolder,
     display: Display,
+    workers: Workers,
     count: int,
     checkpoint_seconds: float,
     scheduler: str | None,
@@ -155,11 +161,10 @@ def _workforce(
         return
 
     from mlplab.lab.worker import save_data
-    from mlplab.lab.workers import run_jobs
 
     def work_here(waiting: deque[Job]) -> Iterator[Event]:
         data = {**save_data(dataset, folder.data), "checkpoint_seconds": checkpoint_seconds}
-        return run_jobs(waiting, count, data, folder)
+        return workers.run(waiting, count, data)
 
     try:
         yield work_here, count
@@ -174,6 +179,7 @@ def _train_and_conclude(
     fingerprint: str,
     folder: RunFolder,
     display: Display,
+    workers: Workers,
     count: int,
     checkpoint_seconds: float,
     scheduler: str | None,
@@ -186,7 +192,7 @@ def _train_and_conclude(
     from mlplab.lab.scheduler import Crew, make_labels, train_missing
 
     trained = 0
-    with _workforce(dataset, folder, display, count, checkpoint_seconds, scheduler) as (work, processes):
+    with _workforce(dataset, folder, display, workers, count, checkpoint_seconds, scheduler) as (work, processes):
         crew = Crew(suite, dataset, folder, work, display)
         if suite.search:
             from mlplab.lab.search.run import run_search

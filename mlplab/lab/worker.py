@@ -93,7 +93,10 @@ def main(run_folder: str) -> None:
     os.dup2(2, 1)  # whatever a library prints must not get between the messages
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     messages = iter(sys.stdin)
-    message = json.loads(next(messages))
+    first = next(messages, None)
+    if first is None:  # there was no work
+        return
+    message = json.loads(first)
     dataset, seconds = _open_data(message), message["checkpoint_seconds"]
     threading.Thread(target=_receive, args=(messages, jobs), daemon=True).start()
     folder = RunFolder(Path(run_folder))

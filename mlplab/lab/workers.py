@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from mlplab.lab.job import Job
 from mlplab.lab.store import RunFolder
 from mlplab.lab.trial import TrialResult
-from mlplab.lab.worker import encode_job
 from mlplab.training.history import Epoch
+
+if TYPE_CHECKING:  # what a job needs takes a second to import, which workers can use to do the same
+    from mlplab.lab.job import Job
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class Event:
 class _Worker:
     """A process, what it is at (`job`), and a thread that puts what it says into `news`; None means that it ended."""
 
-    def __init__(self, folder: RunFolder, data: dict[str, Any], news: News) -> None:
+    def __init__(self, folder: RunFolder, news: News) -> None:
         self.job: Job | None = None
+        self._has_data = False
         # closed in `end`
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         # One BLAS thread a worker: as many workers as cores keep them all busy without waiting for one another. The
@@ -54,12 +56,16 @@ class _Worker:
             text=True,
             encoding="utf-8",
         )
-        self._send(data)
         self._listener = threading.Thread(target=self._listen, args=(news,), daemon=True)
         self._listener.start()
 
-    def assign(self, job: Job) -> None:
+    def assign(self, job: Job, data: dict[str, Any]) -> None:
+        from mlplab.lab.worker import encode_job
+
         self.job = job
+        if not self._has_data:
+            self._send(data)
+            self._has_data = True
         self._send(encode_job(job))
 
     def end(self) -> str:
@@ -108,51 +114,76 @@ _DEATHS = 3
 News = queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]
 
 
-def run_jobs(waiting: deque[Job], count: int, data: dict[str, Any], folder: RunFolder) -> Iterator[Event]:
-    """Run the jobs, in their order, on `count` worker processes; yield what they report.
+class Workers:
+    """Worker processes of a run folder; leaving the block ends them.
 
-    More jobs may be put in while it is at work.
-
-    A worker that dies is replaced, and its job given to another, which goes on where a checkpoint stands; a job that
-    `_DEATHS` have died of is reported with `died` and given up. Closing the iterator, or an exception such as Ctrl-C,
-    ends the workers.
-
-    Raises:
-        OSError: what the disk said to a worker: it is full, say, and there is no use in going on.
+    `start` may be called long before there is work: a process takes a second to import what it needs.
     """
-    news: News = queue.SimpleQueue()
-    workers: set[_Worker] = set()
-    deaths = Counter[str]()
-    try:
-        while True:
-            idle = [worker for worker in workers if not worker.job]
-            while waiting and (idle or len(workers) < count):
-                worker = idle.pop() if idle else _Worker(folder, data, news)
-                workers.add(worker)
-                worker.assign(waiting.popleft())
-            if not any(worker.job for worker in workers):
-                return
-            worker, message = news.get()
-            job_done = worker.job
-            if message is None:
-                workers.remove(worker)
-                died = worker.end()
-                if job_done:
-                    lineage = job_done.trials[0].lineage
-                    deaths[lineage] += 1
-                    if deaths[lineage] < _DEATHS:
-                        finished = {trial.id for trial in job_done.trials[:-1] if _is_finished(folder, trial.id)}
-                        waiting.appendleft(job_done.without(finished))
-                        yield Event(job_done, f"{died}, at work on {job_done.labels[-1]}: another one takes it over")
-                    else:
-                        yield Event(job_done, None, died)
-            elif job_done:
-                yield Event(job_done, _decode(message))
-                if message["kind"] == "idle":
-                    worker.job = None
-    finally:
-        for worker in workers:
-            worker.end()
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._news: News = queue.SimpleQueue()
+        self._workers: set[_Worker] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._workers:
+            self._workers.pop().end()
+        self._news = queue.SimpleQueue()  # what they said last is for nobody
+
+    def start(self, count: int) -> None:
+        """Start processes, until there are so many."""
+        while len(self._workers) < count:
+            self._workers.add(_Worker(self._folder, self._news))
+
+    def run(self, waiting: deque[Job], count: int, data: dict[str, Any]) -> Iterator[Event]:
+        """Run the jobs, in their order, on `count` processes; yield what they report.
+
+        More jobs may be put in while it is at work.
+
+        A worker that dies is replaced, and its job given to another, which goes on where a checkpoint stands; a job
+        that `_DEATHS` have died of is reported with `died` and given up. When the work is done, or the iterator closed,
+        the processes end.
+
+        Raises:
+            OSError: what the disk said to a worker: it is full, say, and there is no use in going on.
+        """
+        deaths = Counter[str]()
+        with self:
+            while True:
+                self._give(waiting, count, data)
+                if not any(worker.job for worker in self._workers):
+                    return
+                worker, message = self._news.get()
+                job = worker.job
+                if message is None:
+                    self._workers.remove(worker)
+                    died = worker.end()
+                    if job:
+                        yield self._replace(job, died, deaths, waiting)
+                elif job:
+                    yield Event(job, _decode(message))
+                    if message["kind"] == "idle":
+                        worker.job = None
+
+    def _give(self, waiting: deque[Job], count: int, data: dict[str, Any]) -> None:
+        """Give jobs to those who have none."""
+        idle = [worker for worker in self._workers if not worker.job]
+        self.start(min(count, len(self._workers) - len(idle) + len(waiting)))
+        for worker in [worker for worker in self._workers if not worker.job][: len(waiting)]:
+            worker.assign(waiting.popleft(), data)
+
+    def _replace(self, job: Job, died: str, deaths: Counter[str], waiting: deque[Job]) -> Event:
+        """Put the job of a worker that died in again, or give it up."""
+        lineage = job.trials[0].lineage
+        deaths[lineage] += 1
+        if deaths[lineage] >= _DEATHS:
+            return Event(job, None, died)
+        finished = {trial.id for trial in job.trials[:-1] if _is_finished(self._folder, trial.id)}
+        waiting.appendleft(job.without(finished))
+        return Event(job, f"{died}, at work on {job.labels[-1]}: another one takes it over")
 
 
 def _is_finished(folder: RunFolder, trial_id: str) -> bool:
