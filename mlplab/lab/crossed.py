@@ -19,7 +19,7 @@ from scipy.stats import t
 
 from mlplab.engine.numpy_engine import Array
 
-#: Like so many seeds more, the average scatter of all configurations counts for each of them.
+#: Like so many seeds more, the usual scatter of the configurations counts for each of them.
 #: docs/decisions/0010-few-seeds.md has the figures.
 _BORROWED = 2
 
@@ -149,7 +149,7 @@ class Crossed:
         """Return the errors of the differences of all to one, (C,).
 
         What few seeds make of one difference is known badly; what they make of all is known better, but not all need be
-        alike. So the average of all counts like two seeds more, and never makes less of a difference than its own.
+        alike. So what is usual counts like two seeds more, and never makes less of a difference than its own seeds do.
         """
         seed, row, rest = (_of_differences(part, to) for part in (self.seed, self.row, self.rest))
         borrowed = (_BORROWED * 2 * self.usual + (self.seeds - 1) * seed) / (_BORROWED + self.seeds - 1)
@@ -169,9 +169,10 @@ class Crossed:
 
     @property
     def usual(self) -> float:
-        """How much a mean scatters over the seeds, on average, beside what all of them scatter together."""
+        """How much a mean scatters over the seeds as a rule, the median, beside what all of them scatter together."""
         count = len(self.seed)
-        return float(np.trace(self.seed) - self.seed.sum() / count) / max(1, count - 1)
+        centring = np.eye(count) - 1 / count
+        return float(np.median(np.diag(centring @ self.seed @ centring))) * count / max(1, count - 1)
 
     def parts(self) -> tuple[Array, Array]:
         """Return the covariances of the means that the rows make, and those that the seeds make, (C, C) each."""
