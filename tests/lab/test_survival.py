@@ -21,6 +21,7 @@ from mlplab.errors import RunFolderError
 from mlplab.lab.display import Silent
 from mlplab.lab.seals import broken
 from mlplab.lab.store import RunFolder
+from mlplab.training.checkpoint import Checkpoint
 from tests.small_suite import read_results
 
 LINUX = Path("/proc/self/task").exists()
@@ -204,11 +205,25 @@ def test_thirty_kills_at_random_moments_change_no_bit(long_suite_file, tmp_path)
         gone_on += bool(held)
     assert gone_on >= 20
     assert killed >= 30
+    before = _epochs_in_checkpoints(out)
     process = _start(long_suite_file, out)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
+    # the very seconds of the epochs in the last checkpoints: they were not made again
+    suite = load_suite(long_suite_file)
+    trials = {trial.lineage: trial.id for _, trial in suite.cells(suite.source.fingerprint())}
+    assert all(seconds_of(out, trials[lineage])[: len(made)] == made for lineage, made in before.items())
     undisturbed = run_suite(load_suite(long_suite_file), tmp_path / "undisturbed", jobs=2)
     assert_same(out, undisturbed.folder.path)
+
+
+def _epochs_in_checkpoints(out):
+    """The seconds of every epoch that is in a checkpoint, by lineage, as they are in history.csv."""
+    found = {path.stem: Checkpoint(path).read() for path in out.glob("checkpoints/[!.]*")}
+    return {
+        lineage: [record["seconds"] for record in saved["state"]["history_"]["records"]]
+        for lineage, saved in found.items()
+    }
 
 
 def _checkpoints(out):

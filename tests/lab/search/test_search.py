@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic, sleep
 
@@ -133,17 +134,29 @@ def test_a_finished_search_makes_nothing_again(searched, file):
 def test_killed_at_any_moment_it_goes_on_to_the_same_end(searched, file, tmp_path):
     out, rng = tmp_path / "out", np.random.default_rng(0)
     command = [sys.executable, "-m", "mlplab", "run", str(file), "--out", str(out), "--jobs", "2"]
+    killed = 0
     for _ in range(6):
+        made = _made(out)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = monotonic() + 30
-        while not (out / "search.json").exists() and process.poll() is None and monotonic() < until:
-            sleep(0.05)
-        sleep(rng.uniform(0.1, 1.5))
+        until = monotonic() + 60
+        while _made(out) == made and process.poll() is None and monotonic() < until:  # it starts
+            sleep(0.01)
+        sleep(rng.uniform(0, 0.2))
+        killed += process.poll() is None
         process.kill()
         process.wait()
+    assert killed >= 4
     run_suite(file, out, jobs=2)
     assert read_results(out) == read_results(searched[0].folder.path)
     assert read_weights(out) == read_weights(searched[0].folder.path)
+
+
+def _made(out):
+    made = {}
+    for path in out.glob("trials/[!.]*/trial.json"):
+        with suppress(OSError):  # it was just replaced
+            made[path.parent.name] = path.stat().st_mtime_ns
+    return made
 
 
 def test_a_larger_budget_goes_on_where_the_smaller_one_ended(file, tmp_path):
