@@ -529,7 +529,9 @@ def test_weights_are_routed_through_a_grid_search_over_a_pipeline(classifier, th
 @pytest.mark.parametrize("problem", ["values"], indirect=True)
 def test_a_regressor_works_in_their_tools(problem):
     X, y = problem
-    piped = make_pipeline(StandardScaler(), NeuralNetworkRegressor((8,), solver="lbfgs", max_iter=500, random_state=0))
+    piped = make_pipeline(
+        StandardScaler(), NeuralNetworkRegressor((8,), solver="lbfgs", tol=1e-3, max_iter=5000, random_state=0)
+    )
     assert cross_val_score(piped, X, y, cv=3).min() > 0.8
     search = GridSearchCV(piped, {"neuralnetworkregressor__alpha": [0.1, 1e6]}, cv=3).fit(X, y)
     assert search.best_params_ == {"neuralnetworkregressor__alpha": 0.1}

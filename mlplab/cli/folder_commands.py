@@ -54,9 +54,18 @@ def status(folder: Path, as_json: bool) -> None:
 @click.command()
 @folder_argument
 @click.option("--experiment", metavar="NAME", help="Compare the configurations of this one alone.")
-@click.option("--confidence", type=float, default=0.95, show_default=True, help="Of all statements together.")
 @click.option(
-    "--margin", type=float, default=0.0, help="By how many points the smallest good one may be behind.  [default: 0]"
+    "--confidence",
+    type=click.FloatRange(0.5, 1, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Of all statements together.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 100, max_open=True),
+    default=0.0,
+    help="By how many points the smallest good one may be behind.  [default: 0]",
 )
 @json_option
 def compare(folder: Path, experiment: str | None, confidence: float, margin: float, as_json: bool) -> None:

@@ -131,7 +131,7 @@ def _with_search(suite: Suite, asked: dict[str, Any], dimensions: tuple[str, ...
         content = {name: value for name, value in content.items() if name not in ("epochs", "minutes")}
     content = {**content, **given}
     for dimension in dimensions:
-        name, what = parse_assignment(dimension, "--space")
+        name, what = parse_assignment(dimension, "--space", "'dropout=[0.0, 0.2]'")
         content["space"][name] = list(what) if isinstance(what, tuple) else what
     return replace(suite, search=read_search(content, suite.settings, "search: "))
 

@@ -12,11 +12,11 @@ from mlplab.text import count, percent
 _MOST = 50
 #: And of that of a search.
 _MOST_TRIED = 10
-#: What a setting is called in a sentence.
+#: What a setting is called in a sentence, where its name alone would not do.
 _SPOKEN = {
-    "hidden_layer_sizes": "hidden layers",
-    "learning_rate": "schedule of the learning rate",
-    "learning_rate_init": "learning rate",
+    "hidden_layer_sizes": "the hidden layers",
+    "learning_rate": "the schedule of the learning rate",
+    "learning_rate_init": "the learning rate",
 }
 
 
@@ -45,10 +45,10 @@ def _effect(effect: Effect) -> str:
     seeds = count(effect.difference.seeds, "seed")
     sizes = "the total number of their units" if effect.setting == "hidden_layer_sizes" else "it"
     if high == low:
-        return f"For the {what}, all values have the same mean accuracy, {percent(high)}."
+        return f"All values of {what} have the same mean accuracy, {percent(high)}."
     if not effect.difference.clear:
         return (
-            f"For the {what}, the best value ({best}, {percent(high)}) and the worst ({worst}, {percent(low)}) "
+            f"Of {what}, the best value ({best}, {percent(high)}) and the worst ({worst}, {percent(low)}) "
             f"differ by {size} ({seeds}): that cannot be told from chance."
         )
     steps = len(effect.values) - 1
@@ -57,11 +57,12 @@ def _effect(effect: Effect) -> str:
     trend = {
         "rises": f" The mean accuracy rises with {sizes} from value to value; {clear}.",
         "falls": f" The mean accuracy falls with {sizes} from value to value; {clear}.",
-        "mixed": " From value to value, it neither always rises nor always falls.",
+        "mixed": " From value to value, the mean accuracy neither always rises nor always falls.",
         None: "",
     }[effect.trend if steps > 1 else None]
     return (
-        f"The best {what}: {best}, {percent(high)}; the worst: {worst}, {percent(low)}, {size} behind ({seeds}).{trend}"
+        f"Of {what}, the best value is {best}, {percent(high)}, and the worst {worst}, {percent(low)}, {size} behind "
+        f"({seeds}).{trend}"
     )
 
 
@@ -77,19 +78,16 @@ def _scatter(configuration: Configuration, column: list[str]) -> list[str]:
 def _interaction(interaction: Interaction) -> str:
     what, other = _spoken(interaction.setting), _spoken(interaction.other)
     best = ", ".join(f"{value} with {of}" for of, value in interaction.best)
+    size = f"{describe_difference(interaction.difference)} points, {count(interaction.difference.seeds, 'seed')}"
     return (
-        f"The best {what} depends on the {other}: {best} (where they differ most, the difference of the differences is "
-        f"{describe_difference(interaction.difference)} points, {count(interaction.difference.seeds, 'seed')})."
+        f"The best value of {what} depends on {other}: {best} (where they differ most, the difference of the "
+        f"differences is {size})."
     )
 
 
 def search_text(search: Exploration) -> Iterator[str]:
     """Yield what a search tried."""
-    reached = ", ".join(f"{count:,} after {epochs}" for epochs, count in reversed(search.reached))
-    yield (
-        f"{search.tried:,} configurations, each with one seed, {search.epochs:,} epochs in all. The better ones were "
-        f"trained on, again and again; they stand where they were left: {reached} epochs."
-    )
+    yield f"{search.tried:,} configurations, each with one seed, {search.epochs:,} epochs in all. {_reached(search)}"
     yield table(
         ["configuration", "epochs", "validation accuracy", "validation loss", "parameters"],
         [
@@ -99,6 +97,22 @@ def search_text(search: Exploration) -> Iterator[str]:
     )
     if len(search.configurations) > _MOST_TRIED:
         yield f"And {len(search.configurations) - _MOST_TRIED:,} more: see `results.csv`."
+
+
+def _reached(search: Exploration) -> str:
+    """Say how far they were trained, and if it was not far enough."""
+    (most, _), *_ = search.reached
+    if len(search.reached) == 1:
+        told = f"All were trained for {count(most, 'epoch')}, none for more."
+    else:
+        stand = ", ".join(f"{number:,} after {epochs}" for epochs, number in reversed(search.reached))
+        told = f"The better ones were trained on, again and again; they stand where they were left: {stand} epochs."
+    if most < search.whole:
+        told += (
+            f" **No configuration came to the end of a training, {count(search.whole, 'epoch')}: the budget was too "
+            "small for that**, and who does well at first need not do so in the end."
+        )
+    return told
 
 
 def depths_text(depths: Sequence[DepthComparison]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from scipy.stats import norm
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, SettingError, shorten
 from mlplab.lab.crossed import Crossed, Errors, accuracy_intervals
-from mlplab.text import align, chance, percent, points
+from mlplab.text import align, chance, count, percent, points
 
 #: Draws that critical values and probabilities are read from: a probability of 0.05 to ± 0.003; fewer for so many
 #: configurations that they would be more numbers than this.
@@ -54,6 +54,7 @@ class Comparison:
         seeds_needed: how many more seeds would, with a probability of 80 % if the means are what they seem, tell each
             of the tied from the best; 0 where one is alone already, None where not even thousands would do, for they
             are too much alike on these rows, or where a single seed cannot tell.
+        left_out: how many more configurations a run folder has, which cannot be compared with these.
     """
 
     names: list[str]
@@ -68,6 +69,7 @@ class Comparison:
     tied: list[str]
     smallest: str | None
     seeds_needed: int | None
+    left_out: int = 0
 
     def __str__(self) -> str:
         order = np.argsort(-self.means, kind="stable").tolist()
@@ -75,20 +77,27 @@ class Comparison:
         told = [align([header, *map(self._line, order[:_SHOWN])])]
         if len(order) > _SHOWN:
             told.append(f"and {len(order) - _SHOWN:,} more, no nearer to the best")
-        told.append("")
-        others = len(self.tied) - 1
-        told.append(f"{self.tied[0]} is the best." if not others else f"Tied with the best: {', '.join(self.tied)}.")
+        if self.left_out:
+            told.append(f"and {self.left_out:,} that cannot be compared with them: they lack seeds, or come far behind")
+        told += ["", self._verdict()]
         if self.smallest is not None:
-            told.append(f"The smallest good one: {self.smallest}.")
-        if others and self.seeds_needed:
-            told.append(f"{self.seeds_needed} more seeds for each would probably tell all of them from the best.")
-        elif others and self.seeds > 1:
+            behind = 100 * self.behind[self.names.index(self.smallest)]
+            how = f", {behind:.2f} points behind" if behind else ""
+            told.append(f"The smallest that is tied or within the margin: {self.smallest}{how}.")
+        if len(self.tied) > 1 and self.seeds_needed:
+            told.append(f"{count(self.seeds_needed, 'more seed')} for each would probably tell all from the best.")
+        elif len(self.tied) > 1 and self.seeds > 1:
             told.append(
-                "No number of seeds would tell all of them from the best: they are too much alike on these rows."
+                "Not even thousands of seeds would tell all from the best: on these rows they are too much alike."
             )
-        return "\n".join(
-            [*told, f"{self.seeds} seed{'s' * (self.seeds > 1)}, {self.rows:,} rows. {self.caveat}".strip()]
-        )
+        told.append(f"{count(self.seeds, 'seed')}, {self.rows:,} rows. {self.caveat}".strip())
+        return "\n".join(told)
+
+    def _verdict(self) -> str:
+        first, *others = self.tied
+        if len(self.names) == 1:
+            return f"There is {first} alone, and nothing to compare it with."
+        return f"Tied with the best, {first}: {'; '.join(others)}." if others else f"The best is {first}."
 
     @property
     def caveat(self) -> str:

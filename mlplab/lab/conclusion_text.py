@@ -33,18 +33,24 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
     tied = [c for c, _ in conclusion.rivals if c.trial in conclusion.tied]
     others = len(conclusion.tied) - 1
     ahead = f", tied with {others} other{'s' * (others > 1)}" if tied else ""
+    equals = sum(round(c.val_accuracy - best.val_accuracy, 12) == 0 for c, _ in conclusion.rivals)
     what = f"best configuration is {best.name}{ahead}" if conclusion.rivals else best.name
     yield (
         f"**The {what}** (`{best.label}`): {describe_accuracy(best)} of "
         f"{conclusion.validation_rows:,} validation rows right{_spread(best)}, {best.val_loss:.4f} nats a row. It has "
         f"{best.parameters:,} parameters and took {describe_seconds(best.seconds)} to train."
     )
+    if equals:
+        yield (
+            f"{count(equals, 'other')} had the very same accuracy: of such, the one with the fewest parameters is "
+            "named, then the one with the lowest loss."
+        )
     if test:
         yield _test(test, len({opening.trial for opening in conclusion.openings}))
     else:
         yield "The test rows stay closed until every trial has been trained: run the suite again."
     if conclusion.rivals:
-        yield "The next ones, how far the best is ahead of them, and how likely each is to be the best:"
+        yield "The first ones, how far the best is ahead of each, and how likely each is to be the best of all:"
         yield table(
             ["configuration", "validation accuracy", "95 % interval", "behind the best (points)", "best", "parameters"],
             [
@@ -104,7 +110,7 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
             f"About {count(needed, 'more seed')} for each (`--seeds {conclusion.seeds_asked + needed}`) would "
             "probably tell all of them from it, if the differences are what they seem."
             if needed
-            else "Not even thousands of seeds would tell all of them from it: the validation rows are too few."
+            else "Not even thousands of seeds would tell all of them from it: they are too much alike on these rows."
         )
 
 
@@ -148,5 +154,7 @@ def _of_all(conclusion: Conclusion) -> str:
         "The ± of the comparisons with the best holds for all of them together, at 95 %: where all are equally good"
         f"{', with these seeds' * (conclusion.seeds == 1)}, one alone is called the best in at most one suite of "
         "twenty. The ± of what a setting did holds for all its values together, of each setting on its own. The best "
-        "of several is partly the luckiest: its validation accuracy flatters it a little, its test accuracy does not."
+        "of several is partly the luckiest: its validation accuracy flatters it a little, its test accuracy does not. "
+        "The chance of being the best reckons with how uncertain every accuracy is: one that the seeds leave open may "
+        "have a better chance than one that was measured a little higher."
     )

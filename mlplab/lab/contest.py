@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -25,8 +26,8 @@ def compare_results(
 ) -> Comparison:
     """Compare the configurations in a run folder, as `compare_configurations` does.
 
-    Those that lack seeds which others have are left out, and all but the best 500. Of a search, the finalists are
-    compared.
+    Those whose seeds are not those of the best are left out, and counted, and so are all but the best 500. Of a search,
+    the finalists are compared.
 
     Args:
         experiment: the name of one, to compare its configurations alone; None takes all.
@@ -39,6 +40,8 @@ def compare_results(
     folder = RunFolder(Path(path))
     suite = with_findings(folder.suite(), folder)
     experiments = {e.name: e for e in suite.experiments if not e.explored}
+    if not experiments:
+        raise _nothing(folder)
     if experiment is not None and experiment not in experiments:
         raise SettingError(
             f"experiment must be {one_of(experiments)}; got {experiment!r}{nearest(experiment, experiments)}"
@@ -47,11 +50,17 @@ def compare_results(
     chosen = [row for row in rows if row.experiment.name in ([experiment] if experiment else experiments)]
     done = [row for row in chosen if row.status == "done"]
     varying = [name for name in suite.varying() if experiment is None or name in experiments[experiment].varied]
-    ranked = with_the_seeds_of_the_best(rank_configurations(done, varying), done)[:COMPARED]
+    ranked = rank_configurations(done, varying)
     if not ranked:
-        raise RunFolderError(f"{folder.path}: no network was trained to its end yet, so there is nothing to compare")
-    names = [configuration.name for configuration in ranked]
-    return compare_ranked(ranked, names, done, cache(folder.read_correct), confidence=confidence, margin=margin)
+        raise _nothing(folder)
+    compared = with_the_seeds_of_the_best(ranked, done)[:COMPARED]
+    names = [configuration.name for configuration in compared]
+    found = compare_ranked(compared, names, done, cache(folder.read_correct), confidence=confidence, margin=margin)
+    return replace(found, left_out=len({row.trial.configuration for row in chosen}) - len(compared))
+
+
+def _nothing(folder: RunFolder) -> RunFolderError:
+    return RunFolderError(f"{folder.path}: no network was trained to its end yet, so there is nothing to compare")
 
 
 def compare_ranked(

@@ -104,12 +104,14 @@ class Exploration:
     Attributes:
         tried: how many configurations. epochs: that all of them made together.
         reached: numbers of epochs, the most first, with how many configurations were trained so far and no further.
+        whole: how many epochs a training to its end has.
         configurations: with their epochs, the one with the highest validation accuracy first.
     """
 
     tried: int
     epochs: int
     reached: tuple[tuple[int, int], ...]
+    whole: int
     configurations: tuple[tuple[Configuration, int], ...]
 
 

@@ -78,5 +78,6 @@ def explore(rows: Sequence[ResultRow], varying: Sequence[str]) -> Exploration | 
         tried=len(results),
         epochs=sum(result.epochs for result in results.values()),
         reached=tuple(sorted(reached.items(), reverse=True)),
+        whole=max(row.trial["max_iter"] for row in rows),
         configurations=tuple((c, r.epochs) for c in ranked if (r := results[c.trial])),
     )

@@ -71,7 +71,7 @@ def read_text(content: Mapping[str, Any], key: str, where: str) -> str:
     return value
 
 
-def parse_assignment(text: str, option: str = "--set") -> tuple[str, Any]:
+def parse_assignment(text: str, option: str = "--set", example: str = "max_iter=2") -> tuple[str, Any]:
     """Read ``KEY=VALUE`` of the command line: the value as TOML has it, or else as a text; with commas, a list.
 
     Raises:
@@ -79,7 +79,7 @@ def parse_assignment(text: str, option: str = "--set") -> tuple[str, Any]:
     """
     name, equals, value = text.partition("=")
     if not equals:
-        raise SettingError(f"{option} {text}: write KEY=VALUE, such as --set max_iter=2")
+        raise SettingError(f"{option} {text}: write KEY=VALUE, such as {option} {example}")
     name = name.strip()
     check_setting_name(name, f"{option}: ")
     return name, from_plain(parse_value(value))

@@ -251,7 +251,7 @@ def _read_experiment(content: Any, where: str) -> Experiment:
     for setting, values in grid.items():
         check_setting_name(setting, f"{where}grid: ")
         if not isinstance(values, list) or not values:
-            raise SettingError(f"{where}grid: {setting} must be a list of values; got {values!r}")
+            raise SettingError(f"{where}grid: {setting} must be a list of at least one value; got {values!r}")
         read[setting] = tuple(read_settings({setting: value}, f"{where}grid: ")[setting] for value in values)
     settings = read_settings(content.get("settings", {}), f"{where}settings: ")
     configurations = content.get("configurations", [{}])

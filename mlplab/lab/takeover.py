@@ -33,6 +33,9 @@ def take_over(folder: RunFolder, suite: Suite, display: Display) -> None:
         damaged.append(lost)
     if lost not in damaged:
         _check_suite(folder, suite)
+        held = folder.suite().fingerprint if folder.suite_file.is_file() else None
+        if held and held != suite.fingerprint:
+            display.note(f"{suite.source.name} holds other data than before: every network is trained anew")
     if folder.search_file.name not in damaged and is_damaged(folder):
         damaged.append(folder.search_file.name)
     folder.remove_unfinished()

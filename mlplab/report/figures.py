@@ -91,7 +91,8 @@ def plot_confusion_matrix(
 
 def draw_curves(curves: Sequence[CurveSet], title: str = "") -> Figure:
     """Draw loss and accuracy of training and validation: a line for each configuration, with a band over its seeds."""
-    height = 8.2 + 0.26 * ceil(len(curves) / 2)
+    columns = 2 if max(len(c.name) for c in curves) < 60 else 1
+    height = 8.2 + 0.26 * ceil(len(curves) / columns)
     figure = Figure(figsize=(11, height), layout="constrained")
     figure.suptitle(title, fontsize=14)
     for axes, (column, name, is_share) in zip(figure.subplots(2, 2).flat, CURVES, strict=True):
@@ -103,7 +104,7 @@ def draw_curves(curves: Sequence[CurveSet], title: str = "") -> Figure:
             axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(alpha=0.3)
     handles = [Line2D([], [], label=_legend(c), **_look(c, k)) for k, c in enumerate(curves)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, handlelength=4, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=4, frameon=False)
     return figure
 
 

@@ -64,6 +64,8 @@ def _figures(
     if dataset and dataset.image_shape:
         yield "samples", _samples(dataset)
     for number, experiment in enumerate(suite.experiments, start=1):
+        if experiment.explored:  # hundreds of beginnings: they have a figure of their own
+            continue
         curves = tables.experiment_curves(folder, experiment, rows)
         if curves:
             yield (

@@ -1,10 +1,12 @@
 import re
+import shutil
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from mlplab import NeuralNetworkClassifier, load_dataset, plot_confusion_matrix, plot_learning_curves
+from mlplab.lab.store import RunFolder
 from mlplab.report import draw_figures, figures
 from mlplab.report.tables import CurveSet, Dot
 from mlplab.training.history import Epoch, History
@@ -12,12 +14,13 @@ from mlplab.training.history import Epoch, History
 
 @pytest.fixture(scope="module")
 def drawn(finished, tmp_path_factory):
-    """The figures of the small suite, drawn twice into the run folder."""
+    """The figures of the small suite, drawn twice into a copy of its run folder."""
     dataset = load_dataset("digits")
-    first = draw_figures(finished.folder, finished.suite, finished.rows, dataset)
+    folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path_factory.mktemp("drawn") / "out"))
+    first = draw_figures(folder, finished.suite, finished.rows, dataset)
     contents = [path.read_bytes() for path in first]
-    assert draw_figures(finished.folder, finished.suite, finished.rows, dataset) == first
-    return first, contents
+    assert draw_figures(folder, finished.suite, finished.rows, dataset) == first
+    return first, contents, folder
 
 
 def test_every_figure_is_drawn_as_png_and_svg(drawn):
@@ -47,9 +50,9 @@ def test_the_svg_says_what_the_table_says(drawn, finished):
 
 
 def test_figures_of_older_runs_are_removed(finished, drawn):
-    stale = finished.folder.figures / "experiment-9-gone.png"
+    stale = drawn[2].figures / "experiment-9-gone.png"
     stale.write_bytes(b"")
-    draw_figures(finished.folder, finished.suite, finished.rows, load_dataset("digits"))
+    draw_figures(drawn[2], finished.suite, finished.rows, load_dataset("digits"))
     assert not stale.exists()
 
 

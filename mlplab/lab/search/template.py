@@ -38,7 +38,7 @@ def suite_for(data: str, target: str | None = None) -> Suite:
     return replace(
         template,
         name=f"search-{name}",
-        title=f"A good network for {name}, looked for",
+        title=f"A search for a good network for {name}",
         source=source,
         split="official" if data == "mnist" else "random",
         settings={**template.settings, "max_iter": epochs},
