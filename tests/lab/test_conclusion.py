@@ -10,10 +10,12 @@ from scipy.stats import t
 from mlplab import load_dataset, load_model, run_suite
 from mlplab.data import split_rows
 from mlplab.lab import compare_configurations
+from mlplab.lab.answer_text import search_text
 from mlplab.lab.answers import _difference, _effect, _interaction, _trend, compare_depths
 from mlplab.lab.conclusion import write_conclusion
 from mlplab.lab.conclusion_text import to_markdown
 from mlplab.lab.crossed import mean_difference
+from mlplab.lab.findings import Exploration
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.trial import Trial
 from mlplab.text import percent
@@ -248,3 +250,13 @@ def test_of_more_configurations_than_anybody_reads_the_text_lists_the_best_and_c
     assert [line.split()[2] for line in text.splitlines() if line.startswith("| number")] == list(map(str, range(50)))
     assert "And 1,010 more: see `results.csv`." in text
     assert "more: see" not in folder.conclusion_md.read_text()
+
+
+def test_a_search_that_came_to_no_end_says_so():
+    tried = Exploration(tried=54, epochs=378, reached=((7, 54),), whole=200, configurations=())
+    told = next(search_text(tried))
+    assert "All were trained for 7 epochs, none for more." in told
+    assert "No configuration came to the end of a training, 200 epochs" in told
+    whole = next(search_text(replace(tried, reached=((200, 2), (7, 52)))))
+    assert "they stand where they were left: 52 after 7, 2 after 200 epochs" in whole
+    assert "budget" not in whole

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -30,3 +32,12 @@ def test_what_cannot_be_compared_is_refused(finished, suite, tmp_path, refuses):
     RunFolder(tmp_path / "new").write_suite(suite)
     with refuses(RunFolderError, "nothing to compare"):
         compare_results(tmp_path / "new")
+
+
+def test_what_cannot_be_compared_is_counted(finished, tmp_path):
+    folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path / "copy"))
+    shutil.rmtree(folder.trial(finished.rows[-1].trial.id))
+    found = compare_results(folder.path, experiment="rate")
+    assert (len(found.names), found.left_out) == (3, 1)
+    assert "and 1 that cannot be compared with them" in str(found)
+    assert "cannot be compared" not in str(compare_results(finished.folder.path))

@@ -16,6 +16,7 @@ from mlplab import NeuralNetworkClassifier, load_dataset, load_model, load_suite
 from mlplab.data import split_rows
 from mlplab.errors import DataError, RunFolderError, SettingError
 from mlplab.lab import runner, workers
+from mlplab.lab.display import Silent
 from mlplab.lab.reading import read_settings
 from mlplab.lab.store import RunFolder
 from mlplab.training import build
@@ -288,3 +289,28 @@ def test_half_written_or_missing_files_of_a_trial_are_trained_again(suite, tmp_p
     (run.folder.trial(run.rows[5].trial.id) / "model.safetensors").unlink()
     assert run_suite(suite, tmp_path / "out", jobs=2).trained == 2
     assert read_results(tmp_path / "out") == expected
+
+
+def test_data_that_have_changed_are_told(tmp_path):
+    rows = [f"{k % 7},{k % 5},{'yes' if k % 2 else 'no'}" for k in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows]))
+    path = tmp_path / "table.toml"
+    path.write_text(
+        'name = "table"\ndataset = "t.csv"\ntarget = "label"\nsettings.max_iter = 1\n[[experiment]]\nname = "e"\n'
+    )
+    first, second = Told(), Told()
+    run_suite(path, tmp_path / "out", jobs=1, display=lambda: first)
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows[1:]]))
+    run_suite(path, tmp_path / "out", jobs=1, display=lambda: second)
+    assert any("holds other data than before" in note for note in second.notes)
+    assert not any("other data" in note for note in first.notes)
+
+
+class Told(Silent):
+    """Keeps what somebody should know."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
