@@ -38,12 +38,16 @@ def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
 @json_option
 def status(folder: Path, as_json: bool) -> None:
     """Tell how far the run in DIR is."""
-    _, suite, rows = _open(folder)
+    opened, suite, rows = _open(folder)
     states = Counter({row.trial.id: row.status for row in rows}.values())
+    waiting = {row.trial.id: row.trial for row in rows if row.status == "waiting"}
+    begun = sum(opened.checkpoint(trial.lineage).is_file() for trial in waiting.values())
     if as_json:
-        click.echo(json.dumps({"suite": suite.name, "trials": states.total(), **states}))
+        also = {"begun": begun} if waiting else {}
+        click.echo(json.dumps({"suite": suite.name, "trials": states.total(), **states, **also}))
         return
     counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    counts += f" ({begun} of them begun)" if begun else ""
     click.echo(f"{suite.name}: {states.total()} trials: {counts}")
     for experiment in suite.experiments:
         mine = [row for row in rows if row.experiment == experiment]

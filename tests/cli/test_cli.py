@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from mlplab import NeuralNetworkRegressor, evaluate, load_dataset, load_model, save_model
 from mlplab.cli import run as mlplab
 from mlplab.cli import run_commands
+from mlplab.lab.store import RunFolder
 
 
 @pytest.fixture
@@ -71,6 +72,18 @@ def test_figures_are_drawn_before_another_run_can_take_the_folder(suite_file, fi
     assert mlplab(command) == 0
     assert codes == [2]
     assert "another `mlplab` is at work in this folder" in capsys.readouterr().err
+
+
+def test_status_tells_what_is_begun(suite, tmp_path, capsys):
+    folder = RunFolder(tmp_path)
+    folder.write_suite(suite)
+    lineage = suite.cells(suite.source.fingerprint())[0][1].lineage
+    folder.checkpoints.mkdir()
+    folder.checkpoint(lineage).write_bytes(b"")
+    assert mlplab(["status", str(tmp_path)]) == 0
+    assert "6 waiting (2 of them begun)" in capsys.readouterr().out  # one training serves two of them
+    assert mlplab(["status", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"suite": "small", "trials": 6, "waiting": 6, "begun": 2}
 
 
 def test_seeds_from_the_command_line(suite_file, tmp_path, capsys):
