@@ -10,6 +10,7 @@ then the first should be among the tied. Leaves ``comparison.md`` in `benchmarks
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -44,9 +45,11 @@ class Kind:
 
 
 KINDS = [
-    *(Kind(c, s, 3000, 0.06) for c, s in product((2, 8, 32), (1, 2, 3, 5, 10))),
-    *(Kind(c, s, 3000, 0.3) for c, s in product((2, 8), (1, 2, 3, 5, 10))),
-    *(Kind(8, s, 3000, 0.06, 0.5) for s in (2, 3, 5, 10)),
+    *(Kind(2, s, 3000, 0.06) for s in (1, 2, 3, 5, 10)),
+    *(Kind(8, s, 3000, 0.06) for s in (1, 2, 3, 5, 10)),
+    *(Kind(32, s, 3000, 0.06) for s in (1, 3)),
+    *(Kind(c, s, 3000, 0.3) for c, s in product((2, 8), (2, 3, 10))),
+    *(Kind(8, s, 3000, 0.06, 0.5) for s in (2, 3, 5)),
 ]
 
 
@@ -99,6 +102,7 @@ def run(kind: Kind, studies: int, seed: int) -> Found:
 def table(kinds: Iterable[Kind], studies: int) -> str:
     """Run all kinds of studies and return their table."""
     kinds = list(kinds)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of each process: the threads of several would wait for one another
     with ProcessPoolExecutor(usable_cores(), get_context("spawn")) as pool:
         found = list(pool.map(run, kinds, [studies] * len(kinds), range(len(kinds))))
     lines = [

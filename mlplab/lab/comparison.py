@@ -265,9 +265,14 @@ def _seeds_needed(crossed: Crossed, best: int, behind: Array, critical: Array, s
     errors = crossed.of_differences(best)
     variance, share = errors.variance[rivals], errors.of_seeds[rivals]
     of_rows, of_seeds = variance * (1 - share), variance * share * crossed.seeds  # which more seeds divide
-    for seeds in np.unique(np.geomspace(crossed.seeds + 1, _TOO_MANY, 200).astype(int)).tolist():
+
+    def are_enough(seeds: int) -> bool:
         variance = of_rows + of_seeds / seeds
         then = Errors(variance, of_seeds / seeds / variance, crossed.freedom_of(seeds), crossed.rows)
-        if (behind[rivals] >= then.reach(norm.sf(critical[rivals])) + norm.isf(0.2) * np.sqrt(variance)).all():
-            return int(seeds - crossed.seeds)
-    return None
+        needed = then.reach(norm.sf(critical[rivals])) + norm.isf(0.2) * np.sqrt(variance)
+        return bool((behind[rivals] >= needed).all())
+
+    if not are_enough(_TOO_MANY):
+        return None
+    possible = np.unique(np.geomspace(crossed.seeds + 1, _TOO_MANY, 200).astype(int)).tolist()
+    return int(next((seeds for seeds in possible if are_enough(seeds)), _TOO_MANY) - crossed.seeds)
