@@ -20,7 +20,7 @@ def chance(probability: float) -> str:
     return f"{100 * probability:.0f} %"
 
 
-def count(number: int, what: str) -> str:
+def how_many(number: int, what: str) -> str:
     """Return so many of something: ``1 seed``, ``5 seeds``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+from mlplab.lab.display import Silent
+
 SUITE = """
 name = "small"
 title = "A small suite"
@@ -74,3 +76,13 @@ def read_weights(folder: Path) -> dict[str, dict[str, bytes]]:
         path.parent.name: {name: array.tobytes() for name, array in load_file(path).items()}
         for path in folder.glob("trials/*/model.safetensors")
     }
+
+
+class Listening(Silent):
+    """Keeps what somebody should know."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)

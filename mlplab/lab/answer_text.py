@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mlplab.lab.findings import Answer, Configuration, DepthComparison, Effect, Exploration, Interaction
 from mlplab.lab.markdown import bullets, cells, describe_difference, table
-from mlplab.text import count, percent
+from mlplab.text import how_many, percent
 
 #: Rows of a table at most: the best ones.
 _MOST = 50
@@ -42,7 +42,7 @@ def _effect(effect: Effect) -> str:
     (best, high), (worst, low) = effect.values[0], effect.values[-1]
     what = _spoken(effect.setting)
     size = f"{describe_difference(effect.difference)} points"
-    seeds = count(effect.difference.seeds, "seed")
+    seeds = how_many(effect.difference.seeds, "seed")
     sizes = "the total number of their units" if effect.setting == "hidden_layer_sizes" else "it"
     if high == low:
         return f"All values of {what} have the same mean accuracy, {percent(high)}."
@@ -52,8 +52,8 @@ def _effect(effect: Effect) -> str:
             f"differ by {size} ({seeds}): that cannot be told from chance."
         )
     steps = len(effect.values) - 1
-    how_many = {0: "none", steps: "all"}.get(effect.clear_steps, str(effect.clear_steps))
-    clear = f"{how_many} of its {steps} steps {'is' if effect.clear_steps < 2 else 'are'} clear"
+    clear_ones = {0: "none", steps: "all"}.get(effect.clear_steps, str(effect.clear_steps))
+    clear = f"{clear_ones} of its {steps} steps {'is' if effect.clear_steps < 2 else 'are'} clear"
     trend = {
         "rises": f" The mean accuracy rises with {sizes} from value to value; {clear}.",
         "falls": f" The mean accuracy falls with {sizes} from value to value; {clear}.",
@@ -78,7 +78,7 @@ def _scatter(configuration: Configuration, column: list[str]) -> list[str]:
 def _interaction(interaction: Interaction) -> str:
     what, other = _spoken(interaction.setting), _spoken(interaction.other)
     best = ", ".join(f"{value} with {of}" for of, value in interaction.best)
-    size = f"{describe_difference(interaction.difference)} points, {count(interaction.difference.seeds, 'seed')}"
+    size = f"{describe_difference(interaction.difference)} points, {how_many(interaction.difference.seeds, 'seed')}"
     return (
         f"The best value of {what} depends on {other}: {best} (where they differ most, the difference of the "
         f"differences is {size})."
@@ -103,13 +103,13 @@ def _reached(search: Exploration) -> str:
     """Say how far they were trained, and if it was not far enough."""
     (most, _), *_ = search.reached
     if len(search.reached) == 1:
-        told = f"All were trained for {count(most, 'epoch')}, none for more."
+        told = f"All were trained for {how_many(most, 'epoch')}, none for more."
     else:
         stand = ", ".join(f"{number:,} after {epochs}" for epochs, number in reversed(search.reached))
         told = f"The better ones were trained on, again and again; they stand where they were left: {stand} epochs."
     if most < search.whole:
         told += (
-            f" **No configuration came to the end of a training, {count(search.whole, 'epoch')}: the budget was too "
+            f" **No configuration came to the end of a training, {how_many(search.whole, 'epoch')}: the budget was too "
             "small for that**, and who does well at first need not do so in the end."
         )
     return told
@@ -124,7 +124,9 @@ def depths_text(depths: Sequence[DepthComparison]) -> Iterator[str]:
     )
     yield bullets(
         f"{comparison.others}: "
-        + ", ".join(f"{_layers(depth)} {percent(mean)} ({count})" for depth, mean, count in comparison.means)
+        + ", ".join(
+            f"{how_many(depth, 'hidden layer')} {percent(mean)} ({count})" for depth, mean, count in comparison.means
+        )
         + _depth_difference(comparison)
         for comparison in depths
     )
@@ -132,12 +134,8 @@ def depths_text(depths: Sequence[DepthComparison]) -> Iterator[str]:
 
 def _depth_difference(comparison: DepthComparison) -> str:
     difference = comparison.difference
-    verdict = f"{_layers(comparison.best)} ahead" if difference.clear else "cannot be told from chance"
-    return f"; {describe_difference(difference)} points ({count(comparison.seeds, 'seed')}), {verdict}"
-
-
-def _layers(depth: int) -> str:
-    return f"{depth} hidden layer{'' if depth == 1 else 's'}"
+    verdict = f"{how_many(comparison.best, 'hidden layer')} ahead" if difference.clear else "cannot be told from chance"
+    return f"; {describe_difference(difference)} points ({how_many(comparison.seeds, 'seed')}), {verdict}"
 
 
 def _costs(answer: Answer) -> Iterator[str]:

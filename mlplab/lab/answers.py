@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.engine.numpy_engine import Array
-from mlplab.lab.findings import Answer, Configuration, DepthComparison, Difference, Effect, Interaction
+from mlplab.lab.findings import DIGITS, Answer, Configuration, DepthComparison, Difference, Effect, Interaction
 from mlplab.lab.ranking import name_of, rank_configurations
 from mlplab.lab.store import ResultRow
 from mlplab.lab.suite import Experiment
@@ -58,7 +58,7 @@ def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], cor
     if not complete:
         return None
     # rounded, so that equal means are equal whatever the order of their sums
-    means = {v: round(_mean(complete, (v,)), 12) for v in values}
+    means = {v: round(_mean(complete, (v,)), DIGITS) for v in values}
     parameters = {v: sum(r.parameters for b in complete if (r := b[v,].result)) for v in values}
     ranked = sorted(values, key=lambda v: (-means[v], parameters[v]))
     trend = _trend(setting, means)

@@ -16,7 +16,8 @@ from scipy.stats import norm
 from mlplab.engine.numpy_engine import Array
 from mlplab.errors import DataError, SettingError, shorten
 from mlplab.lab.crossed import Crossed, Errors, accuracy_intervals
-from mlplab.text import align, chance, count, percent, points
+from mlplab.lab.findings import DIGITS
+from mlplab.text import align, chance, how_many, percent, points
 
 #: Draws that critical values and probabilities are read from: a probability of 0.05 to ± 0.003; fewer for so many
 #: configurations that they would be more numbers than this.
@@ -25,8 +26,6 @@ _DRAWS, _NUMBERS = 20_000, 20_000_000
 _CRITICAL_DRAWS = 5_000
 #: Of how many configurations, at most, the correlations are reckoned with: 0.5 s for so many.
 _CORRELATED = 60
-#: Behind these, the digits of a mean are those of its rounding.
-_DIGITS = 12
 #: How many of the best are printed.
 _SHOWN = 50
 #: More seeds than anybody will train.
@@ -85,12 +84,12 @@ class Comparison:
             how = f", {behind:.2f} points behind" if behind else ""
             told.append(f"The smallest that is tied or within the margin: {self.smallest}{how}.")
         if len(self.tied) > 1 and self.seeds_needed:
-            told.append(f"{count(self.seeds_needed, 'more seed')} for each would probably tell all from the best.")
+            told.append(f"{how_many(self.seeds_needed, 'more seed')} for each would probably tell all from the best.")
         elif len(self.tied) > 1 and self.seeds > 1:
             told.append(
                 "Not even thousands of seeds would tell all from the best: on these rows they are too much alike."
             )
-        told.append(f"{count(self.seeds, 'seed')}, {self.rows:,} rows. {self.caveat}".strip())
+        told.append(f"{how_many(self.seeds, 'seed')}, {self.rows:,} rows. {self.caveat}".strip())
         return "\n".join(told)
 
     def _verdict(self) -> str:
@@ -153,12 +152,12 @@ def compare_configurations(
         raise SettingError(f"wanted are 0.5 <= confidence < 1 and 0 <= margin < 1; got {confidence}, {margin}")
     count, seeds, rows = right.shape
     means = right.mean(axis=(1, 2), dtype=np.float64)
-    order = np.argsort(-means.round(_DIGITS), kind="stable")
+    order = np.argsort(-means.round(DIGITS), kind="stable")
     best = int(order[0])
     crossed = Crossed.of(right)
     of_rows, of_seeds = (_draw(part, right, stream) for stream, part in enumerate(crossed.parts()))
     critical = _critical_values((of_rows + of_seeds)[:_CRITICAL_DRAWS], confidence)
-    behind = (means[best] - means).round(_DIGITS)
+    behind = (means[best] - means).round(DIGITS)
     margins = np.full(count, inf)
     for highest in np.flatnonzero(behind == 0).tolist():  # several, perhaps: the order of the names means nothing
         reach = crossed.of_differences(highest).reach(norm.sf(critical))

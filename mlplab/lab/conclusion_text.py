@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlplab.lab.answer_text import answer_text, depths_text, search_text
-from mlplab.lab.findings import Conclusion, Configuration, Test
+from mlplab.lab.findings import DIGITS, Conclusion, Configuration, Test
 from mlplab.lab.markdown import bullets, cells, describe_accuracy, describe_chance, describe_difference, table
-from mlplab.text import count, describe_seconds, percent
+from mlplab.text import describe_seconds, how_many, percent
 
 
 def to_markdown(conclusion: Conclusion) -> str:
@@ -31,9 +31,8 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
         yield "No trial was trained to its end, so there is nothing to conclude."
         return
     tied = [c for c, _ in conclusion.rivals if c.trial in conclusion.tied]
-    others = len(conclusion.tied) - 1
-    ahead = f", tied with {others} other{'s' * (others > 1)}" if tied else ""
-    equals = sum(round(c.val_accuracy - best.val_accuracy, 12) == 0 for c, _ in conclusion.rivals)
+    ahead = f", tied with {how_many(len(conclusion.tied) - 1, 'other')}" if tied else ""
+    equals = sum(round(c.val_accuracy - best.val_accuracy, DIGITS) == 0 for c, _ in conclusion.rivals)
     what = f"best configuration is {best.name}{ahead}" if conclusion.rivals else best.name
     yield (
         f"**The {what}** (`{best.label}`): {describe_accuracy(best)} of "
@@ -42,7 +41,7 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
     )
     if equals:
         yield (
-            f"{count(equals, 'other')} had the very same accuracy: of such, the one with the fewest parameters is "
+            f"{how_many(equals, 'other')} had the very same accuracy: of such, the one with the fewest parameters is "
             "named, then the one with the lowest loss."
         )
     if test:
@@ -60,9 +59,10 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
         )
         yield from _tied(conclusion, tied)
     if conclusion.left_out:
-        yield f"Not compared with it, for their seeds are not the same: {count(conclusion.left_out, 'configuration')}."
+        others = how_many(conclusion.left_out, "configuration")
+        yield f"Not compared with it, for their seeds are not the same: {others}."
     if conclusion.cut:
-        yield f"Only the best were compared, not the other {count(conclusion.cut, 'configuration')}."
+        yield f"Only the best were compared, not the other {how_many(conclusion.cut, 'configuration')}."
     yield f"Training took {describe_seconds(conclusion.seconds)} of one core in all."
 
 
@@ -86,7 +86,7 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
     """Say which cannot be told from the best, which of them is the smallest, and what would settle it."""
     best, smallest = conclusion.best, conclusion.smallest
     assert best is not None
-    seeds = count(conclusion.seeds, "seed")
+    seeds = how_many(conclusion.seeds, "seed")
     these = " of these very networks" if conclusion.seeds == 1 else ""
     if not tied:
         yield (
@@ -107,7 +107,7 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
     if conclusion.seeds > 1:
         needed = conclusion.seeds_needed
         yield (
-            f"About {count(needed, 'more seed')} for each (`--seeds {conclusion.seeds_asked + needed}`) would "
+            f"About {how_many(needed, 'more seed')} for each (`--seeds {conclusion.seeds_asked + needed}`) would "
             "probably tell all of them from it, if the differences are what they seem."
             if needed
             else "Not even thousands of seeds would tell all of them from it: they are too much alike on these rows."

@@ -98,7 +98,7 @@ class Errors:
     def quantile(self, error: float | Array) -> Array:
         """Return how many standard errors are exceeded by chance with this `error`, on one side."""
         of_rows, of_seeds = t.isf(error, self.rows - 1), t.isf(error, self.freedom)
-        found: Array = np.where(self.of_seeds > 0, of_rows + self.of_seeds * (of_seeds - of_rows), of_rows)
+        found: Array = of_rows + self.of_seeds * (of_seeds - of_rows)
         return found
 
     def reach(self, error: float | Array) -> Array:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: Behind these, the digits of a mean are those of its rounding: they depend on the order of its sum.
+DIGITS = 12
+
 
 @dataclass(frozen=True)
 class Configuration:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from mlplab.lab.findings import Configuration, Exploration
+from mlplab.lab.findings import DIGITS, Configuration, Exploration
 from mlplab.lab.store import ResultRow
 from mlplab.lab.trial import Trial, describe_setting
 
@@ -20,7 +20,7 @@ def rank_configurations(done: Sequence[ResultRow], varying: Sequence[str] = ()) 
     """
     found = _configurations(done, varying)
     seeds = max((c.seeds for c in found), default=0)
-    return sorted(found, key=lambda c: (c.seeds < seeds, -round(c.val_accuracy, 12), c.parameters, c.val_loss))
+    return sorted(found, key=lambda c: (c.seeds < seeds, -round(c.val_accuracy, DIGITS), c.parameters, c.val_loss))
 
 
 def with_the_seeds_of_the_best(ranked: Sequence[Configuration], done: Sequence[ResultRow]) -> list[Configuration]:

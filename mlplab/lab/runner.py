@@ -109,7 +109,7 @@ def run_suite(
             if caution := dataset.caution():
                 shown.note(caution)
             outcome = _train_and_conclude(
-                suite, rows, dataset, fingerprint, folder, shown, workers, count, checkpoint_seconds, scheduler
+                suite, rows, dataset, folder, shown, workers, count, checkpoint_seconds, scheduler
             )
         seal(folder)
         if then:
@@ -176,7 +176,6 @@ def _train_and_conclude(
     suite: Suite,
     rows: Sequence[ResultRow],
     dataset: Dataset,
-    fingerprint: str,
     folder: RunFolder,
     display: Display,
     workers: Workers,
@@ -191,7 +190,7 @@ def _train_and_conclude(
     from mlplab.lab.chosen import open_test_rows
     from mlplab.lab.scheduler import Crew, make_labels, train_missing
 
-    trained = 0
+    trained, fingerprint = 0, suite.known_fingerprint()
     with _workforce(dataset, folder, display, workers, count, checkpoint_seconds, scheduler) as (work, processes):
         crew = Crew(suite, dataset, folder, work, display)
         if suite.search:

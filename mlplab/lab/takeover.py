@@ -32,9 +32,8 @@ def take_over(folder: RunFolder, suite: Suite, display: Display) -> None:
     if lost not in damaged and _has_lost_its_suite(folder):
         damaged.append(lost)
     if lost not in damaged:
-        _check_suite(folder, suite)
-        held = folder.suite().fingerprint if folder.suite_file.is_file() else None
-        if held and held != suite.fingerprint:
+        held = _check_suite(folder, suite)
+        if held and held.fingerprint and held.fingerprint != suite.fingerprint:
             display.note(f"{suite.source.name} holds other data than before: every network is trained anew")
     if folder.search_file.name not in damaged and is_damaged(folder):
         damaged.append(folder.search_file.name)
@@ -57,10 +56,13 @@ def _has_lost_its_suite(folder: RunFolder) -> bool:
     return False
 
 
-def _check_suite(folder: RunFolder, suite: Suite) -> None:
-    """Raise RunFolderError unless the folder is empty or holds results of this suite on the same rows.
+def _check_suite(folder: RunFolder, suite: Suite) -> Suite | None:
+    """Return the suite that the folder holds, None where it is empty.
 
     The data are the same where they lie in the same place or, wherever they lie, hold the same.
+
+    Raises:
+        RunFolderError: unless the folder is empty or holds results of this suite on the same rows.
     """
     if not folder.suite_file.is_file():
         found = sorted(path.name for path in folder.path.iterdir() if path.name not in _NOBODYS)
@@ -69,7 +71,7 @@ def _check_suite(folder: RunFolder, suite: Suite) -> None:
             raise RunFolderError(
                 f"{folder.path} is no run folder and not empty (it holds {foreign[0]!r}); choose another --out"
             )
-        return
+        return None
     held = folder.suite()
     for what in ("name", "source", "split", "samples"):
         old, new = getattr(held, what), getattr(suite, what)
@@ -78,6 +80,7 @@ def _check_suite(folder: RunFolder, suite: Suite) -> None:
                 f"{folder.path} holds the suite {held.name!r} with {what} {_describe(old)}, not {_describe(new)}; "
                 "choose another --out"
             )
+    return held
 
 
 def _describe(part: Any) -> str:

@@ -170,9 +170,9 @@ class Workers:
 
     def _give(self, waiting: deque[Job], count: int, data: dict[str, Any]) -> None:
         """Give jobs to those who have none."""
-        idle = [worker for worker in self._workers if not worker.job]
-        self.start(min(count, len(self._workers) - len(idle) + len(waiting)))
-        for worker in [worker for worker in self._workers if not worker.job][: len(waiting)]:
+        busy = sum(worker.job is not None for worker in self._workers)
+        self.start(min(count, busy + len(waiting)))
+        for worker in [worker for worker in self._workers if worker.job is None][: len(waiting)]:
             worker.assign(waiting.popleft(), data)
 
     def _replace(self, job: Job, died: str, deaths: Counter[str], waiting: deque[Job]) -> Event:

@@ -91,7 +91,7 @@ def plot_confusion_matrix(
 
 def draw_curves(curves: Sequence[CurveSet], title: str = "") -> Figure:
     """Draw loss and accuracy of training and validation: a line for each configuration, with a band over its seeds."""
-    columns = 2 if max(len(c.name) for c in curves) < 60 else 1
+    columns = 2 if max((len(c.name) for c in curves), default=0) < 60 else 1
     height = 8.2 + 0.26 * ceil(len(curves) / columns)
     figure = Figure(figsize=(11, height), layout="constrained")
     figure.suptitle(title, fontsize=14)

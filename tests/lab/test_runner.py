@@ -16,11 +16,10 @@ from mlplab import NeuralNetworkClassifier, load_dataset, load_model, load_suite
 from mlplab.data import split_rows
 from mlplab.errors import DataError, RunFolderError, SettingError
 from mlplab.lab import runner, workers
-from mlplab.lab.display import Silent
 from mlplab.lab.reading import read_settings
 from mlplab.lab.store import RunFolder
 from mlplab.training import build
-from tests.small_suite import read_results
+from tests.small_suite import Listening, read_results
 
 LINUX = Path("/proc/self/task").exists()
 
@@ -298,19 +297,9 @@ def test_data_that_have_changed_are_told(tmp_path):
     path.write_text(
         'name = "table"\ndataset = "t.csv"\ntarget = "label"\nsettings.max_iter = 1\n[[experiment]]\nname = "e"\n'
     )
-    first, second = Told(), Told()
+    first, second = Listening(), Listening()
     run_suite(path, tmp_path / "out", jobs=1, display=lambda: first)
     (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows[1:]]))
     run_suite(path, tmp_path / "out", jobs=1, display=lambda: second)
     assert any("holds other data than before" in note for note in second.notes)
     assert not any("other data" in note for note in first.notes)
-
-
-class Told(Silent):
-    """Keeps what somebody should know."""
-
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)

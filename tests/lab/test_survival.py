@@ -18,11 +18,10 @@ import safetensors.numpy
 
 from mlplab import load_model, load_results, load_suite, run_suite
 from mlplab.errors import RunFolderError
-from mlplab.lab.display import Silent
 from mlplab.lab.seals import broken
 from mlplab.lab.store import RunFolder
 from mlplab.training.checkpoint import Checkpoint
-from tests.small_suite import read_results
+from tests.small_suite import Listening, read_results
 
 LINUX = Path("/proc/self/task").exists()
 
@@ -48,16 +47,6 @@ def _wait_for(condition, seconds=60.0):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
-
-
-class Listening(Silent):
-    """Keeps what somebody should know."""
-
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 def assert_same(out, expected):
