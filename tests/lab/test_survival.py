@@ -170,9 +170,10 @@ def long_suite_file(tmp_path_factory):
 
 @pytest.mark.skipif(not LINUX, reason="finds the workers through /proc")
 def test_thirty_kills_at_random_moments_change_no_bit(long_suite_file, tmp_path):
+    undisturbed = run_suite(load_suite(long_suite_file), tmp_path / "undisturbed", jobs=2).folder.path
     out, chance = tmp_path / "out", random.Random(0)
-    gone_on = killed = 0
-    for kill in range(30):
+    kill = gone_on = 0
+    while kill < 30:
         held = _checkpoints(out)
         process = _start(long_suite_file, out, "--checkpoint-seconds", "0.02")
         if kill % 4 == 0:  # while it starts
@@ -182,18 +183,21 @@ def test_thirty_kills_at_random_moments_change_no_bit(long_suite_file, tmp_path)
             time.sleep(chance.uniform(0, 0.5))
         children = _children(process.pid)
         victims = {0: [process.pid], 1: children[:1] or [process.pid], 2: [process.pid, *children]}[kill % 3]
-        for victim in victims:
-            if _is_alive(victim):
-                os.kill(victim, signal.SIGKILL)
-                killed += 1
+        at_work = process.poll() is None
+        for victim in filter(_is_alive, victims):
+            os.kill(victim, signal.SIGKILL)
         if victims == children[:1]:  # the parent goes on with another worker, for a while
             time.sleep(0.3)
             process.kill()
         process.communicate(timeout=60)
         _wait_for(lambda gone=children: not any(map(_is_alive, gone)))
-        gone_on += bool(held)
-    assert gone_on >= 20
-    assert killed >= 30
+        kill += at_work
+        gone_on += at_work and bool(held)
+        if not at_work:  # this machine is fast: it had come to its end, and another one begins
+            assert process.returncode == 0
+            assert_same(out, undisturbed)
+            shutil.rmtree(out)
+    assert gone_on >= 10
     before = _epochs_in_checkpoints(out)
     process = _start(long_suite_file, out)
     _, errors = process.communicate(timeout=300)
@@ -202,8 +206,7 @@ def test_thirty_kills_at_random_moments_change_no_bit(long_suite_file, tmp_path)
     suite = load_suite(long_suite_file)
     trials = {trial.lineage: trial.id for _, trial in suite.cells(suite.source.fingerprint())}
     assert all(seconds_of(out, trials[lineage])[: len(made)] == made for lineage, made in before.items())
-    undisturbed = run_suite(load_suite(long_suite_file), tmp_path / "undisturbed", jobs=2)
-    assert_same(out, undisturbed.folder.path)
+    assert_same(out, undisturbed)
 
 
 def _epochs_in_checkpoints(out):
