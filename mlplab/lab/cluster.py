@@ -57,18 +57,35 @@ class Stretch:
     done: bool
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """What a worker could not do, for want of disk or memory, and its address: no result of a trial."""
+
+    worker: str
+    text: str
+
+
 def train_stretch(
     job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: float, versions: tuple[str, int]
-) -> Stretch:
+) -> Stretch | Trouble:
     """Train for so many seconds, on a worker, in a folder that is gone afterwards.
 
     Raises:
         SettingError: for other `versions` than this worker's: it came late, and nobody has asked it.
     """
-    from threadpoolctl import threadpool_limits
+    from distributed import get_worker
 
     if versions != (__version__, NUMERICS):
         raise _other_version(f"on {socket.gethostname()}", (__version__, NUMERICS), versions[0])
+    try:
+        return _train_stretch(job, dataset, checkpoint, seconds)
+    except (OSError, MemoryError) as error:
+        return Trouble(get_worker().address, str(error) or type(error).__name__)
+
+
+def _train_stretch(job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: float) -> Stretch:
+    from threadpoolctl import threadpool_limits
+
     news: list[Epoch | TrialResult | str] = []
     trial = job.trials[-1]
     with _alone, tempfile.TemporaryDirectory(prefix="mlplab-") as temporary:
@@ -167,49 +184,92 @@ def run_on_cluster(
 ) -> Iterator[Event]:
     """Run the jobs, in their order, on the workers of a cluster; yield what they report, and write what they bring.
 
-    As `mlplab.lab.workers.Workers.run` in every respect, with news that come in stretches of so many `seconds`.
+    As `mlplab.lab.workers.Workers.run` in every respect, with news that come in stretches of so many `seconds`. A
+    worker that lacks disk or memory is left out from then on.
+
+    Raises:
+        OSError: what the last worker said that was not left out.
+        SettingError: for a worker that cannot take part.
     """
-    from distributed import as_completed
-
-    finished, at_work, losses = as_completed(loop=client.loop), {}, Counter[str]()
-    data = _send(dataset, client)
-
-    def submit(job: Job, *, begun: bool) -> None:
-        file = folder.checkpoint(job.trials[-1].lineage)
-        checkpoint = file.read_bytes() if file.is_file() else None
-        # what is begun goes first: fewer half-trained networks lie about
-        versions = (__version__, NUMERICS)
-        future = client.submit(train_stretch, job, data, checkpoint, seconds, versions, pure=False, priority=int(begun))
-        at_work[future.key] = job
-        finished.add(future)
-
-    while waiting or at_work:
+    cluster = _Cluster(client, dataset, folder, seconds)
+    while waiting or cluster.at_work:
         while waiting:
-            submit(waiting.popleft(), begun=False)
-        future = next(finished)
-        job = at_work.pop(future.key)
-        stretch = _result(future)
-        if stretch is None:  # the data are gone with the last worker that held them
-            losses[job.trials[0].lineage] += 1
-            if losses[job.trials[0].lineage] > _LOSSES:
-                yield Event(job, None, "its workers were lost again and again")
-                continue
-            yield Event(job, "the workers that had the data are gone: the next one gets them anew")
-            data = _send(dataset, client)
-            submit(job, begun=True)
-        elif isinstance(stretch, str):
-            yield Event(job, None, stretch)
+            cluster.submit(waiting.popleft(), begun=False)
+        yield from cluster.take_next()
+
+
+class _Cluster:
+    """The jobs that are on a cluster, by the keys of their tasks (`at_work`), and what went wrong there."""
+
+    def __init__(self, client: Any, dataset: Dataset, folder: RunFolder, seconds: float) -> None:
+        from distributed import as_completed
+
+        self._client, self._dataset, self._folder, self._seconds = client, dataset, folder, seconds
+        self._finished = as_completed(loop=client.loop)
+        self._data = _send(dataset, client)
+        self._losses = Counter[str]()
+        self._troubled: set[str] = set()
+        self.at_work: dict[str, Job] = {}
+
+    def submit(self, job: Job, *, begun: bool) -> None:
+        """Send the next stretch of a job; what is begun goes first: fewer half-trained networks lie about."""
+        file = self._folder.checkpoint(job.trials[-1].lineage)
+        checkpoint = file.read_bytes() if file.is_file() else None
+        future = self._client.submit(
+            train_stretch,
+            job,
+            self._data,
+            checkpoint,
+            self._seconds,
+            (__version__, NUMERICS),
+            pure=False,
+            priority=int(begun),
+            workers=self._sound_workers() if self._troubled else None,
+            allow_other_workers=bool(self._troubled),
+        )
+        self.at_work[future.key] = job
+        self._finished.add(future)
+
+    def take_next(self) -> Iterator[Event]:
+        """Wait for a stretch to end, and see to what comes next of its job."""
+        future = next(self._finished)
+        job, brought = self.at_work.pop(future.key), _result(future)
+        if brought is None:
+            yield self._send_again(job)
+        elif isinstance(brought, Trouble):
+            yield self._leave_out(brought, job)
+        elif isinstance(brought, str):
+            yield Event(job, None, brought)
         else:
-            _write(stretch, job, folder)
-            for news in stretch.news:
-                yield Event(job, news)
-            if stretch.done:
+            _write(brought, job, self._folder)
+            yield from (Event(job, news) for news in brought.news)
+            if brought.done:
                 yield Event(job, None)
             else:
-                submit(job.without(stretch.folders), begun=True)
+                self.submit(job.without(brought.folders), begun=True)
+
+    def _send_again(self, job: Job) -> Event:
+        """Send the data, which are gone with the last worker that held them, and the stretch again."""
+        lineage = job.trials[0].lineage
+        self._losses[lineage] += 1
+        if self._losses[lineage] > _LOSSES:
+            return Event(job, None, "its workers were lost again and again")
+        self._data = _send(self._dataset, self._client)
+        self.submit(job, begun=True)
+        return Event(job, "the workers that had the data are gone: the next one gets them anew")
+
+    def _leave_out(self, trouble: Trouble, job: Job) -> Event:
+        self._troubled.add(trouble.worker)
+        if not self._sound_workers():
+            raise OSError(f"{trouble.worker}: {trouble.text}")
+        self.submit(job, begun=True)
+        return Event(job, f"{trouble.worker}: {trouble.text}; the others go on without it")
+
+    def _sound_workers(self) -> list[str]:
+        return [worker for worker in self._client.scheduler_info()["workers"] if worker not in self._troubled]
 
 
-def _result(future: Any) -> Stretch | str | None:
+def _result(future: Any) -> Stretch | Trouble | str | None:
     """Return what a task brought, why its job is given up, or None where the data are not on the cluster any more.
 
     Raises:
@@ -218,16 +278,16 @@ def _result(future: Any) -> Stretch | str | None:
     from distributed import CancelledError, KilledWorker
 
     try:
-        stretch: Stretch = future.result()
+        brought: Stretch | Trouble = future.result()
     except KilledWorker as error:
         return f"too many workers died of it: {shorten(str(error))}"
     except CancelledError:
         return None
     except SettingError:
         raise
-    except Exception as error:  # whatever a worker could not do: no memory, no disk, no package
+    except Exception as error:  # whatever else a worker could not do: a package is missing, say
         return f"{type(error).__name__}: {error}"
-    return stretch
+    return brought
 
 
 def _send(dataset: Dataset, client: Any) -> Any:

@@ -172,23 +172,52 @@ def test_a_worker_with_threads_is_told_of_and_one_that_comes_late_is_waited_for(
     assert "has 2 threads and trains one network at a time: start it with --nthreads 1" in display.notes[1]
 
 
-def test_an_error_on_a_worker_is_kept_with_its_trial_and_tried_again(cluster, file, tmp_path):
-    bad = tmp_path / "bad"
-    bad.mkdir()
-    (bad / "sitecustomize.py").write_text(
-        "import tempfile\n"  # there is no room for temporary files
-        "class Full(tempfile.TemporaryDirectory):\n"
+def _raising(error, folder):
+    """Return the environment of a worker that raises an error instead of training."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import tempfile\n"
+        "class Impossible(tempfile.TemporaryDirectory):\n"
         "    def __init__(self, *a, prefix=None, **k):\n"
-        "        if prefix == 'mlplab-': raise OSError(28, 'No space left on device')\n"
+        f"        if prefix == 'mlplab-': raise {error}\n"
         "        super().__init__(*a, prefix=prefix, **k)\n"
-        "tempfile.TemporaryDirectory = Full\n"
+        "tempfile.TemporaryDirectory = Impossible\n"
     )
-    cluster.add_worker(environment={"PYTHONPATH": str(bad)})
+    return {"PYTHONPATH": str(folder)}
+
+
+@pytest.fixture
+def no_room(tmp_path):
+    return _raising("OSError(28, 'No space left on device')", tmp_path / "bad")
+
+
+def test_without_room_on_the_only_worker_the_run_ends_and_goes_on_later(cluster, file, no_room, tmp_path):
+    cluster.add_worker(environment=no_room)
+    suite = load_suite(file).with_setting("max_iter", 1)
+    with pytest.raises(OSError, match=r"tcp://127.0.0.1:\d+: .*No space left on device"):
+        run_suite(suite, tmp_path / "out", scheduler=str(cluster.file))
+    outcome = run_suite(suite, tmp_path / "out", jobs=1)
+    assert not outcome.failed
+    assert outcome.trained == 3  # nothing was written as failed
+
+
+def test_a_worker_without_room_is_left_out(cluster, file, here, no_room, tmp_path):
+    cluster.add_worker(environment=no_room)
+    cluster.add_worker()
+    display = Killer(None, -1)
+    far = run_suite(file, tmp_path / "out", scheduler=str(cluster.file), display=lambda: display)
+    assert not far.failed
+    assert read_weights(far.folder.path) == read_weights(here.folder.path)
+    assert any("No space left on device; the others go on without it" in note for note in display.notes)
+
+
+def test_what_else_a_worker_cannot_do_is_kept_with_its_trial_and_tried_again(cluster, file, tmp_path):
+    cluster.add_worker(environment=_raising("RuntimeError('a broken installation')", tmp_path / "bad"))
     suite = load_suite(file).with_setting("max_iter", 1)
     outcome = run_suite(suite, tmp_path / "out", scheduler=str(cluster.file))
     assert {row.status for row in outcome.rows} == {"failed"}
     held = json.loads((outcome.folder.trial(outcome.rows[0].trial.id) / "trial.json").read_text())
-    assert "No space left on device" in held["error"]
+    assert "a broken installation" in held["error"]
     assert not run_suite(suite, tmp_path / "out", jobs=1).failed
 
 
