@@ -41,14 +41,15 @@ def status(folder: Path, as_json: bool) -> None:
     opened, suite, rows = _open(folder)
     states = Counter({row.trial.id: row.status for row in rows}.values())
     waiting = {row.trial.id: row.trial for row in rows if row.status == "waiting"}
+    at_work = opened.is_at_work()
     begun = sum(opened.checkpoint(trial.lineage).is_file() for trial in waiting.values())
     if as_json:
         also = {"begun": begun} if waiting else {}
-        click.echo(json.dumps({"suite": suite.name, "trials": states.total(), **states, **also}))
+        click.echo(json.dumps({"suite": suite.name, "at_work": at_work, "trials": states.total(), **states, **also}))
         return
     counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     counts += f" ({begun} of them begun)" if begun else ""
-    click.echo(f"{suite.name}: {states.total()} trials: {counts}")
+    click.echo(f"{suite.name}: {states.total()} trials: {counts}{'; a run is at work' if at_work else ''}")
     for experiment in suite.experiments:
         mine = [row for row in rows if row.experiment == experiment]
         ended = sum(row.status in ("done", "diverged") for row in mine)

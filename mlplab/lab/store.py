@@ -25,6 +25,8 @@ from mlplab.training.history import COLUMNS, Epoch, History
 
 _RESULT_FIELDS = tuple(field.name for field in fields(TrialResult))
 _MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")
+#: Seconds that a lock is waited for: who asks `RunFolder.is_at_work` holds it for a moment.
+_PATIENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class RunFolder:
         Raises:
             RunFolderError: when another process holds it, or it cannot be written.
         """
-        lock = FileLock(self.path / ".lock", timeout=0)
+        lock = FileLock(self.path / ".lock", timeout=_PATIENCE)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -83,6 +85,19 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    def is_at_work(self) -> bool:
+        """Return whether somebody holds the folder for writing; nothing is created to find out."""
+        file = self.path / ".lock"
+        if not file.is_file():
+            return False
+        try:
+            with FileLock(file, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # not ours to write
+            return False
 
     def suite(self) -> Suite:
         """Read the suite that the folder was made for.

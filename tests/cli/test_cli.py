@@ -48,7 +48,7 @@ def test_a_suite_from_start_to_report(suite_file, tmp_path, capsys):
     assert mlplab(["status", out]) == 0
     assert "small: 4 trials: 4 done" in capsys.readouterr().out
     assert mlplab(["status", out, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"suite": "small", "trials": 4, "done": 4}
+    assert json.loads(capsys.readouterr().out) == {"suite": "small", "at_work": False, "trials": 4, "done": 4}
     assert mlplab(["compare", out]) == 0
     said = capsys.readouterr().out
     assert "Tied with the best" in said or "The best is" in said
@@ -83,7 +83,22 @@ def test_status_tells_what_is_begun(suite, tmp_path, capsys):
     assert mlplab(["status", str(tmp_path)]) == 0
     assert "6 waiting (2 of them begun)" in capsys.readouterr().out  # one training serves two of them
     assert mlplab(["status", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"suite": "small", "trials": 6, "waiting": 6, "begun": 2}
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"suite": "small", "at_work": False, "trials": 6, "waiting": 6, "begun": 2}
+
+
+def test_status_tells_that_a_run_is_at_work(suite, tmp_path, capsys):
+    folder = RunFolder(tmp_path)
+    folder.write_suite(suite)
+    assert not folder.is_at_work()
+    assert not (tmp_path / ".lock").exists()
+    with folder.locked():
+        assert mlplab(["status", str(tmp_path)]) == 0
+        assert mlplab(["status", str(tmp_path), "--json"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("a run is at work")
+    assert json.loads(said[-1])["at_work"]
+    assert not folder.is_at_work()
 
 
 def test_seeds_from_the_command_line(suite_file, tmp_path, capsys):
