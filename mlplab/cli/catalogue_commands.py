@@ -53,7 +53,7 @@ def data(name: str | None, target: str | None, as_json: bool) -> None:
     click.echo(f"{dataset.name}: {rows:,} rows, {features:,} features ({dataset.X.dtype}), {len(counts)} classes")
     for label in dataset.classes.tolist():
         click.echo(f"  {label!s:16} {counts[label]:8,} rows  {counts[label] / rows:6.1%}")
-    if caution := dataset.caution():
+    for caution in dataset.cautions():
         click.echo(f"Note: {caution}.", err=True)
 
 

@@ -60,7 +60,7 @@ def train(
     samples = None if samples is None else check_count("--samples", samples)
     _check_output(out, "--out", (".safetensors",))
     dataset = load_dataset(data, target=target)
-    if caution := dataset.caution():
+    for caution in dataset.cautions():
         click.echo(f"Note: {caution}.", err=True)
     shown = {"callbacks": [FitDisplay(Console(stderr=True))]}  # standard output is for the result
     model = NeuralNetworkClassifier(**{"input_scale": dataset.scale, "random_state": seed, **shown, **settings})

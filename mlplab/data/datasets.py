@@ -18,7 +18,10 @@ from mlplab.data import mnist
 from mlplab.data.files import Table, find_parts, is_frame, read_table
 from mlplab.data.names import DATASETS
 from mlplab.engine.numpy_engine import Array
-from mlplab.errors import DataError, nearest
+from mlplab.errors import DataError, nearest, shorten
+
+#: Training, validation and test rows.
+_PARTS = 3
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,22 @@ class Dataset:
         """The labels, sorted."""
         return np.unique(self.y)
 
-    def caution(self) -> str | None:
-        """Return what whoever trains on these features should know: that they are of very different sizes; or None."""
+    def cautions(self) -> list[str]:
+        """Return what whoever trains on these rows should know: features of very different sizes, too rare classes."""
+        return [caution for caution in (self._sizes(), self._rare_classes()) if caution]
+
+    def _rare_classes(self) -> str | None:
+        labels, counts = np.unique(self.y, return_counts=True)
+        rare = labels[counts < _PARTS].tolist()
+        if not rare:
+            return None
+        named = ", ".join(map(shorten, rare[:5])) + (f" and {len(rare) - 5} more" if len(rare) > 5 else "")
+        return (
+            f"{len(rare)} of the {len(labels)} classes of {self.name} {'has' if len(rare) == 1 else 'have'} fewer than "
+            f"{_PARTS} rows, too few to be among the training, validation and test rows alike: {named}"
+        )
+
+    def _sizes(self) -> str | None:
         if self.image_shape:
             return None
         spread = np.asarray(self.X[:10_000], np.float64).std(axis=0)

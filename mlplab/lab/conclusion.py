@@ -14,6 +14,7 @@ from mlplab.atomic import write_text_whole
 from mlplab.engine.numpy_engine import Array
 from mlplab.lab.answers import Correct, answer, compare_depths
 from mlplab.lab.conclusion_text import to_markdown
+from mlplab.lab.course import course_of
 from mlplab.lab.findings import Conclusion, Configuration, Difference, Test
 from mlplab.lab.ranking import explore, networks_of, rank_configurations, with_the_seeds_of_the_best
 from mlplab.lab.store import ResultRow, RunFolder
@@ -54,12 +55,18 @@ def is_concluded(folder: RunFolder, rows: Sequence[ResultRow]) -> bool:
 
 
 def write_conclusion(
-    folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], open_test: Callable[[Sequence[Trial]], Array]
+    folder: RunFolder,
+    suite: Suite,
+    rows: Sequence[ResultRow],
+    open_test: Callable[[Sequence[Trial]], Array],
+    cautions: Sequence[str] = (),
 ) -> Conclusion:
     """Draw the conclusion and write it as JSON and Markdown.
 
-    open_test: called for the trials of the chosen configuration, unless the test rows were opened for them before;
-        returns whether each was right in each row, (seeds, rows).
+    Args:
+        open_test: called for the trials of the chosen configuration, unless the test rows were opened for them before;
+            returns whether each was right in each row, (seeds, rows).
+        cautions: what is to be known of the data.
     """
     correct = cache(folder.read_correct)
     done = [row for row in rows if row.status == "done" and not row.experiment.explored]
@@ -70,9 +77,10 @@ def write_conclusion(
     tied = compared.tied if compared else []
     seeds = compared.seeds if compared else suite.seeds
     differences = _differences(compared) if compared else {}
+    of_best = networks_of(done)[ranked[0].trial] if ranked else []
     openings = _openings(folder)
-    if ranked and not any(row.unfinished for row in rows):
-        openings = _open_once(openings, networks_of(done)[ranked[0].trial], folder, open_test)
+    if of_best and not any(row.unfinished for row in rows):
+        openings = _open_once(openings, of_best, folder, open_test)
     conclusion = Conclusion(
         suite=suite.name,
         title=suite.title,
@@ -81,6 +89,7 @@ def write_conclusion(
         validation_rows=len(correct(ranked[0].trial)[1]) if ranked else 0,
         seeds=seeds,
         best=ranked[0] if ranked else None,
+        course=course_of([folder.read_history(trial.id) for trial in of_best]),
         rivals=tuple((c, differences[c.trial]) for c in ranked[1:] if c.trial in differences)[:_RIVALS],
         tied=tuple(tied),
         smallest=next((c for c in ranked if compared and c.trial == compared.smallest), None),
@@ -94,6 +103,7 @@ def write_conclusion(
         test=_test_of(ranked[0], openings) if ranked else None,
         openings=openings,
         not_done=tuple(_not_done(rows)),
+        cautions=tuple(cautions),
         seconds=_training_seconds([row for row in rows if row.status in ("done", "paused")]),
     )
     # the JSON last: its digest is what makes the conclusion count

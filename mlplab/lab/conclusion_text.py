@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlplab.lab.answer_text import answer_text, depths_text, search_text
-from mlplab.lab.findings import DIGITS, Conclusion, Configuration, Test
+from mlplab.lab.findings import DIGITS, Conclusion, Configuration, Course, Test
 from mlplab.lab.markdown import bullets, cells, describe_accuracy, describe_chance, describe_difference, table
 from mlplab.text import describe_seconds, how_many, percent
+
+#: By what factor a validation loss must have risen above its lowest to be called overfitting.
+_RISEN = 1.05
 
 
 def to_markdown(conclusion: Conclusion) -> str:
@@ -39,6 +42,8 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
         f"{conclusion.validation_rows:,} validation rows right{_spread(best)}, {best.val_loss:.4f} nats a row. It has "
         f"{best.parameters:,} parameters and took {describe_seconds(best.seconds)} to train."
     )
+    if conclusion.course:
+        yield _course(conclusion.course)
     if equals:
         yield (
             f"{how_many(equals, 'other')} had the very same accuracy: of such, the one with the fewest parameters is "
@@ -64,6 +69,19 @@ def _best(conclusion: Conclusion) -> Iterator[str]:
     if conclusion.cut:
         yield f"Only the best were compared, not the other {how_many(conclusion.cut, 'configuration')}."
     yield f"Training took {describe_seconds(conclusion.seconds)} of one core in all."
+
+
+def _course(course: Course) -> str:
+    epochs = how_many(course.epochs, "epoch")
+    if course.best_epoch == course.epochs:
+        return f"Its validation loss was lowest at the end of its {epochs}: more (`max_iter`) may still make it better."
+    lowest = f"Its validation loss was lowest after {course.best_epoch} of its {epochs}, {course.lowest:.4f} nats"
+    if course.last <= _RISEN * course.lowest:
+        return f"{lowest}: more of them would hardly make it better."
+    return (
+        f"{lowest}, and has risen to {course.last:.4f} since: **it overfits**. Fewer epochs, early stopping "
+        "(`early_stopping = true`) or more regularisation (`alpha`, `dropout`) may make it better."
+    )
 
 
 def _test(test: Test, openings: int) -> str:
@@ -121,6 +139,8 @@ def _spread(configuration: Configuration) -> str:
 
 
 def _caveats(conclusion: Conclusion) -> Iterator[str]:
+    if conclusion.cautions:
+        yield bullets(f"Of the data: {caution}." for caution in conclusion.cautions)
     if conclusion.samples is not None:
         yield (
             f"**Training and validation shared {conclusion.samples:,} rows only** (`--samples`). With so few, networks "

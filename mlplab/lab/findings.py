@@ -137,6 +137,21 @@ class DepthComparison:
 
 
 @dataclass(frozen=True)
+class Course:
+    """How the training of a configuration went: the validation loss, in nats a row, a mean over its seeds.
+
+    Attributes:
+        epochs: how many there were. best_epoch: after which of them the loss was lowest.
+        lowest: the loss then. last: the loss at the end.
+    """
+
+    epochs: int
+    best_epoch: int
+    lowest: float
+    last: float
+
+
+@dataclass(frozen=True)
 class Test:
     """The test rows, opened for the networks of one configuration.
 
@@ -166,6 +181,7 @@ class Conclusion:
         digest: of the results that it was drawn from.
         samples: how many rows training and validation shared; None is all.
         best: the configuration with the highest mean validation accuracy; None where no trial was done.
+        course: how its training went; None where early stopping decided when it ended.
         rivals: the next ones, each with how far the best is ahead of it.
         tied: the trials of those that cannot be told from the best, it included, the best first.
         smallest: of these, the one with the fewest parameters.
@@ -179,6 +195,7 @@ class Conclusion:
         test: of the best configuration's networks; None while a trial waits or has failed.
         openings: every opening of the test rows there ever was in this run folder.
         not_done: label, status and reason of every trial that did not end well.
+        cautions: what is to be known of the data.
     """
 
     suite: str
@@ -188,6 +205,7 @@ class Conclusion:
     validation_rows: int
     seeds: int
     best: Configuration | None
+    course: Course | None
     rivals: tuple[tuple[Configuration, Difference], ...]
     tied: tuple[str, ...]
     smallest: Configuration | None
@@ -201,4 +219,5 @@ class Conclusion:
     test: Test | None
     openings: tuple[Test, ...]
     not_done: tuple[tuple[str, str, str], ...]
+    cautions: tuple[str, ...]
     seconds: float

@@ -91,14 +91,14 @@ def run_suite(
         load()  # what is wrong is noticed before anything is written
     shown = (display or Silent)()
     with folder.locked(), Workers(folder) as workers:
+        hands = _Hands(workers, count, scheduler, checkpoint_seconds)
         take_over(folder, suite, shown)
         suite = with_findings(suite, folder)
         rows = folder.rows(suite, fingerprint, folder.read_labels(), thorough=True)
         # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
         dataset = None
         if not is_concluded(folder, rows):
-            if scheduler is None:
-                workers.start(count if suite.search else min(count, sum(row.unfinished for row in rows)))
+            hands.start(count if suite.search else sum(row.unfinished for row in rows))
             dataset = load()
         unseal(folder)
         folder.write_suite(suite)
@@ -106,11 +106,7 @@ def run_suite(
             folder.write_results(rows, suite.varying())
             outcome = Run(folder, suite, tuple(rows), 0)
         else:
-            if caution := dataset.caution():
-                shown.note(caution)
-            outcome = _train_and_conclude(
-                suite, rows, dataset, folder, shown, workers, count, checkpoint_seconds, scheduler
-            )
+            outcome = _train_and_conclude(suite, rows, dataset, folder, shown, hands)
         seal(folder)
         if then:
             then(outcome)
@@ -141,47 +137,46 @@ def _check_networks(suite: Suite, task: Task) -> None:
                 raise SettingError(f"experiment {experiment.name!r}: {error}") from error
 
 
-@contextmanager
-def _workforce(
-    dataset: Dataset,
-    folder: RunFolder,
-    display: Display,
-    workers: Workers,
-    count: int,
-    checkpoint_seconds: float,
-    scheduler: str | None,
-) -> Iterator[tuple[Workforce, int]]:
-    """Yield who trains, and how many networks at a time."""
-    if scheduler is not None:
-        from mlplab.lab.cluster import connected, count_workers, run_on_cluster
+@dataclass(frozen=True)
+class _Hands:
+    """Those who can be asked to train: `count` processes of this machine, or the workers of a scheduler."""
 
-        with connected(scheduler, display.note) as client:
-            work = partial(run_on_cluster, client=client, dataset=dataset, folder=folder, seconds=checkpoint_seconds)
-            yield work, count_workers(client)
-        return
+    workers: Workers
+    count: int
+    scheduler: str | None
+    checkpoint_seconds: float
 
-    from mlplab.lab.worker import save_data
+    def start(self, missing: int) -> None:
+        """Start as many processes as so many missing trials can use."""
+        if self.scheduler is None:
+            self.workers.start(min(self.count, missing))
 
-    def work_here(waiting: deque[Job]) -> Iterator[Event]:
-        data = {**save_data(dataset, folder.data), "checkpoint_seconds": checkpoint_seconds}
-        return workers.run(waiting, count, data)
+    @contextmanager
+    def at(self, dataset: Dataset, folder: RunFolder, display: Display) -> Iterator[tuple[Workforce, int]]:
+        """Yield who trains on these data, and how many networks at a time."""
+        if self.scheduler is not None:
+            from mlplab.lab.cluster import connected, count_workers, run_on_cluster
 
-    try:
-        yield work_here, count
-    finally:
-        shutil.rmtree(folder.data, ignore_errors=True)
+            with connected(self.scheduler, display.note) as client:
+                seconds = self.checkpoint_seconds
+                work = partial(run_on_cluster, client=client, dataset=dataset, folder=folder, seconds=seconds)
+                yield work, count_workers(client)
+            return
+
+        from mlplab.lab.worker import save_data
+
+        def work_here(waiting: deque[Job]) -> Iterator[Event]:
+            data = {**save_data(dataset, folder.data), "checkpoint_seconds": self.checkpoint_seconds}
+            return self.workers.run(waiting, self.count, data)
+
+        try:
+            yield work_here, self.count
+        finally:
+            shutil.rmtree(folder.data, ignore_errors=True)
 
 
 def _train_and_conclude(
-    suite: Suite,
-    rows: Sequence[ResultRow],
-    dataset: Dataset,
-    folder: RunFolder,
-    display: Display,
-    workers: Workers,
-    count: int,
-    checkpoint_seconds: float,
-    scheduler: str | None,
+    suite: Suite, rows: Sequence[ResultRow], dataset: Dataset, folder: RunFolder, display: Display, hands: _Hands
 ) -> Run:
     """Train what is missing, write the results and the conclusion.
 
@@ -190,8 +185,10 @@ def _train_and_conclude(
     from mlplab.lab.chosen import open_test_rows
     from mlplab.lab.scheduler import Crew, make_labels, train_missing
 
-    trained, fingerprint = 0, suite.known_fingerprint()
-    with _workforce(dataset, folder, display, workers, count, checkpoint_seconds, scheduler) as (work, processes):
+    trained, fingerprint, cautions = 0, suite.known_fingerprint(), dataset.cautions()
+    for caution in cautions:
+        display.note(caution)
+    with hands.at(dataset, folder, display) as (work, processes):
         crew = Crew(suite, dataset, folder, work, display)
         if suite.search:
             from mlplab.lab.search.run import run_search
@@ -207,6 +204,6 @@ def _train_and_conclude(
         finally:
             rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
             folder.write_results(rows, suite.varying())
-    write_conclusion(folder, suite, rows, lambda trials: open_test_rows(folder, trials, dataset))
+    write_conclusion(folder, suite, rows, lambda trials: open_test_rows(folder, trials, dataset), cautions)
     trained += len(missing - {row.trial.id for row in rows if row.unfinished})
     return Run(folder, suite, tuple(rows), trained)

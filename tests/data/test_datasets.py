@@ -104,7 +104,14 @@ def test_a_missing_file_has_no_fingerprint(tmp_path, refuses):
 def test_features_of_very_different_sizes_are_told():
     X = np.random.default_rng(0).normal(size=(200, 3)) * [1, 50, 5000]
     y = np.arange(200) % 2
-    assert "table.csv differ in size by a factor of" in Dataset("table.csv", X, y).caution()
-    assert Dataset("table.csv", X / [1, 50, 5000], y).caution() is None
-    assert Dataset("table.csv", np.ones((5, 2)), y[:5]).caution() is None
-    assert load_dataset("digits").caution() is None
+    assert "table.csv differ in size by a factor of" in Dataset("table.csv", X, y).cautions()[0]
+    assert Dataset("table.csv", X / [1, 50, 5000], y).cautions() == []
+    assert Dataset("table.csv", np.ones((6, 2)), y[:6]).cautions() == []
+    assert load_dataset("digits").cautions() == []
+
+
+def test_classes_too_rare_to_be_divided_are_told():
+    y = np.array(["a"] * 8 + ["b"] * 3 + ["c"] * 2 + ["d"])
+    (told,) = Dataset("table.csv", np.ones((14, 2)), y).cautions()
+    assert told.startswith("2 of the 4 classes of table.csv have fewer than 3 rows")
+    assert told.endswith(": 'c', 'd'")

@@ -4,21 +4,25 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import t
 
 from mlplab import load_dataset, load_model, run_suite
 from mlplab.data import split_rows
+from mlplab.data.datasets import Source
 from mlplab.lab import compare_configurations
 from mlplab.lab.answer_text import search_text
 from mlplab.lab.answers import _difference, _effect, _interaction, _trend, compare_depths
 from mlplab.lab.conclusion import write_conclusion
 from mlplab.lab.conclusion_text import to_markdown
+from mlplab.lab.course import course_of
 from mlplab.lab.crossed import mean_difference
-from mlplab.lab.findings import Exploration
+from mlplab.lab.findings import Course, Exploration
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.trial import Trial
 from mlplab.text import percent
+from mlplab.training.history import Epoch, History
 from tests.small_suite import result_of
 
 
@@ -250,6 +254,44 @@ def test_of_more_configurations_than_anybody_reads_the_text_lists_the_best_and_c
     assert [line.split()[2] for line in text.splitlines() if line.startswith("| number")] == list(map(str, range(50)))
     assert "And 1,010 more: see `results.csv`." in text
     assert "more: see" not in folder.conclusion_md.read_text()
+
+
+def _history(*val_losses):
+    return History([Epoch(k + 1, 0.1, 1.0, val_loss=loss, val_accuracy=0.9) for k, loss in enumerate(val_losses)])
+
+
+def test_whether_the_best_was_trained_too_long_or_not_long_enough_is_told(finished, tmp_path):
+    folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path / "copy"))
+    conclusion = write_conclusion(folder, finished.suite, finished.rows, pytest.fail)
+    # the small suite's four epochs are too few
+    losses = folder.read_history(conclusion.best.trial)["val_loss"]
+    assert losses == sorted(losses, reverse=True)
+    assert conclusion.course == Course(epochs=4, best_epoch=4, lowest=losses[-1], last=losses[-1])
+    assert "validation loss was lowest at the end of its 4 epochs: more" in folder.conclusion_md.read_text()
+
+    overfitted = course_of([_history(0.5, 0.2, 0.3, 0.4), _history(0.5, 0.3, 0.1, 0.6)])
+    assert overfitted == Course(epochs=4, best_epoch=3, lowest=0.2, last=0.5)
+    text = to_markdown(replace(conclusion, course=overfitted))
+    assert "lowest after 3 of its 4 epochs, 0.2000 nats, and has risen to 0.5000 since: **it overfits**" in text
+    steady = to_markdown(replace(conclusion, course=course_of([_history(0.5, 0.2, 0.201)])))
+    assert "lowest after 2 of its 3 epochs, 0.2000 nats: more of them would hardly make it better" in steady
+    # early stopping ends each where it is best
+    assert course_of([_history(0.5, 0.4), _history(0.5, 0.4, 0.3)]) is None
+    assert course_of([]) is None
+
+
+def test_what_is_to_be_known_of_the_data_is_in_the_conclusion(suite, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 3
+    y[0] = 7
+    table = pd.DataFrame({"small": y + rng.normal(0, 0.1, 120), "large": rng.normal(0, 1e4, 120), "kind": y})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    source = Source(str(tmp_path / "table.csv"), "kind")
+    run = run_suite(replace(suite, source=source, experiments=suite.experiments[:1]), tmp_path / "out", jobs=1)
+    text = run.folder.conclusion_md.read_text()
+    assert "- Of the data: the features of table.csv differ in size by a factor of" in text
+    assert "- Of the data: 1 of the 4 classes of table.csv has fewer than 3 rows" in text
+    assert len(json.loads(run.folder.conclusion_json.read_text())["cautions"]) == 2
 
 
 def test_a_search_that_came_to_no_end_says_so():
