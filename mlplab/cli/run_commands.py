@@ -219,10 +219,10 @@ def _dry_search(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> in
     if as_json:
         click.echo(json.dumps(asdict(found)))
         return 0
-    left = "" if found.epochs is None else f"{found.epochs:,} epochs to make, "
     click.echo(
         f"{found.suite}: {found.tried} configurations tried, {found.made:,} epochs made; the first round tries "
-        f"{found.first}; {left}about {describe_seconds(found.seconds)} on {found.jobs} processes"
+        f"{found.first}; at most {found.epochs:,} epochs to make, about {describe_seconds(found.seconds)} on "
+        f"{found.jobs} processes"
     )
     return 0
 

@@ -77,7 +77,7 @@ def _course(course: Course) -> str:
         return f"Its validation loss was lowest at the end of its {epochs}: more (`max_iter`) may still make it better."
     lowest = f"Its validation loss was lowest after {course.best_epoch} of its {epochs}, {course.lowest:.4f} nats"
     if course.last <= _RISEN * course.lowest:
-        return f"{lowest}: more of them would hardly make it better."
+        return f"{lowest}, and has hardly changed since."
     return (
         f"{lowest}, and has risen to {course.last:.4f} since: **it overfits**. Fewer epochs, early stopping "
         "(`early_stopping = true`) or more regularisation (`alpha`, `dropout`) may make it better."

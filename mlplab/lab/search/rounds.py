@@ -67,17 +67,17 @@ def cost(size: int, levels: Sequence[int], factor: int) -> int:
     return total
 
 
-def next_round(search: Search, epochs: int, number: int, left: int | None) -> tuple[tuple[int, ...], int] | None:
+def next_round(search: Search, epochs: int, number: int, left: int) -> tuple[tuple[int, ...], int] | None:
     """Return the rungs of a round and how many proposals it begins with; None where the budget is used up.
 
     Args:
         epochs: of a training to its end. number: of the round, from 0.
-        left: of the budget, in epochs; None is no limit. It is divided evenly among the rounds it is enough for.
+        left: of the budget, in epochs. It is divided evenly among the rounds it is enough for.
     """
     levels = rungs(epochs, search)
     used = levels[number % len(levels) if search.pruning == "hyperband" else 0 :]
     usual = cost(search.survivors * search.reduction_factor ** (len(levels) - 1), levels, search.reduction_factor)
-    share = usual if left is None else left // max(1, left // usual)
+    share = left // max(1, left // usual)
     size = 0
     while cost(size + 1, used, search.reduction_factor) <= share:
         size += 1

@@ -7,16 +7,14 @@ from time import monotonic
 
 import numpy as np
 
-from mlplab.errors import SettingError
 from mlplab.lab.job import Job
 from mlplab.lab.scheduler import Crew, label_trials, longest_first
+from mlplab.lab.search.budget import epochs_left, epochs_of, first_round, measure_pace
 from mlplab.lab.search.log import Round, digest_of_search, read_log, standing_of, trial_of, with_findings
 from mlplab.lab.search.proposals import Known, Proposal, propose
 from mlplab.lab.search.rounds import WORST, Standing, climb, cost, next_round
-from mlplab.lab.search.spec import Search
 from mlplab.lab.suite import Suite
 from mlplab.lab.trial import Trial, TrialResult
-from mlplab.training.settings import DEFAULTS
 
 
 def run_search(crew: Crew, fingerprint: str, processes: int) -> tuple[Suite, int]:
@@ -38,33 +36,6 @@ def run_search(crew: Crew, fingerprint: str, processes: int) -> tuple[Suite, int
     return with_findings(crew.suite, crew.folder), made
 
 
-def epochs_of(suite: Suite) -> int:
-    """Return how many epochs a training to its end makes."""
-    return int(suite.settings.get("max_iter", DEFAULTS["max_iter"]))
-
-
-def cost_of_finalists(search: Search, suite: Suite) -> int:
-    """Return how many epochs the finalists make."""
-    return search.finalists * suite.seeds * epochs_of(suite)
-
-
-def first_round(search: Search, suite: Suite) -> tuple[tuple[int, ...], int]:
-    """Return the rungs of the first round, and how many configurations it tries.
-
-    Raises:
-        SettingError: for a budget that is not enough for one.
-    """
-    left = None if search.epochs is None else search.epochs - cost_of_finalists(search, suite)
-    found = next_round(search, epochs_of(suite), 0, left)
-    if found is None:
-        raise SettingError(
-            f"search: of epochs = {search.epochs}, {max(0, left or 0)} are left to search with after "
-            f"{search.finalists} finalists × {suite.seeds} seeds × {epochs_of(suite)} epochs; one configuration alone "
-            f"takes {epochs_of(suite)}"
-        )
-    return found
-
-
 class _Running:
     """A search at work: its log, and how far its trials have come."""
 
@@ -73,7 +44,6 @@ class _Running:
         self._crew, self._fingerprint, self._processes = crew, fingerprint, processes
         self._suite, self._search = crew.suite, crew.suite.search
         self._epochs = epochs_of(self._suite)
-        self._first = first_round(self._search, self._suite)
         self._log = read_log(crew.folder, self._suite)
         self._digest = digest_of_search(self._suite, budget=True)
         self._started, self._seconds_before = monotonic(), self._log.seconds
@@ -145,7 +115,10 @@ class _Running:
     def _begin_round(self) -> bool:
         """Ask for the proposals of another round and keep them; return whether there was one."""
         number = len(self._log.rounds)
-        found = next_round(self._search, self._epochs, number, self._epochs_left()) if number else self._first
+        if number:
+            found = next_round(self._search, self._epochs, number, self._epochs_left())
+        else:
+            found = first_round(self._search, self._suite, self._rate())
         if found is None:
             return False
         levels, size = found
@@ -157,12 +130,21 @@ class _Running:
             self._take(self._log.rounds[-1])
         return bool(proposals)
 
-    def _epochs_left(self) -> int | None:
-        if self._search.epochs is None:
-            return None
+    def _epochs_left(self) -> int:
         factor = self._search.reduction_factor
         spent = sum(cost(len(one.proposals), one.rungs, factor) for one in self._log.rounds)
-        return self._search.epochs - cost_of_finalists(self._search, self._suite) - spent
+        return epochs_left(self._search, self._suite, spent, self._log.seconds, self._rate())
+
+    def _rate(self) -> float:
+        """Return the epochs a second that were made, or before there are any, will be; a budget in epochs needs none.
+
+        It is of all processes together.
+        """
+        if self._search.minutes is None:
+            return 0.0
+        if made := sum(len(standing.scores) for standing in self._standings.values()):
+            return made / self._log.seconds
+        return self._processes / measure_pace(self._search, self._suite, self._fingerprint, self._crew.dataset)
 
     def _time_is_over(self, steps: list[tuple[str, int]]) -> bool:
         """Return whether these steps, and the finalists after them, would take longer than there is time."""

@@ -262,6 +262,33 @@ def test_minutes_end_it_in_time(file, tmp_path):
     assert not outcome.failed
 
 
+def test_minutes_are_as_many_epochs_as_there_is_time_for(file, tmp_path, monkeypatch):
+    monkeypatch.setattr("mlplab.lab.search.run.measure_pace", lambda *_: 1.99)  # seconds an epoch
+    suite = load_suite(file)
+    in_minutes = replace(suite, search=replace(suite.search, epochs=None, minutes=2.0))
+    in_epochs = replace(suite, search=replace(suite.search, epochs=120))
+    first = []
+    for budget, name in ((in_minutes, "minutes"), (in_epochs, "epochs")):
+        with pytest.raises(KeyboardInterrupt):
+            run_suite(budget, tmp_path / name, jobs=2, display=Interrupting)
+        first.append(read_log(RunFolder(tmp_path / name), budget).rounds[0])
+    assert first[0] == first[1]  # 2 processes × 120 seconds / 1.99 seconds an epoch
+
+
+class Interrupting(Silent):
+    def epoch(self, job, epoch):
+        raise KeyboardInterrupt
+
+
+def test_too_few_minutes_are_refused(file, tmp_path, refuses):
+    suite = load_suite(file)
+    suite = replace(suite, search=replace(suite.search, epochs=None, minutes=1e-4))
+    with refuses(
+        SettingError, "minutes must be at least", "on this machine, for 2 finalists × 2 seeds × 9 epochs", "got 0.0001"
+    ):
+        run_suite(suite, tmp_path / "out", jobs=1)
+
+
 @pytest.mark.parametrize("pruning", ["hyperband", "none"])
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_every_sampler_with_every_pruning(file, tmp_path, pruning, sampler):
@@ -339,7 +366,7 @@ def test_without_optuna_it_says_how_to_get_it(file, tmp_path, monkeypatch):
 
 def test_a_budget_that_is_not_enough_for_one_is_told_before_anything_is_trained(file, tmp_path):
     suite = load_suite(file)
-    with pytest.raises(SettingError, match="of epochs = 40, 4 are left to search with after 2 finalists"):
+    with pytest.raises(SettingError, match="epochs must be at least 45, for 2 finalists × 2 seeds × 9 epochs"):
         run_suite(replace(suite, search=replace(suite.search, epochs=40)), tmp_path / "out")
 
 

@@ -1,0 +1,67 @@
+"""What a search may spend: a number of epochs, or minutes, which are as many epochs as there is time for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlplab.data import Dataset, split_rows
+from mlplab.errors import SettingError
+from mlplab.lab.job import Job
+from mlplab.lab.pace import seconds_per_epoch
+from mlplab.lab.search.log import trial_of
+from mlplab.lab.search.proposals import propose
+from mlplab.lab.search.rounds import next_round
+from mlplab.lab.search.spec import Search
+from mlplab.lab.suite import Suite
+from mlplab.training.settings import DEFAULTS
+
+#: Configurations that are measured.
+_MEASURED = 8
+
+
+def epochs_of(suite: Suite) -> int:
+    """Return how many epochs a training to its end makes."""
+    return int(suite.settings.get("max_iter", DEFAULTS["max_iter"]))
+
+
+def cost_of_finalists(search: Search, suite: Suite) -> int:
+    """Return how many epochs the finalists make."""
+    return search.finalists * suite.seeds * epochs_of(suite)
+
+
+def epochs_left(search: Search, suite: Suite, spent: int, seconds: float, rate: float) -> int:
+    """Return how many epochs a search may make yet, before its finalists.
+
+    Args:
+        spent: epochs that what was begun takes. seconds: that it has taken.
+        rate: epochs a second, of all processes together; of no account for a budget in epochs alone.
+    """
+    of_epochs = [search.epochs - spent] if search.epochs is not None else []
+    of_time = [int((60 * search.minutes - seconds) * rate)] if search.minutes is not None else []
+    return min(of_epochs + of_time) - cost_of_finalists(search, suite)
+
+
+def first_round(search: Search, suite: Suite, rate: float) -> tuple[tuple[int, ...], int]:
+    """Return the rungs of the first round, and how many configurations it tries; `rate` as for `epochs_left`.
+
+    Raises:
+        SettingError: for a budget that is not enough for one.
+    """
+    epochs = epochs_of(suite)
+    if found := next_round(search, epochs, 0, epochs_left(search, suite, 0, 0.0, rate)):
+        return found
+    needed = cost_of_finalists(search, suite) + epochs
+    what = f"{search.finalists} finalists × {suite.seeds} seeds × {epochs} epochs, and one configuration to choose from"
+    if search.epochs is not None and search.epochs < needed:
+        raise SettingError(f"search: epochs must be at least {needed}, for {what}; got {search.epochs}")
+    raise SettingError(
+        f"search: minutes must be at least {needed / rate / 60:.2g} on this machine, for {what}; got {search.minutes:g}"
+    )
+
+
+def measure_pace(search: Search, suite: Suite, fingerprint: str, dataset: Dataset) -> float:
+    """Return the seconds of an epoch on one core, the mean of a few configurations that a search would begin with."""
+    trials = [trial_of(proposal, suite, fingerprint) for proposal in propose(search, [], 0, _MEASURED)]
+    jobs = [Job((trial,), (trial.id,)) for trial in trials]
+    found = float(np.mean(seconds_per_epoch(jobs, dataset, split_rows(dataset, suite.split, 0, suite.samples))))
+    return max(found, 1e-6)  # where all diverged
