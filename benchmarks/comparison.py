@@ -50,13 +50,13 @@ KINDS = [
     *(Kind(32, s, 3000, 0.06) for s in (1, 3)),
     *(Kind(c, s, 3000, 0.3) for c, s in product((2, 8), (2, 3, 10))),
     *(Kind(8, s, 3000, 0.06, 0.5) for s in (2, 3, 5)),
+    *(Kind(c, s, 3000, 0.06, 3.0) for c, s in product((4, 8), (2, 3))),
 ]
 
 
 def make_study(kind: Kind, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return whether each answer is right, (configurations, seeds, rows); `behind` the first, in points."""
     spread = float(np.sqrt(_ROW**2 + _OWN**2 + _CHANCE**2))
-    threshold = norm.ppf(_ACCURACY) * spread
     point = 0.01 * spread / norm.pdf(norm.ppf(_ACCURACY))  # of accuracy, on the scale of what is added up
     shape = (kind.configurations, kind.seeds, kind.rows)
     ease = _CHANCE * rng.standard_normal(shape, np.float32)
@@ -66,6 +66,7 @@ def make_study(kind: Kind, behind: np.ndarray, rng: np.random.Generator) -> np.n
     if kind.scatter_of_first is not None:
         scatter[0] = kind.scatter_of_first
     ease += scatter * point * rng.standard_normal((kind.configurations, kind.seeds, 1))
+    threshold = norm.ppf(_ACCURACY) * np.sqrt(spread**2 + (scatter * point) ** 2)  # over all seeds they are as good
     return ease + (threshold - behind[:, None, None] * point) > 0
 
 

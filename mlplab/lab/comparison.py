@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
+from math import ceil, inf
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,9 @@ from mlplab.text import align, chance, how_many, percent, points
 #: Draws that critical values and probabilities are read from: a probability of 0.05 to ± 0.003; fewer for so many
 #: configurations that they would be more numbers than this.
 _DRAWS, _NUMBERS = 20_000, 20_000_000
-#: Of these, so many give the critical values: 32 configurations take 40 instead of 160 ms.
-_CRITICAL_DRAWS = 5_000
+#: Of these, so many give the critical values: 32 configurations take 40 instead of 160 ms. Small errors take more, for
+#: a value that fewer draws exceed than so many is not known.
+_CRITICAL_DRAWS, _BEYOND = 5_000, 50
 #: Of how many configurations, at most, the correlations are reckoned with: 0.5 s for so many.
 _CORRELATED = 60
 #: How many of the best are printed.
@@ -45,7 +46,7 @@ class Comparison:
         probability_best: of being the best one, (C,); they add up to 1.
         behind: how far behind the highest mean, (C,).
         margins: how uncertain that is, (C,): a configuration that is further behind is not the best, at this confidence
-            for all of them together.
+            for all of them together. It is no interval: differences between others than the best may be larger.
         tied: those that cannot be told from the best, the highest mean first; with at least this confidence the best
             one is among them.
         smallest: the one with the fewest parameters of the tied and of those that are no further behind the highest
@@ -156,7 +157,7 @@ def compare_configurations(
     best = int(order[0])
     crossed = Crossed.of(right)
     of_rows, of_seeds = (_draw(part, right, stream) for stream, part in enumerate(crossed.parts()))
-    critical = _critical_values((of_rows + of_seeds)[:_CRITICAL_DRAWS], confidence)
+    critical = _critical_values(of_rows + of_seeds, confidence)
     behind = (means[best] - means).round(DIGITS)
     margins = np.full(count, inf)
     for highest in np.flatnonzero(behind == 0).tolist():  # several, perhaps: the order of the names means nothing
@@ -217,7 +218,7 @@ def _draw(covariance: Array, right: Array, stream: int) -> Array:
 
 def _tails(crossed: Crossed, count: int) -> Array:
     """Return factors, (draws, 1), that give normal draws of what the seeds do the tails of a t distribution."""
-    generator, freedom = np.random.default_rng(20_261_125), crossed.freedom_of(crossed.seeds)
+    generator, freedom = np.random.default_rng(20_261_125), crossed.freedom
     tails: Array = np.sqrt(freedom / generator.chisquare(freedom, (count, 1)))
     return tails
 
@@ -226,7 +227,8 @@ def _critical_values(draws: Array, confidence: float) -> Array:
     """Return for each of C configurations what the largest z-score of the others exceeds with the error allowed, (C,).
 
     Were it the best, all others ahead of it would be so by chance; their differences to it are correlated. Where there
-    are very many, the error is shared out evenly instead (Bonferroni), whatever the correlations.
+    are very many, or the error is too small to be read from draws, it is shared out evenly instead (Bonferroni),
+    whatever the correlations.
     """
     count = draws.shape[1]
     if count < 2:
@@ -234,7 +236,8 @@ def _critical_values(draws: Array, confidence: float) -> Array:
     error = (1 - confidence) * (count - 1) / count
     most = float(norm.isf(error / (count - 1)))
     critical = np.full(count, most)
-    for i in range(count) if count <= _CORRELATED else ():
+    draws = draws[: max(_CRITICAL_DRAWS, ceil(_BEYOND / error))]
+    for i in range(count) if count <= _CORRELATED and error * len(draws) >= _BEYOND else ():
         ahead = np.delete(draws, i, axis=1) - draws[:, i : i + 1]
         spread = ahead.std(axis=0)
         critical[i] = norm.isf(error)
@@ -262,12 +265,12 @@ def _seeds_needed(crossed: Crossed, best: int, behind: Array, critical: Array, s
     if crossed.seeds == 1:
         return None
     errors = crossed.of_differences(best)
-    variance, share = errors.variance[rivals], errors.of_seeds[rivals]
+    variance, share, freedom = errors.variance[rivals], errors.of_seeds[rivals], np.asarray(errors.freedom)[rivals]
     of_rows, of_seeds = variance * (1 - share), variance * share * crossed.seeds  # which more seeds divide
 
     def are_enough(seeds: int) -> bool:
         variance = of_rows + of_seeds / seeds
-        then = Errors(variance, of_seeds / seeds / variance, crossed.freedom_of(seeds), crossed.rows)
+        then = Errors(variance, of_seeds / seeds / variance, freedom + seeds - crossed.seeds, crossed.rows)
         needed = then.reach(norm.sf(critical[rivals])) + norm.isf(0.2) * np.sqrt(variance)
         return bool((behind[rivals] >= needed).all())
 

@@ -170,11 +170,13 @@ def _caveats(conclusion: Conclusion) -> Iterator[str]:
 
 
 def _of_all(conclusion: Conclusion) -> str:
+    with_these = ", with these seeds" if conclusion.seeds == 1 else ""
     return (
-        "The ± of the comparisons with the best holds for all of them together, at 95 %: where all are equally good"
-        f"{', with these seeds' * (conclusion.seeds == 1)}, one alone is called the best in at most one suite of "
-        "twenty. The ± of what a setting did holds for all its values together, of each setting on its own. The best "
-        "of several is partly the luckiest: its validation accuracy flatters it a little, its test accuracy does not. "
+        "The ± of a comparison with the best is how far a configuration must be behind to be given up. At 95 % for all "
+        f"of them together the best one is not; and where all are equally good{with_these}, one alone is called the "
+        "best in at most one suite of twenty. The ± of what a setting did holds for all its values together, of each "
+        "setting on its own. The best of several is partly the luckiest: its validation accuracy flatters it a little, "
+        "its test accuracy does not. "
         "The chance of being the best reckons with how uncertain every accuracy is: one that the seeds leave open may "
         "have a better chance than one that was measured a little higher."
     )

@@ -84,12 +84,13 @@ class Errors:
     Attributes:
         variance: of each.
         of_seeds: the share of it that only the seeds can tell.
-        freedom: how many degrees of freedom that share has. rows: how many there are, for the rest of it.
+        freedom: how many degrees of freedom that share has, for each or for all.
+        rows: how many there are, for the rest of it.
     """
 
     variance: Array
     of_seeds: Array
-    freedom: float
+    freedom: float | Array
     rows: int
 
     # q = (1 - w)·t(R - 1) + w·t(d), w the seeds' share. Satterthwaite's degrees of freedom would be too many where few
@@ -125,8 +126,9 @@ class Crossed:
     def of(cls, values: Array, unseen: float = 0.5) -> Crossed:
         """Return those of numbers (C, S, R).
 
-        unseen: how many answers are added that differ, as if in all seeds: where none does, that is no proof that none
-            ever would. Half a one for each mean that is compared. Source: Agresti and Min 2005, section 3.
+        unseen: how many answers of every seed are added that differ, each in a row of its own: where none does, that is
+            no proof that none ever would. Half a one for each mean that is compared. Source: Agresti and Min 2005,
+            section 3.
         """
         count, seeds, rows = values.shape
         by_seed, by_row = values.mean(axis=2, dtype=np.float64), values.mean(axis=1, dtype=np.float64)
@@ -149,23 +151,32 @@ class Crossed:
         """Return the errors of the differences of all to one, (C,).
 
         What few seeds make of one difference is known badly; what they make of all is known better, but not all need be
-        alike. So what is usual counts like two seeds more, and never makes less of a difference than its own seeds do.
+        alike. So what is usual counts like two seeds more, and never makes less of a difference than its own seeds do;
+        and like less than two where these make far more of it.
         """
         seed, row, rest = (_of_differences(part, to) for part in (self.seed, self.row, self.rest))
-        borrowed = (_BORROWED * 2 * self.usual + (self.seeds - 1) * seed) / (_BORROWED + self.seeds - 1)
-        return self._errors(np.maximum(seed, borrowed), row, rest, self.freedom_of(self.seeds))
+        usual = np.full_like(seed, 2 * max(0.0, self.usual))  # rounding may make it less
+        borrowed = (_BORROWED * usual + (self.seeds - 1) * seed) / (_BORROWED + self.seeds - 1)
+        alike = np.divide(usual, seed, where=seed > usual, out=np.ones_like(seed))
+        return self._errors(np.maximum(seed, borrowed), row, rest, self._freedom(_BORROWED * alike))
 
     # v = (Σb)/R + (Σa + Σe/R)/S, no part of it negative, and of the second at least what Σe makes it
-    def _errors(self, seed: Array, row: Array, rest: Array, freedom: float) -> Errors:
+    def _errors(self, seed: Array, row: Array, rest: Array, freedom: float | Array) -> Errors:
         of_rows = np.maximum(row - rest / self.seeds, 0) / self.rows
         of_seeds = np.maximum(seed, rest / self.rows) / self.seeds
         variance = of_rows + of_seeds
         share = np.divide(of_seeds, variance, where=variance > 0, out=np.zeros_like(variance))
         return Errors(variance, share, freedom, self.rows)
 
-    def freedom_of(self, seeds: int) -> int:
-        """Return how many degrees of freedom the seeds' part of a difference has with so many seeds."""
-        return max(1, min(seeds - 1 + _BORROWED, (len(self.seed) - 1) * (seeds - 1)))
+    @property
+    def freedom(self) -> float:
+        """How many degrees of freedom the seeds' part of a difference has as a rule."""
+        return float(self._freedom(np.array(_BORROWED)))
+
+    def _freedom(self, borrowed: Array) -> Array:
+        own = self.seeds - 1
+        freedom: Array = np.maximum(1, np.minimum(own + borrowed, (len(self.seed) - 1) * own))
+        return freedom
 
     @property
     def usual(self) -> float:

@@ -38,9 +38,10 @@ class Difference:
 
     Attributes:
         points: in percentage points.
-        margin: what it must exceed to be clear, in points: half the width of its 95 % interval for other seeds and
-            other rows; with one seed, for other rows. It holds for all together that it was picked from: of the best to
-            its rivals, of a setting's values, of depths.
+        margin: what it must exceed to be clear, in points, for other seeds and other rows; with one seed, for other
+            rows. Of the best to a rival: so that, at 95 % for all of them, the best one is not given up. Otherwise half
+            the width of a 95 % interval, which holds for all together that the difference was picked from: a setting's
+            values, depths.
         seeds: of which it is the mean.
     """
 

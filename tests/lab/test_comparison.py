@@ -6,6 +6,7 @@ from scipy.stats import norm, t, ttest_1samp
 
 from mlplab.errors import DataError, SettingError
 from mlplab.lab import compare_configurations
+from mlplab.lab.comparison import _critical_values
 from mlplab.lab.crossed import mean_difference
 
 
@@ -57,8 +58,7 @@ def test_the_means_and_their_intervals_hold_the_truth_as_often_as_they_say():
 @pytest.fixture
 def quick(monkeypatch):
     """Fewer draws, so that many studies can be made."""
-    monkeypatch.setattr("mlplab.lab.comparison._DRAWS", 1000)
-    monkeypatch.setattr("mlplab.lab.comparison._CRITICAL_DRAWS", 1000)
+    monkeypatch.setattr("mlplab.lab.comparison._DRAWS", 2000)
 
 
 @pytest.mark.parametrize("scatter", [0.0, 0.4])
@@ -84,6 +84,31 @@ def test_one_whose_seeds_scatter_more_than_those_of_others_is_not_given_up_more_
         given_up += "c0" not in compare_configurations(correct, names(8)).tied
     # as accuracies: the mean of one that scatters is a little lower, for rows are not lost and won evenly
     assert given_up / studies < 0.05 * 7 / 8 + 2 * np.sqrt(0.05 / studies)
+
+
+@pytest.mark.parametrize(("configurations", "seeds"), [(4, 2), (8, 2), (4, 3)])
+def test_one_whose_seeds_scatter_wildly_is_hardly_given_up_more_often(configurations, seeds, quick):
+    rng, studies, given_up = np.random.default_rng(2), 400, 0
+    scatter = np.full((configurations, 1), 0.001)
+    scatter[0] = 0.12
+    for _ in range(studies):
+        accuracies = 0.5 + scatter * rng.standard_normal((configurations, seeds))  # a half: all are as good
+        correct = rng.random((configurations, seeds, 1500), np.float32) < accuracies[..., None]
+        given_up += "c0" not in compare_configurations(correct, names(configurations)).tied
+    allowed = 0.05 * (configurations - 1) / configurations
+    assert given_up / studies < allowed + 2.5 * np.sqrt(allowed / studies)
+
+
+@pytest.mark.parametrize("confidence", [0.95, 0.99, 0.9999])
+def test_the_critical_value_of_independent_ones_is_exact_or_at_most_that_of_bonferroni(confidence):
+    draws = np.random.default_rng(0).standard_normal((20_000, 8))
+    draws[:, 0] = 0  # the others are independent, also as differences to it
+    found = _critical_values(draws, confidence)[0]
+    error = (1 - confidence) * 7 / 8
+    exact, bonferroni = norm.isf(1 - (1 - error) ** (1 / 7)), norm.isf(error / 7)
+    assert exact - 0.08 < found <= bonferroni
+    if confidence > 0.999:  # nothing that draws could tell
+        assert found == bonferroni
 
 
 def test_configurations_whose_seeds_do_the_same_count_for_fewer(quick):
