@@ -23,7 +23,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
     A reader sees the old content or the new, never a part; so does whoever looks after a power cut.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     temporary = _beside(path)
     try:
         write(temporary)
@@ -49,7 +49,8 @@ def write_folder_whole(path: Path, fill: Callable[[Path], object], *, durable: b
         durable: whether to wait for the disk; if not, files may be cut short after a power cut.
     """
     temporary, old = _beside(path), _beside(path)
-    temporary.mkdir(parents=True)
+    _make_folder(path.parent)
+    temporary.mkdir()
     try:
         fill(temporary)
         if durable:
@@ -107,6 +108,14 @@ def _replace(source: Path, target: Path) -> None:
 def _sync(file: Path) -> None:
     with file.open("rb+") as opened:
         os.fsync(opened.fileno())
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those it lies in, if they are missing, so that they are there after a power cut."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -167,6 +167,13 @@ def test_a_folder_that_is_not_durable_waits_for_no_disk(tmp_path, steps):
 
 
 @POSIX
+def test_folders_that_are_made_on_the_way_are_on_the_disk_too(tmp_path, steps):
+    write_text_whole(tmp_path / "runs" / "new" / "a.txt", NEW)
+    assert steps[:2] == [tmp_path.stat().st_ino, (tmp_path / "runs").stat().st_ino]
+    assert steps[-1] == (tmp_path / "runs" / "new").stat().st_ino
+
+
+@POSIX
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
 def test_a_file_system_that_syncs_no_folders_is_written_to_all_the_same(path, monkeypatch, number):
     fsync = os.fsync

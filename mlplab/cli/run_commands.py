@@ -191,7 +191,7 @@ def _display(suite: Suite, tensorboard: str | None, mlflow: str | None) -> Displ
     others: list[Display] = [TensorBoardWriter(tensorboard)] if tensorboard is not None else []
     if mlflow is not None:
         others.append(MlflowWriter(mlflow, suite.name))
-    return Several([SuiteDisplay(), *others])
+    return Several(SuiteDisplay(), others)
 
 
 def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:

@@ -54,7 +54,7 @@ def answer(
 def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], correct: Correct) -> Effect | None:
     """Compare the values of one setting over those combinations of the others for which every value was done."""
     values = list(dict.fromkeys(experiment.grid[setting]))
-    complete = _blocks([setting], [(v,) for v in values], experiment, rows)
+    complete = _blocks([setting], [(v,) for v in values], rows)
     if not complete:
         return None
     # rounded, so that equal means are equal whatever the order of their sums
@@ -88,7 +88,7 @@ def _interaction(
     For every pair of values of the other that want different ones, the difference of the two differences is taken.
     """
     mine, others = (list(dict.fromkeys(experiment.grid[name])) for name in (setting, other))
-    complete = _blocks([setting, other], [(v, w) for v in mine for w in others], experiment, rows)
+    complete = _blocks([setting, other], [(v, w) for v in mine for w in others], rows)
     if not complete:
         return None
     means = {(v, w): _mean(complete, (v, w)) for v in mine for w in others}
@@ -114,12 +114,13 @@ def _interaction(
 
 
 def _blocks(
-    settings: Sequence[str], values: Sequence[tuple[Any, ...]], experiment: Experiment, rows: Sequence[ResultRow]
+    settings: Sequence[str], values: Sequence[tuple[Any, ...]], rows: Sequence[ResultRow]
 ) -> list[dict[tuple[Any, ...], ResultRow]]:
     """Return the rows by value, for every seed and combination of the other settings that has all the values done."""
     blocks: dict[str, dict[tuple[Any, ...], ResultRow]] = {}
     for row in rows:
-        others = repr((row.trial.seed, [row.trial[name] for name in experiment.grid if name not in settings]))
+        given = sorted((name, value) for name, value in row.trial.settings.items() if name not in settings)
+        others = repr((row.trial.seed, given))
         blocks.setdefault(others, {})[tuple(row.trial[name] for name in settings)] = row
     return [b for b in blocks.values() if all(v in b and b[v].status == "done" for v in values)]
 

@@ -106,10 +106,15 @@ def write_conclusion(
         cautions=tuple(cautions),
         seconds=_training_seconds([row for row in rows if row.status in ("done", "paused")]),
     )
-    # the JSON last: its digest is what makes the conclusion count
+    # an opening is remembered before anybody can read what it showed; the digest, which makes it count, comes last
+    _write_json(replace(conclusion, digest=""), folder)
     write_text_whole(folder.conclusion_md, to_markdown(conclusion))
-    write_text_whole(folder.conclusion_json, json.dumps(asdict(conclusion), indent=1, allow_nan=False) + "\n")
+    _write_json(conclusion, folder)
     return conclusion
+
+
+def _write_json(conclusion: Conclusion, folder: RunFolder) -> None:
+    write_text_whole(folder.conclusion_json, json.dumps(asdict(conclusion), indent=1, allow_nan=False) + "\n")
 
 
 def _compare(

@@ -23,7 +23,9 @@ def broken(folder: RunFolder) -> list[str]:
     """Return the files that are missing or other than when they were sealed, by their names in the folder."""
     try:
         sealed = json.loads(_file(folder).read_bytes())
-        return [name for name, digest in sealed.items() if not _is(folder.path / name, digest)]
+        # a folder may come from a stranger, and what is broken is deleted: never anything else than what is sealed here
+        mine = {name: digest for name, digest in sealed.items() if _is_ours(folder.path / name, folder)}
+        return [name for name, digest in mine.items() if not _is(folder.path / name, digest)]
     except (OSError, ValueError, AttributeError, TypeError):
         return []  # no seals, or damaged ones: nothing is known
 
@@ -38,9 +40,16 @@ def _file(folder: RunFolder) -> Path:
 
 
 def _sealed(folder: RunFolder) -> list[Path]:
+    return [path for path in [*_single(folder), *sorted(folder.figures.glob("[!.]*"))] if path.is_file()]
+
+
+def _single(folder: RunFolder) -> list[Path]:
     files = [folder.suite_file, folder.search_file, folder.results_file, folder.chosen_file]
-    files += [folder.conclusion_md, folder.conclusion_json, *sorted(folder.figures.glob("[!.]*"))]
-    return [path for path in files if path.is_file()]
+    return [*files, folder.conclusion_md, folder.conclusion_json]
+
+
+def _is_ours(path: Path, folder: RunFolder) -> bool:
+    return (path in _single(folder) or path.parent == folder.figures) and not path.is_dir()
 
 
 def _is(path: Path, digest: str) -> bool:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -120,6 +121,7 @@ class RunFolder:
         """Delete what an interrupted run left half-written; only while the folder is locked."""
         for folder in (self.path, self.figures, self.trials, self.checkpoints):
             remove_unfinished(folder)
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def trial(self, trial_id: str) -> Path:
         """Return the folder of a trial."""

@@ -117,9 +117,11 @@ def main(run_folder: str) -> None:
 
 
 def _receive(messages: Any, jobs: queue.SimpleQueue[dict[str, Any]]) -> None:
-    for line in messages:
-        jobs.put(json.loads(line))
-    os._exit(0)
+    try:
+        for line in messages:
+            jobs.put(json.loads(line))
+    finally:  # also when the last line was cut, for the parent died over it
+        os._exit(0)
 
 
 def _send(output: IO[str], event: Epoch | TrialResult | str | OSError | None) -> None:

@@ -26,15 +26,20 @@ _CURVES = {
 
 
 class Several:
-    """Several displays as one."""
+    """A display, and others that hear the same; one that fails, for its server is away, say, is told nothing more."""
 
-    def __init__(self, displays: Sequence[Display]) -> None:
-        self._all = displays
+    def __init__(self, first: Display, others: Sequence[Display]) -> None:
+        self._first, self._others = first, list(others)
 
     def __getattr__(self, method: str) -> Callable[..., None]:
         def tell(*news: Any) -> None:
-            for display in self._all:
-                getattr(display, method)(*news)
+            getattr(self._first, method)(*news)
+            for display in list(self._others):
+                try:
+                    getattr(display, method)(*news)
+                except Exception as error:  # whatever it is: the training must not end with it
+                    self._others.remove(display)
+                    self._first.note(f"{type(display).__name__} is told nothing more: {shorten(str(error))}")
 
         return tell
 

@@ -130,6 +130,19 @@ def test_the_steps_of_a_trend_are_counted_where_each_is_clear_on_its_own(suite):
     assert effect.difference.points == pytest.approx(20.1)
 
 
+def test_an_effect_is_the_mean_over_the_configurations_that_a_grid_is_combined_with(suite):
+    experiment = replace(suite.experiments[1], grid={"alpha": (0.1, 0.2)})
+    rng, answers, found = np.random.default_rng(0), {}, []
+    for dropout, shares in ((0.0, (0.9, 0.5)), (0.5, (0.6, 0.61))):
+        for alpha, share in zip((0.1, 0.2), shares, strict=True):
+            trial = Trial({"alpha": alpha, "dropout": dropout}, 0, "", "random", None)
+            answers[trial.id] = rng.permutation(1000) < 1000 * share
+            found.append(ResultRow(experiment, trial, "", result_of(trial, val_accuracy=share)))
+    effect = _effect("alpha", experiment, found, lambda trial: (None, answers[trial]))
+    assert [(value, pytest.approx(mean)) for value, mean in effect.values] == [("0.1", 0.75), ("0.2", 0.555)]
+    assert effect.difference.points == pytest.approx(19.5)
+
+
 def test_depths_differ_by_the_mean_over_their_configurations_row_by_row():
     rng, suite_rows, answers = np.random.default_rng(0), [], {}
     for widths in ((8,), (4,), (8, 8)):
@@ -254,6 +267,23 @@ def test_of_more_configurations_than_anybody_reads_the_text_lists_the_best_and_c
     assert [line.split()[2] for line in text.splitlines() if line.startswith("| number")] == list(map(str, range(50)))
     assert "And 1,010 more: see `results.csv`." in text
     assert "more: see" not in folder.conclusion_md.read_text()
+
+
+def test_an_opening_of_the_test_rows_is_remembered_before_anybody_can_read_what_it_showed(suite, tmp_path, monkeypatch):
+    small, large = (suite.with_setting("hidden_layer_sizes", (width,)) for width in (1, 32))
+
+    class Killed(Exception):
+        pass
+
+    def die(conclusion):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlplab.lab.conclusion.to_markdown", die)
+        with pytest.raises(Killed):
+            run_suite(small, tmp_path, jobs=1)
+    run_suite(large, tmp_path, jobs=1)
+    assert len(json.loads((tmp_path / "conclusion.json").read_text())["openings"]) == 2
 
 
 def _history(*val_losses):

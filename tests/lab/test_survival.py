@@ -10,16 +10,18 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from mlplab import load_model, load_results, load_suite, run_suite
+from mlplab import load_dataset, load_model, load_results, load_suite, run_suite
 from mlplab.errors import RunFolderError
 from mlplab.lab.seals import broken
 from mlplab.lab.store import RunFolder
+from mlplab.lab.worker import save_data
 from mlplab.training.checkpoint import Checkpoint
 from tests.small_suite import Listening, read_results
 
@@ -115,34 +117,79 @@ def _is_alive(pid):
         return False
 
 
-@pytest.mark.skipif(not LINUX, reason="finds the worker through /proc")
-def test_a_worker_that_dies_is_replaced(slow_suite_file, undisturbed, tmp_path):
-    out = tmp_path / "out"
-    process = _start(slow_suite_file, out)
-    _wait_for(lambda: any(out.glob("trials/[!.]*/trial.json")))
-    os.kill(_children(process.pid)[0], signal.SIGKILL)
-    _, errors = process.communicate(timeout=120)
+@pytest.fixture
+def in_workers(tmp_path, monkeypatch):
+    """Have every worker run some lines when it starts."""
+
+    def run(lines):
+        (tmp_path / "sitecustomize.py").write_text(lines)
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return run
+
+
+def test_a_worker_that_dies_is_replaced(slow_suite_file, undisturbed, tmp_path, in_workers):
+    in_workers(
+        "import os, pathlib, signal\nfrom mlplab.lab import job\nreal = job._train\n"
+        f"once = pathlib.Path({str(tmp_path / 'once')!r})\n"
+        "def die(estimator, job, *rest):\n"
+        "    if job.trials[-1]['hidden_layer_sizes'] == (32,) and not once.exists():\n"
+        "        once.touch()\n"
+        "        os._exit(9)\n"
+        "    real(estimator, job, *rest)\n"
+        "job._train = die\n"
+    )
+    shown = Listening()
+    run = run_suite(load_suite(slow_suite_file), tmp_path / "out", jobs=2, display=lambda: shown)
+    assert "worker ended with exit status 9, at work on [64-32-10]" in "\n".join(shown.notes)
+    assert_same(run.folder.path, undisturbed.folder.path)
+
+
+def test_a_disk_that_is_full_for_a_worker_ends_the_run_and_fails_no_trial(
+    slow_suite_file, undisturbed, tmp_path, in_workers
+):
+    in_workers(
+        f"import os\nfrom pathlib import Path\nfull = Path({str(tmp_path / 'full')!r})\n"
+        "from mlplab.lab import store\nreal = store.write_folder_whole\n"
+        "def write(path, fill, **how):\n"
+        "    if full.exists() and len(list(path.parent.glob('[!.]*'))) > 1:\n"
+        "        raise OSError(28, 'No space left on device')\n"
+        "    real(path, fill, **how)\n"
+        "store.write_folder_whole = write\n"
+    )
+    (tmp_path / "full").touch()
+    with pytest.raises(OSError, match="No space left on device"):
+        run_suite(load_suite(slow_suite_file), tmp_path / "out", jobs=1)
+    assert {row["status"] for row in read_results(tmp_path / "out")} == {"done", "waiting"}
+    (tmp_path / "full").unlink()
+    run_suite(load_suite(slow_suite_file), tmp_path / "out", jobs=2)
+    assert_same(tmp_path / "out", undisturbed.folder.path)
+
+
+@pytest.mark.parametrize("last", ["", '{"trials": [{"hal'])
+def test_a_worker_ends_with_its_input_even_where_that_was_cut(tmp_path, last):
+    data = save_data(load_dataset("digits"), tmp_path / ".data")
+    command = [sys.executable, "-P", "-m", "mlplab.lab.worker", str(tmp_path)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    message = json.dumps({**data, "checkpoint_seconds": 1.0})
+    process.communicate(f"{message}\n{last}".encode(), timeout=60)
     assert process.returncode == 0
-    assert "worker ended with exit status -9, at work on [64-" in errors
-    assert_same(out, undisturbed.folder.path)
 
 
-def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(suite, tmp_path, monkeypatch):
-    # every worker reads this file when it starts
-    (tmp_path / "sitecustomize.py").write_text(
+def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(suite, tmp_path, in_workers, monkeypatch):
+    in_workers(
         "import os\nfrom mlplab.lab import job\nreal = job._train\n"
         "def deadly(estimator, job, *rest):\n"
         "    return os._exit(9) if job.trials[-1]['hidden_layer_sizes'] == (4,) else real(estimator, job, *rest)\n"
         "job._train = deadly\n"
     )
-    with monkeypatch.context() as patch:
-        patch.syspath_prepend(tmp_path)
-        shown = Listening()
-        run = run_suite(suite, tmp_path / "out", jobs=2, display=lambda: shown)
+    shown = Listening()
+    run = run_suite(suite, tmp_path / "out", jobs=2, display=lambda: shown)
     assert {row.status for row in run.rows if row.trial["hidden_layer_sizes"] == (4,)} == {"failed"}
     assert {row.status for row in run.rows if row.trial["hidden_layer_sizes"] == (16,)} == {"done"}
     assert "exit status 9" in run.failed[0].result.error
     assert len([note for note in shown.notes if "another one takes it over" in note]) == 2 * 2  # of two jobs
+    monkeypatch.undo()
     assert not run_suite(suite, tmp_path / "out", jobs=2).failed
 
 
@@ -173,7 +220,7 @@ def test_thirty_kills_at_random_moments_change_no_bit(long_suite_file, tmp_path)
     undisturbed = run_suite(load_suite(long_suite_file), tmp_path / "undisturbed", jobs=2).folder.path
     out, chance = tmp_path / "out", random.Random(0)
     kill = gone_on = 0
-    while kill < 30:
+    while kill < 30 or not _checkpoints(out):
         held = _checkpoints(out)
         process = _start(long_suite_file, out, "--checkpoint-seconds", "0.02")
         if kill % 4 == 0:  # while it starts
@@ -185,7 +232,8 @@ def test_thirty_kills_at_random_moments_change_no_bit(long_suite_file, tmp_path)
         victims = {0: [process.pid], 1: children[:1] or [process.pid], 2: [process.pid, *children]}[kill % 3]
         at_work = process.poll() is None
         for victim in filter(_is_alive, victims):
-            os.kill(victim, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it came to its end just now
+                os.kill(victim, signal.SIGKILL)
         if victims == children[:1]:  # the parent goes on with another worker, for a while
             time.sleep(0.3)
             process.kill()
@@ -219,7 +267,11 @@ def _epochs_in_checkpoints(out):
 
 
 def _checkpoints(out):
-    return {path.name: path.stat().st_mtime_ns for path in out.glob("checkpoints/[!.]*")}
+    found = {}
+    for path in out.glob("checkpoints/[!.]*"):
+        with suppress(FileNotFoundError):  # it is done with just now
+            found[path.name] = path.stat().st_mtime_ns
+    return found
 
 
 def seconds_of(out, trial_id):
@@ -455,6 +507,26 @@ def test_an_opening_that_cannot_be_read_is_dropped_and_the_others_are_kept(suite
     (tmp_path / ".seals.json").unlink()
     run_suite(large, tmp_path, jobs=1)
     assert len(json.loads(file.read_text())["openings"]) == kept + 1
+
+
+def test_the_seals_of_a_stranger_delete_nothing_of_ones_own(whole, tmp_path):
+    out = Path(shutil.copytree(whole[0], tmp_path / "out"))
+    mine = tmp_path / "mine.txt"
+    mine.write_text("precious")
+    names = ["../mine.txt", str(mine), "trials", "figures/../../mine.txt", "figures"]
+    (out / ".seals.json").write_text(json.dumps(dict.fromkeys(names, "0")))
+    shown = Listening()
+    assert run_suite(load_suite(whole[1][1]), out, display=lambda: shown).trained == 0
+    assert mine.read_text() == "precious"
+    assert not shown.notes
+
+
+def test_the_data_that_a_killed_run_has_left_are_removed_by_whoever_goes_on(whole, tmp_path):
+    out = Path(shutil.copytree(whole[0], tmp_path / "out"))
+    (out / ".data").mkdir()
+    (out / ".data" / "X.npy").write_bytes(b"x")
+    run_suite(load_suite(whole[1][1]), out)
+    assert not (out / ".data").exists()
 
 
 def test_a_folder_can_be_moved(whole, tmp_path):

@@ -147,8 +147,26 @@ def test_an_address_that_does_not_work_is_one_line(mlflow, refuses):
 def test_several_hear_the_same():
     displays = [Recording(), Recording()]
     job, epoch = types.SimpleNamespace(labels=["a"]), types.SimpleNamespace(epoch=3)
-    Several(displays).epoch(job, epoch)
+    Several(displays[0], displays[1:]).epoch(job, epoch)
     assert [display.heard for display in displays] == [[("a", 3)]] * 2
+
+
+def test_one_that_fails_is_told_nothing_more_and_ends_nothing():
+    class Away(Recording):
+        def epoch(self, job, epoch):
+            super().epoch(job, epoch)
+            raise ConnectionError("the server is away")
+
+    first, away, last = Recording(), Away(), Recording()
+    notes = []
+    first.note = notes.append
+    several = Several(first, [away, last])
+    job = types.SimpleNamespace(labels=["a"])
+    for k in range(3):
+        several.epoch(job, types.SimpleNamespace(epoch=k))
+    assert first.heard == last.heard == [("a", 0), ("a", 1), ("a", 2)]
+    assert away.heard == [("a", 0)]
+    assert notes == ["Away is told nothing more: 'the server is away'"]
 
 
 def test_the_command_writes_for_both(suite_file, tmp_path, mlflow, capsys):

@@ -150,7 +150,6 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(searched, file, tmp_pat
         process.wait()
         if not alive and killed < 6:  # it had come to its end before: from the beginning
             shutil.rmtree(out)
-    assert killed >= 4
     run_suite(file, out, jobs=2)
     assert read_results(out) == read_results(searched[0].folder.path)
     assert read_weights(out) == read_weights(searched[0].folder.path)
