@@ -51,7 +51,7 @@ def is_concluded(folder: RunFolder, rows: Sequence[ResultRow]) -> bool:
     """Return whether the folder's conclusion was drawn from these rows."""
     held = read_conclusion(folder)
     files = folder.conclusion_md.is_file() and (held.get("test") is None or folder.chosen_file.is_file())
-    return files and held.get("digest") == digest_of(rows) and not any(row.unfinished for row in rows)
+    return files and held.get("digest") == digest_of(rows) and not any(row.unfinished or row.failed for row in rows)
 
 
 def write_conclusion(

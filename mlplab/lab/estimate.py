@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlplab.data import split_rows
-from mlplab.lab.pace import seconds_per_epoch
+from mlplab.lab.pace import makespan, seconds_per_epoch
 from mlplab.lab.scheduler import make_labels, plan
 from mlplab.lab.store import RunFolder
 from mlplab.lab.suite import Suite
@@ -40,7 +38,7 @@ def estimate(suite: Suite, folder: RunFolder, jobs: int) -> Estimate:
         networks=len(todo),
         epochs=sum(job.epochs for job in todo),
         jobs=jobs,
-        seconds=_makespan([job.epochs * s for job, s in zip(todo, seconds, strict=True)], jobs),
+        seconds=makespan([job.epochs * s for job, s in zip(todo, seconds, strict=True)], jobs),
     )
 
 
@@ -79,16 +77,8 @@ def estimate_search(suite: Suite, folder: RunFolder, jobs: int) -> SearchEstimat
     log = read_log(folder, suite)
     first = len(log.rounds[0].proposals) if log.rounds else None
     if first is None:
-        _, first = first_round(search, suite, rate)
+        _, first = first_round(search, suite, rate, jobs)
     results = {row.trial.id: row.result for row in folder.rows(with_findings(suite, folder), fingerprint, {})}
     made = sum(result.epochs for result in results.values() if result)
-    left = max(0, epochs_left(search, suite, made, log.seconds, rate) + cost_of_finalists(search, suite))
+    left = max(0, epochs_left(search, suite, made, log.seconds, rate, jobs) + cost_of_finalists(search, suite))
     return SearchEstimate(suite.name, len(log.proposals), first, made, left, jobs, left / rate)
-
-
-def _makespan(durations: Sequence[float], jobs: int) -> float:
-    """Return when the last of `jobs` processes ends, each taking the next job when it is free."""
-    ends = [0.0] * jobs
-    for duration in durations:
-        heapq.heapreplace(ends, ends[0] + duration)
-    return max(ends)

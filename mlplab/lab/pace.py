@@ -1,7 +1,8 @@
-"""How fast networks are trained here: a few steps of every kind, measured."""
+"""How fast networks are trained here: a few steps of every kind, measured; and how long many of them take."""
 
 from __future__ import annotations
 
+import heapq
 import warnings
 from collections.abc import Sequence
 
@@ -45,3 +46,11 @@ def seconds_per_epoch(jobs: Sequence[Job], dataset: Dataset, split: Split) -> li
 def _with_every_class(dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return a few rows whose labels are dealt out anew, so that even few rows hold every class: only time matters."""
     return dataset.X[rows], np.resize(dataset.classes, len(rows))
+
+
+def makespan(durations: Sequence[float], jobs: int) -> float:
+    """Return when the last of `jobs` processes ends, each taking the next job when it is free."""
+    ends = [0.0] * jobs
+    for duration in durations:
+        heapq.heapreplace(ends, ends[0] + duration)
+    return max(ends)

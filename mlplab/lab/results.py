@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas
 
+from mlplab.errors import RunFolderError
 from mlplab.lab.store import RunFolder
 
 
@@ -22,12 +23,7 @@ def load_results(path: str | Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """
     folder = RunFolder(Path(path))
     folder.suite()  # which says so where it is none
-    trials = pandas.read_csv(
-        folder.results_file,
-        keep_default_na=False,
-        na_values={name: [""] for name in _NUMBERS},
-        dtype=dict.fromkeys(_TEXTS, str),
-    )
+    trials = _read_trials(folder)
     ended = trials.drop_duplicates("trial")
     histories = [
         folder.read_history(trial).to_frame().assign(trial=trial, label=label, seed=seed)
@@ -37,6 +33,24 @@ def load_results(path: str | Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     return trials, epochs[
         ["trial", "label", "seed", *(name for name in epochs if name not in ("trial", "label", "seed"))]
     ]
+
+
+def _read_trials(folder: RunFolder) -> pandas.DataFrame:
+    file = folder.results_file
+    try:
+        trials = pandas.read_csv(
+            file,
+            keep_default_na=False,
+            na_values={name: [""] for name in _NUMBERS},
+            dtype=dict.fromkeys(_TEXTS, str),
+        )
+    except FileNotFoundError as error:
+        raise RunFolderError(f"{folder.path} has no results yet: run the suite first") from error
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{file} cannot be read ({error}): run the suite again, which writes it anew") from error
+    if lost := sorted({*_TEXTS, *_NUMBERS, "seed", "status"} - set(trials)):
+        raise RunFolderError(f"{file} has no column {lost[0]!r}: run the suite again, which writes it anew")
+    return trials
 
 
 #: Columns that are texts, though an id such as 12e456789012 looks like a number.

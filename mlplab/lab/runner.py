@@ -50,7 +50,7 @@ class Run:
     @property
     def failed(self) -> list[ResultRow]:
         """The rows whose trial failed, or could not even be written."""
-        return [row for row in self.rows if row.unfinished or row.status == "failed"]
+        return [row for row in self.rows if row.unfinished or row.failed]
 
 
 def run_suite(
@@ -126,6 +126,7 @@ def _load(suite: Suite) -> Dataset:
 
 def _check_networks(suite: Suite, task: Task) -> None:
     """Raise SettingError for a configuration that could not be built: one is enough, whatever its seeds."""
+    from mlplab.lab.search.space import examples
     from mlplab.training.build import check_parts
     from mlplab.training.settings import Settings
 
@@ -135,6 +136,11 @@ def _check_networks(suite: Suite, task: Task) -> None:
                 check_parts(Settings(**{**suite.settings, **settings}), task)
             except SettingError as error:
                 raise SettingError(f"experiment {experiment.name!r}: {error}") from error
+    for settings in examples(suite.search.space) if suite.search else ():
+        try:
+            check_parts(Settings(**{**suite.settings, **settings}), task)
+        except SettingError as error:
+            raise SettingError(f"search: {error}") from error
 
 
 @dataclass(frozen=True)

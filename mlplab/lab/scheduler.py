@@ -109,11 +109,22 @@ class Crew:
             self.display.job_done(job)
 
 
+class Paced:
+    """Does something every second; less often what would take more than 2 % of the time."""
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self._do, self._due = do, monotonic() + 1
+
+    def __call__(self) -> None:
+        if (started := monotonic()) > self._due:
+            self._do()
+            self._due = monotonic() + max(1, 50 * (monotonic() - started))
+
+
 def train_missing(crew: Crew, rows: Sequence[ResultRow]) -> None:
     """Train the trials of the rows that wait or failed, each trial once.
 
-    Results are in the folder as soon as they are made, and in ``results.csv`` every second; less often for so many
-    trials that writing them would take more than 2 % of the time.
+    Results are in the folder as soon as they are made, and in ``results.csv`` a little later.
     """
     folder, varying = crew.folder, crew.suite.varying()
     folder.write_results(rows, varying)
@@ -125,13 +136,11 @@ def train_missing(crew: Crew, rows: Sequence[ResultRow]) -> None:
         f"{len(results) - done} of {len(results)} trials to train: {len(jobs)} networks, {epochs:,} epochs"
     )
     crew.note_damage({row.trial.id for row in rows if row.status == "waiting"})
-    due = monotonic() + 1
+    keep = Paced(lambda: folder.write_results([replace(row, result=results[row.trial.id]) for row in rows], varying))
     for event in crew.train(deque(jobs)):
         if isinstance(event.news, TrialResult):
             results[event.news.id] = event.news
-        if (started := monotonic()) > due:
-            folder.write_results([replace(row, result=results[row.trial.id]) for row in rows], varying)
-            due = monotonic() + max(1, 50 * (monotonic() - started))
+        keep()
 
 
 def _write_deaths(folder: RunFolder, event: Event) -> Iterator[TrialResult]:

@@ -45,8 +45,13 @@ class ResultRow:
         return self.result.status if self.result else "waiting"
 
     @property
+    def failed(self) -> bool:
+        """Whether its trial failed: the next run tries it again."""
+        return self.status == "failed"
+
+    @property
     def unfinished(self) -> bool:
-        """Whether a run has to train it to its end; what a search left behind stays as it is."""
+        """Whether a run has to train it to its end, before it can conclude; what a search tried, it need not."""
         return self.status in ("waiting", "failed", "paused") and not self.experiment.explored
 
 

@@ -51,6 +51,16 @@ def test_what_is_no_run_folder_is_refused(tmp_path, refuses):
         load_results(tmp_path)
 
 
+def test_results_that_are_missing_or_damaged_are_told_in_one_line(finished, tmp_path, refuses):
+    (tmp_path / "suite.toml").write_bytes(finished.folder.suite_file.read_bytes())
+    with refuses(RunFolderError, "has no results yet"):
+        load_results(tmp_path)
+    for content, what in ((b"", "cannot be read"), (b"\xff\xfe,\n", "cannot be read"), (b"a,b\n1,2\n", "no column")):
+        (tmp_path / "results.csv").write_bytes(content)
+        with refuses(RunFolderError, "results.csv", what, "run the suite again"):
+            load_results(tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["trials", "epochs"])
 def test_they_are_frames_of_pandas(finished, kind):
     frames = dict(zip(("trials", "epochs"), load_results(finished.folder.path), strict=True))

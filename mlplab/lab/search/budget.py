@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 
 from mlplab.data import Dataset, split_rows
@@ -29,33 +31,43 @@ def cost_of_finalists(search: Search, suite: Suite) -> int:
     return search.finalists * suite.seeds * epochs_of(suite)
 
 
-def epochs_left(search: Search, suite: Suite, spent: int, seconds: float, rate: float) -> int:
+def epochs_left(search: Search, suite: Suite, spent: int, seconds: float, rate: float, processes: int) -> int:
     """Return how many epochs a search may make yet, before its finalists.
 
     Args:
         spent: epochs that what was begun takes. seconds: that it has taken.
         rate: epochs a second, of all processes together; of no account for a budget in epochs alone.
     """
-    of_epochs = [search.epochs - spent] if search.epochs is not None else []
-    of_time = [int((60 * search.minutes - seconds) * rate)] if search.minutes is not None else []
-    return min(of_epochs + of_time) - cost_of_finalists(search, suite)
+    left = []
+    if search.epochs is not None:
+        left.append(search.epochs - spent - cost_of_finalists(search, suite))
+    if search.minutes is not None:
+        left.append(int((60 * search.minutes - seconds - _seconds_of_finalists(search, suite, rate, processes)) * rate))
+    return min(left)
 
 
-def first_round(search: Search, suite: Suite, rate: float) -> tuple[tuple[int, ...], int]:
+def _seconds_of_finalists(search: Search, suite: Suite, rate: float, processes: int) -> float:
+    """Return how long the finalists take: a training alone is not made faster by more processes."""
+    one_after_another = ceil(search.finalists * suite.seeds / processes)
+    return one_after_another * epochs_of(suite) * processes / rate
+
+
+def first_round(search: Search, suite: Suite, rate: float, processes: int) -> tuple[tuple[int, ...], int]:
     """Return the rungs of the first round, and how many configurations it tries; `rate` as for `epochs_left`.
 
     Raises:
         SettingError: for a budget that is not enough for one.
     """
     epochs = epochs_of(suite)
-    if found := next_round(search, epochs, 0, epochs_left(search, suite, 0, 0.0, rate)):
+    if found := next_round(search, epochs, 0, epochs_left(search, suite, 0, 0.0, rate, processes)):
         return found
     needed = cost_of_finalists(search, suite) + epochs
     what = f"{search.finalists} finalists × {suite.seeds} seeds × {epochs} epochs, and one configuration to choose from"
     if search.epochs is not None and search.epochs < needed:
         raise SettingError(f"search: epochs must be at least {needed}, for {what}; got {search.epochs}")
+    seconds = _seconds_of_finalists(search, suite, rate, processes) + epochs / rate
     raise SettingError(
-        f"search: minutes must be at least {needed / rate / 60:.2g} on this machine, for {what}; got {search.minutes:g}"
+        f"search: minutes must be at least {seconds / 60:.2g} on this machine, for {what}; got {search.minutes:g}"
     )
 
 

@@ -8,7 +8,8 @@ from time import monotonic
 import numpy as np
 
 from mlplab.lab.job import Job
-from mlplab.lab.scheduler import Crew, label_trials, longest_first
+from mlplab.lab.pace import makespan
+from mlplab.lab.scheduler import Crew, Paced, label_trials, longest_first, make_labels
 from mlplab.lab.search.budget import epochs_left, epochs_of, first_round, measure_pace
 from mlplab.lab.search.log import Round, digest_of_search, read_log, standing_of, trial_of, with_findings
 from mlplab.lab.search.proposals import Known, Proposal, propose
@@ -50,6 +51,7 @@ class _Running:
         self._trials: dict[str, tuple[Trial, Proposal]] = {}
         self._standings: dict[str, Standing] = {}
         self._paces: dict[str, float] = {}
+        self._failed: set[str] = set()  # in a run before this one
         self._rounds: list[tuple[tuple[int, ...], list[str]]] = []  # those of the log, with the ids of their trials
 
     def go_on(self) -> int:
@@ -60,9 +62,15 @@ class _Running:
         self._lost = {trial for trial, standing in self._standings.items() if standing == Standing()}
         if self._over and not self._lost:
             return 0
-        self._crew.note_damage(self._lost)
+        self._crew.note_damage(self._lost - self._failed)
+        try:
+            return self._train()
+        finally:
+            self._keep()
+
+    def _train(self) -> int:
         waiting: deque[Job] = deque()
-        at_work, made = self._put_next(waiting), 0
+        at_work, made, keep = self._put_next(waiting), 0, Paced(self._keep)
         for event in self._crew.train(waiting) if waiting else ():
             if isinstance(event.news, TrialResult):
                 self._learn(event.news)
@@ -71,9 +79,19 @@ class _Running:
                 if not at_work:  # what comes next depends on all of them
                     self._crew.display.end()
                     at_work = self._put_next(waiting)
+            keep()
         if not self._over:
             self._choose_finalists()
         return made
+
+    def _keep(self) -> None:
+        """Write how far the search is, and the results so far."""
+        folder = self._crew.folder
+        self._log.seconds = self._seconds_before + monotonic() - self._started
+        self._log.write(folder)
+        suite = with_findings(self._suite, folder)
+        labels = make_labels(suite, self._fingerprint, self._crew.dataset)
+        folder.write_results(folder.rows(suite, self._fingerprint, labels), suite.varying())
 
     def _take(self, one: Round) -> None:
         """Take a round of the log in, with what its trials have left."""
@@ -82,7 +100,10 @@ class _Running:
         for trial, proposal in zip(trials, one.proposals, strict=True):
             self._trials[trial.id] = trial, proposal
             self._standings[trial.id] = Standing()
-            if result := self._crew.folder.read_result(trial.id, thorough=True):
+            result = self._crew.folder.read_result(trial.id, thorough=True)
+            if result and result.status == "failed":  # to be tried again
+                self._failed.add(trial.id)
+            elif result:
                 self._learn(result)
 
     def _learn(self, result: TrialResult) -> None:
@@ -91,8 +112,7 @@ class _Running:
 
     def _put_next(self, waiting: deque[Job]) -> int:
         """Put in what is to be trained next, and return how many jobs that is: none when the search is over."""
-        self._log.seconds = self._seconds_before + monotonic() - self._started
-        self._log.write(self._crew.folder)
+        self._keep()
         steps = self._climb()
         while not steps and not self._over and self._begin_round():
             steps = self._climb()
@@ -118,7 +138,7 @@ class _Running:
         if number:
             found = next_round(self._search, self._epochs, number, self._epochs_left())
         else:
-            found = first_round(self._search, self._suite, self._rate())
+            found = first_round(self._search, self._suite, self._rate(), self._processes)
         if found is None:
             return False
         levels, size = found
@@ -133,7 +153,7 @@ class _Running:
     def _epochs_left(self) -> int:
         factor = self._search.reduction_factor
         spent = sum(cost(len(one.proposals), one.rungs, factor) for one in self._log.rounds)
-        return epochs_left(self._search, self._suite, spent, self._log.seconds, self._rate())
+        return epochs_left(self._search, self._suite, spent, self._log.seconds, self._rate(), self._processes)
 
     def _rate(self) -> float:
         """Return the epochs a second that were made, or before there are any, will be; a budget in epochs needs none.
@@ -151,11 +171,12 @@ class _Running:
         if self._search.minutes is None or not self._paces:
             return False
         usual = float(np.mean(list(self._paces.values())))
-        seconds = sum(
+        next_ones = [
             (level - len(self._standings[trial].scores)) * self._paces.get(trial, usual) for trial, level in steps
-        )
-        finalists = sum(self._paces[trial] for trial in self._best()) * self._suite.seeds * self._epochs
-        return self._log.seconds + (seconds + finalists) / self._processes > 60 * self._search.minutes
+        ]
+        finalists = [self._paces[trial] * self._epochs for trial in self._best() for _ in range(self._suite.seeds)]
+        seconds = sum(makespan(sorted(some, reverse=True), self._processes) for some in (next_ones, finalists))
+        return self._log.seconds + seconds > 60 * self._search.minutes
 
     def _jobs(self, steps: list[tuple[str, int]]) -> list[Job]:
         trials = [self._trials[trial][0] for trial, _ in steps]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, product
 from typing import Any
 
 from mlplab.errors import SettingError
@@ -25,6 +26,10 @@ class Choices:
     def value(self, name: str, chosen: Mapping[str, Any]) -> Any:
         """Return the setting's value for what a sampler chose: a choice in words."""
         return self.by_name()[chosen[name]]
+
+    def ends(self) -> Sequence[Any]:
+        """Return settings that the others lie between: all of them."""
+        return self.values
 
     def by_name(self) -> dict[str, Any]:
         """Return the values by what they are called in words."""
@@ -52,6 +57,10 @@ class Range:
         """Return the setting's value for what a sampler chose."""
         return chosen[name]
 
+    def ends(self) -> Sequence[Any]:
+        """Return settings that the others lie between."""
+        return self.low, self.high
+
     def round(self, number: float) -> float:
         """Return a number of the range with three significant digits: nobody wants to read more in a label."""
         return number if self.whole else min(max(float(f"{number:.3g}"), self.low), self.high)
@@ -76,6 +85,10 @@ class Layers:
         """Return the setting's value for what a sampler chose."""
         return (chosen[f"{name}.width"],) * chosen[f"{name}.depth"]
 
+    def ends(self) -> Sequence[Any]:
+        """Return settings that the others lie between: of the most and the fewest layers."""
+        return [(width,) * depth for depth in self.depth.ends() for width in self.width.ends()]
+
     def to_plain(self) -> Any:
         """Return what a suite's file says."""
         return {"depth": [self.depth.low, self.depth.high], "width": [self.width.low, self.width.high]}
@@ -83,6 +96,15 @@ class Layers:
 
 Dimension = Choices | Range | Layers
 Space = Mapping[str, Dimension]
+
+#: So many combinations of a space are looked at, at most, before a search.
+_EXAMPLES = 2000
+
+
+def examples(space: Space) -> Iterator[dict[str, Any]]:
+    """Yield settings of a space, all choices and the ends of all ranges, combined."""
+    ends = [what.ends() for what in space.values()]
+    return (dict(zip(space, values, strict=True)) for values in islice(product(*ends), _EXAMPLES))
 
 
 def read_space(content: Any, where: str) -> dict[str, Dimension]:

@@ -176,10 +176,76 @@ def test_a_larger_budget_goes_on_where_the_smaller_one_ended(file, tmp_path):
 
 
 def test_more_fresh_seeds_train_only_those(searched, file, tmp_path):
+    out = shutil.copytree(searched[0].folder.path, tmp_path / "out")
+    more = run_suite(replace(load_suite(file), seeds=5), out, jobs=2)
+    assert more.trained == 2 * 3  # beyond the budget
+    assert read_conclusion(more.folder)["best"]["seeds"] == 5
+    tried = [[row.trial.id for row in one.rows if row.experiment.explored] for one in (searched[0], more)]
+    assert tried[0] == tried[1]
+
+
+def test_a_search_that_was_interrupted_has_results_and_its_time(file, tmp_path):
+    class Interrupting(Silent):
+        def __init__(self):
+            self.left = 3
+
+        def trial(self, result):
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
     suite = load_suite(file)
-    run_suite(suite, tmp_path / "out", jobs=2)
-    more = run_suite(replace(suite, seeds=3, search=replace(suite.search, epochs=108)), tmp_path / "out", jobs=2)
-    assert more.trained == 2
+    with pytest.raises(RunFolderError, match="is no run folder"):
+        load_results(tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        run_suite(suite, tmp_path / "out", jobs=1, display=Interrupting)
+    trials, epochs = load_results(tmp_path / "out")
+    assert (trials["status"] == "paused").sum() >= 3
+    assert "waiting" in set(trials["status"])
+    assert set(epochs["trial"]) == set(trials.loc[trials["status"] == "paused", "trial"])
+    seconds = read_log(RunFolder(tmp_path / "out"), suite).seconds
+    assert seconds > 0.1
+    with pytest.raises(KeyboardInterrupt):
+        run_suite(suite, tmp_path / "out", jobs=1, display=Interrupting)
+    assert read_log(RunFolder(tmp_path / "out"), suite).seconds > seconds + 0.1
+
+
+def test_trials_that_failed_are_tried_again(searched, file, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        (tmp_path / "sitecustomize.py").write_text(
+            "from mlplab.lab import job\nreal = job._train\n"
+            "def fail(estimator, job, *rest):\n"
+            "    if len(job.trials[-1]['hidden_layer_sizes']) == 1 and job.trials[-1].seed == 0:\n"
+            "        raise MemoryError\n"
+            "    real(estimator, job, *rest)\n"
+            "job._train = fail\n"
+        )
+        patch.syspath_prepend(tmp_path)
+        first = run_suite(file, tmp_path / "out", jobs=2)
+    assert {row.status for row in first.rows if row.experiment.explored} >= {"failed", "paused"}
+    assert read_conclusion(first.folder)["test"]  # which is of the finalists
+    again = run_suite(file, tmp_path / "out", jobs=2)
+    assert again.trained >= len(first.failed)
+    assert not again.failed
+    assert not run_suite(file, tmp_path / "out", jobs=2).trained
+
+
+@pytest.mark.parametrize(
+    ("settings", "space", "why"),
+    [
+        ('activation = ["relu", "tanh"]', "hidden_layer_sizes = [[8], [8, 8]]", "activation"),
+        ('activation = ["relu", "tanh"]', "hidden_layer_sizes = { depth = [1, 2], width = [4, 8] }", "activation"),
+        ("dropout = 0.5", 'solver = ["adam", "lbfgs"]\nspace.alpha = [0.0, 0.1]', "lbfgs"),
+    ],
+)
+def test_a_space_with_networks_that_cannot_be_built_is_refused(tmp_path, refuses, settings, space, why):
+    pruning = 'pruning = "none"\n' if "lbfgs" in space else ""
+    (tmp_path / "look.toml").write_text(
+        f'name = "look"\ndataset = "digits"\n[settings]\n{settings}\n[search]\nepochs = 9000\n{pruning}space.{space}\n'
+    )
+    with refuses(SettingError, "search: ", why):
+        run_suite(tmp_path / "look.toml", tmp_path / "out", jobs=1)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_search_for_something_else_in_the_folder_is_refused(searched, file):
