@@ -1,7 +1,7 @@
 """Independent random generators for named purposes, all from one seed.
 
-Two configurations with the same seed draw the same split and see the same rows in the same order, whatever
-else differs between them: their difference is a paired one.
+Two configurations with the same seed see the same rows in the same order, whatever else differs between them: their
+difference is a paired one.
 """
 
 from __future__ import annotations

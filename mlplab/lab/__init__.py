@@ -17,14 +17,14 @@ __all__ = [
 
 if TYPE_CHECKING:
     from mlplab.lab.comparison import compare_configurations
-    from mlplab.lab.contest import compare_results
+    from mlplab.lab.folder_comparison import compare_results
     from mlplab.lab.results import load_results
     from mlplab.lab.runner import run_suite
 
 #: Where the others live. They import scikit-learn, SciPy or pandas: a second that reading a suite does not need.
 _HOMES = {
     "compare_configurations": "mlplab.lab.comparison",
-    "compare_results": "mlplab.lab.contest",
+    "compare_results": "mlplab.lab.folder_comparison",
     "load_results": "mlplab.lab.results",
     "run_suite": "mlplab.lab.runner",
 }

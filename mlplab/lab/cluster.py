@@ -23,7 +23,7 @@ from mlplab.atomic import write_folder_whole, write_whole
 from mlplab.data import Dataset, split_rows
 from mlplab.engine.blas import load_blas
 from mlplab.errors import MissingExtraError, SettingError, shorten
-from mlplab.lab.job import Job, forget_checkpoint, train_job
+from mlplab.lab.job import Job, checkpoint_of, forget_checkpoint, train_job
 from mlplab.lab.store import RunFolder
 from mlplab.lab.trial import TrialResult
 from mlplab.lab.workers import Event
@@ -209,11 +209,15 @@ class _Cluster:
         self._data = _send(dataset, client)
         self._losses = Counter[str]()
         self._troubled: set[str] = set()
+        self._files: dict[str, Path] = {}  # the checkpoint of each job, by lineage
         self.at_work: dict[str, Job] = {}
 
     def submit(self, job: Job, *, begun: bool) -> None:
         """Send the next stretch of a job; what is begun goes first: fewer half-trained networks lie about."""
-        file = self._folder.checkpoint(job.trials[-1].lineage)
+        lineage = job.trials[-1].lineage
+        if not begun:
+            self._files[lineage] = checkpoint_of(job, self._folder)
+        file = self._files[lineage]
         checkpoint = file.read_bytes() if file.is_file() else None
         future = self._client.submit(
             train_stretch,
@@ -241,12 +245,24 @@ class _Cluster:
         elif isinstance(brought, str):
             yield Event(job, None, brought)
         else:
-            _write(brought, job, self._folder)
+            self._write(brought, job)
             yield from (Event(job, news) for news in brought.news)
             if brought.done:
                 yield Event(job, None)
             else:
                 self.submit(job.without(brought.folders), begun=True)
+
+    def _write(self, stretch: Stretch, job: Job) -> None:
+        """Write what a stretch brought into the run folder."""
+        for trial, files in stretch.folders.items():
+            write_folder_whole(self._folder.trial(trial), partial(_fill, files=files))
+        file = self._files[job.trials[-1].lineage]
+        if stretch.checkpoint is not None:
+            write_whole(file, partial(Path.write_bytes, data=stretch.checkpoint))
+        if stretch.done:
+            del self._files[job.trials[-1].lineage]
+            # without one, the worker had no more use for it
+            forget_checkpoint(job, self._folder, file, finished=stretch.checkpoint is None)
 
     def _send_again(self, job: Job) -> Event:
         """Send the data, which are gone with the last worker that held them, and the stretch again."""
@@ -296,16 +312,6 @@ def _send(dataset: Dataset, client: Any) -> Any:
         client.wait_for_workers(1)
         with suppress(TimeoutError):  # it has gone again
             return client.scatter(dataset, broadcast=True, hash=False)
-
-
-def _write(stretch: Stretch, job: Job, folder: RunFolder) -> None:
-    """Write what a stretch brought into the run folder."""
-    for trial, files in stretch.folders.items():
-        write_folder_whole(folder.trial(trial), partial(_fill, files=files))
-    if stretch.checkpoint is not None:
-        write_whole(folder.checkpoint(job.trials[-1].lineage), partial(Path.write_bytes, data=stretch.checkpoint))
-    elif stretch.done:  # the worker had no more use for it
-        forget_checkpoint(job, folder)
 
 
 def _fill(path: Path, files: dict[str, bytes]) -> None:

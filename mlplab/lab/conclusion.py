@@ -124,7 +124,7 @@ def _compare(
 
     Its names are those of trials.
     """
-    from mlplab.lab.contest import COMPARED, compare_ranked  # half a second to import
+    from mlplab.lab.folder_comparison import COMPARED, compare_ranked  # half a second to import
 
     compared = comparable[:COMPARED]
     if not compared or len(correct(compared[0].trial)[1]) < 2:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mlplab.data import split_rows
 from mlplab.lab.pace import makespan, seconds_per_epoch
-from mlplab.lab.scheduler import make_labels, plan
+from mlplab.lab.plan import make_labels, plan
 from mlplab.lab.store import RunFolder
 from mlplab.lab.suite import Suite
 

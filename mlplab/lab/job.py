@@ -103,12 +103,12 @@ def train_job(
     writer = _TrialWriter(job, dataset, split, folder, report)
     if stretch and resumable:
         writer.until = perf_counter() + checkpoint_seconds
-    path = folder.checkpoint(job.trials[-1].lineage)
+    path = checkpoint_of(job, folder)
     checkpoint = _SparingCheckpoint(path, checkpoint_seconds, lambda: writer.stopped) if resumable else None
     estimator = job.estimator(dataset, callbacks=[writer])
     error = None
     try:
-        _train(estimator, job, dataset, split, checkpoint, report, stretch)
+        _train(estimator, job, dataset, split, checkpoint, report)
         if writer.stopped and not writer.paused:
             return False
         status = "paused" if writer.paused else "done"
@@ -124,16 +124,28 @@ def train_job(
         raise
     except Exception:
         writer.write_rest(estimator, "failed", traceback.format_exc())
-    if status == "done":
-        forget_checkpoint(job, folder)
+    forget_checkpoint(job, folder, path, finished=status == "done")
     return True
 
 
-def forget_checkpoint(job: Job, folder: RunFolder) -> None:
-    """Delete the state of a training that is done, if nothing can go on from there."""
+def checkpoint_of(job: Job, folder: RunFolder) -> Path:
+    """Return the file that the training of a job goes on from, and that its state is written to.
+
+    It is that of its lineage. But where a longer training has left one there that has gone too far, it stays for that
+    training, and the job has a file of its own.
+    """
+    file = folder.checkpoint(job.trials[-1].lineage)
+    try:
+        return file.with_suffix(f".{job.epochs}.safetensors") if _has_gone_too_far(file, job) else file
+    except ModelFileError:  # it is damaged: whoever goes on from there will say so
+        return file
+
+
+def forget_checkpoint(job: Job, folder: RunFolder, file: Path, *, finished: bool) -> None:
+    """Delete the state of a training that has ended, `file`, if nothing can go on from there."""
     longest = job.trials[-1]
-    if longest.lineage == longest.id:
-        folder.checkpoint(longest.lineage).unlink(missing_ok=True)
+    if file != folder.checkpoint(longest.lineage) or (finished and longest.lineage == longest.id):
+        file.unlink(missing_ok=True)
 
 
 def _train(
@@ -143,26 +155,17 @@ def _train(
     split: Split,
     checkpoint: Checkpoint | None,
     report: Report,
-    stretch: bool,
 ) -> None:
     trial = job.trials[-1]
     rows = (dataset.X, dataset.y, split.train, split.validation, dataset.feature_names)
     data = json.dumps([trial.data, trial.split, trial.samples])
-    kept = checkpoint and checkpoint.path
     try:
-        if checkpoint and _has_gone_too_far(checkpoint, job):
-            if stretch:  # the file is a copy
-                Path(checkpoint.path).unlink()
-            else:  # a longer training goes on from there: it stays
-                checkpoint.path = Path(checkpoint.path).with_suffix(f".{job.epochs}.safetensors")
         estimator.fit_rows(*rows, checkpoint=checkpoint, data=data)
     except ModelFileError as problem:
         assert checkpoint
         report(f"{problem}; {job.labels[-1]} is trained from its first epoch")
         Path(checkpoint.path).unlink()
         estimator.fit_rows(*rows, checkpoint=checkpoint, data=data)
-    if checkpoint and checkpoint.path != kept:
-        Path(checkpoint.path).unlink(missing_ok=True)
 
 
 @dataclass
@@ -183,9 +186,9 @@ class _SparingCheckpoint(Checkpoint):
             super().write(fit, identity, last=last)
 
 
-def _has_gone_too_far(checkpoint: Checkpoint, job: Job) -> bool:
+def _has_gone_too_far(file: Path, job: Job) -> bool:
     """Return whether a checkpoint has left behind what a trial of the job needs to see: one that got lost, say."""
-    saved = checkpoint.read()
+    saved = Checkpoint(file).read()
     made = len(saved["state"]["history_"]["records"]) if saved else 0
     first = job.pause_after or job.trials[0]["max_iter"]
     return made > first or (made == first and len(job.trials) > 1)

@@ -25,9 +25,9 @@ from mlplab.lab.workers import Workers
 
 if TYPE_CHECKING:
     from mlplab.data import Dataset
+    from mlplab.lab.crew import Workforce
     from mlplab.lab.display import Display
     from mlplab.lab.job import Job
-    from mlplab.lab.scheduler import Workforce
     from mlplab.lab.workers import Event
     from mlplab.training.tasks import Task
 
@@ -189,7 +189,8 @@ def _train_and_conclude(
     rows: as the folder holds them now.
     """
     from mlplab.lab.chosen import open_test_rows
-    from mlplab.lab.scheduler import Crew, make_labels, train_missing
+    from mlplab.lab.crew import Crew, train_missing
+    from mlplab.lab.plan import make_labels
 
     trained, fingerprint, cautions = 0, suite.known_fingerprint(), dataset.cautions()
     for caution in cautions:

@@ -145,6 +145,23 @@ def test_when_the_last_worker_dies_the_next_one_gets_the_data_anew(cluster, file
     assert read_weights(tmp_path / "out") == read_weights(here.folder.path)
 
 
+def test_a_shorter_training_leaves_the_checkpoint_of_a_longer_one_alone(cluster, file, tmp_path):
+    cluster.add_worker()
+    options = {"scheduler": str(cluster.file), "checkpoint_seconds": 0.001}
+    longer, shorter = (load_suite(file).with_setting("max_iter", epochs) for epochs in (30, 10))
+    longer = replace(longer, experiments=longer.experiments[:1])
+    run_suite(longer, tmp_path / "out", jobs=2, checkpoint_seconds=0.001)
+    left = {path.name: path.read_bytes() for path in (tmp_path / "out" / "checkpoints").iterdir()}
+    assert len(left) == 3
+    shorter = replace(shorter, experiments=shorter.experiments[:1])
+    far = run_suite(shorter, tmp_path / "out", **options)
+    assert far.trained == 3
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out" / "checkpoints").iterdir()} == left
+    near = run_suite(shorter, tmp_path / "near", jobs=2)
+    mine = read_weights(tmp_path / "out")
+    assert {trial: mine[trial] for trial in read_weights(near.folder.path)} == read_weights(near.folder.path)
+
+
 def test_a_search_on_a_cluster_finds_what_it_finds_here(cluster, tmp_path):
     text = SUITE[: SUITE.index("[[experiment]]")].replace("max_iter = 12", "max_iter = 9")
     text += "[search]\nepochs = 60\nfinalists = 1\nspace.hidden_layer_sizes = { depth = [1, 2], width = [4, 16] }\n"

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from mlplab.lab.plan import plan
 from mlplab.lab.progress import SuiteDisplay
-from mlplab.lab.scheduler import plan
 from mlplab.lab.store import RunFolder
 from mlplab.training.history import Epoch
 from tests.small_suite import result_of

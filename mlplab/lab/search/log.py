@@ -33,7 +33,7 @@ class SearchLog:
     """What a search has done so far.
 
     Attributes:
-        digest: of what determines its proposals; see `Search.digest`.
+        digest: of what determines its proposals; see `digest_of_search`.
         rounds: in the order in which they were made.
         seconds: on the wall, of all runs.
         finalists: the proposals to be trained again; empty until they are chosen.

@@ -7,9 +7,10 @@ from time import monotonic
 
 import numpy as np
 
+from mlplab.lab.crew import Crew, Paced
 from mlplab.lab.job import Job
 from mlplab.lab.pace import makespan
-from mlplab.lab.scheduler import Crew, Paced, label_trials, longest_first, make_labels
+from mlplab.lab.plan import label_trials, longest_first, make_labels
 from mlplab.lab.search.budget import epochs_left, epochs_of, first_round, measure_pace
 from mlplab.lab.search.log import Round, digest_of_search, read_log, standing_of, trial_of, with_findings
 from mlplab.lab.search.proposals import Known, Proposal, propose

@@ -19,8 +19,8 @@ from mlplab.data.datasets import Source
 from mlplab.errors import MissingExtraError, RunFolderError, SettingError
 from mlplab.lab import compare_results
 from mlplab.lab.conclusion import read_conclusion
+from mlplab.lab.crew import Crew
 from mlplab.lab.display import Silent
-from mlplab.lab.scheduler import Crew
 from mlplab.lab.search.log import read_log
 from mlplab.lab.search.proposals import Known, propose
 from mlplab.lab.search.rounds import Standing

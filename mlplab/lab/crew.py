@@ -1,4 +1,4 @@
-"""Train what a suite is missing: which jobs there are, in which order, and what becomes of the news of them."""
+"""Train what a suite is missing, and see to the news: into the folder, onto the display."""
 
 from __future__ import annotations
 
@@ -10,48 +10,16 @@ from time import monotonic
 
 from mlplab.data import Dataset, split_rows
 from mlplab.lab.display import Display
-from mlplab.lab.job import Job, group_into_jobs
+from mlplab.lab.job import Job
+from mlplab.lab.plan import cost_of_epoch, plan
 from mlplab.lab.store import ResultRow, RunFolder
 from mlplab.lab.suite import Suite
-from mlplab.lab.trial import Trial, TrialResult
+from mlplab.lab.trial import TrialResult
 from mlplab.lab.workers import Event
-from mlplab.nn.network import count_parameters
-from mlplab.training.build import layer_sizes
 from mlplab.training.history import Epoch, History
-from mlplab.training.tasks import classify
 
 #: Does jobs, in their order, and yields what is to be told of them; more may be put in while it is at work.
 Workforce = Callable[[deque[Job]], Iterator[Event]]
-
-
-def make_labels(suite: Suite, fingerprint: str, dataset: Dataset) -> dict[str, str]:
-    """Return the label of every trial by its id."""
-    return label_trials([trial for _, trial in suite.cells(fingerprint)], suite, dataset)
-
-
-def label_trials(trials: Iterable[Trial], suite: Suite, dataset: Dataset) -> dict[str, str]:
-    """Return what trials of the suite are called, by their ids."""
-    inputs, classes, varying = dataset.X.shape[1], len(dataset.classes), suite.varying()
-    several = suite.seeds > 1 or suite.search is not None
-    return {t.id: t.label(inputs, classes, varying) + (f"_seed{t.seed}" if several else "") for t in trials}
-
-
-def plan(rows: Sequence[ResultRow], dataset: Dataset) -> list[Job]:
-    """Return the jobs for the rows that wait or failed, the longest first."""
-    missing = [row for row in rows if row.unfinished]
-    return longest_first(group_into_jobs([row.trial for row in missing], [row.label for row in missing]), dataset)
-
-
-def longest_first(jobs: Sequence[Job], dataset: Dataset) -> list[Job]:
-    """Return the jobs in the order to do them in: a long one at the end would run alone."""
-    inputs, classes = dataset.X.shape[1], len(dataset.classes)
-    return sorted(jobs, key=lambda job: -job.epochs * cost_of_epoch(job, inputs, classes))
-
-
-def cost_of_epoch(job: Job, inputs: int, classes: int) -> float:
-    """Return what an epoch costs, in multiplications a row: three products a layer, two in the first."""
-    sizes = layer_sizes(job.trials[-1]["hidden_layer_sizes"], inputs, classify(classes).outputs)
-    return 3 * count_parameters(sizes, fit_intercept=False) - sizes[0] * sizes[1]
 
 
 @dataclass(frozen=True)
