@@ -114,18 +114,21 @@ def train_job(
         status = "paused" if writer.paused else "done"
     except DivergenceError as divergence:
         status, error = "diverged", str(divergence)
-    except OSError:
-        raise
-    except Exception:
-        status, error = "failed", traceback.format_exc()
+    except Exception as failure:
+        status, error = "failed", _told(failure)
     try:
         writer.write_rest(estimator, status, error)
-    except OSError:
-        raise
-    except Exception:
-        writer.write_rest(estimator, "failed", traceback.format_exc())
+    except Exception as failure:
+        writer.write_rest(estimator, "failed", _told(failure))
     forget_checkpoint(job, folder, path, finished=status == "done")
     return True
+
+
+def _told(failure: Exception) -> str:
+    """Return the traceback of a failure that is a trial's result; what the disk says is none, and is raised again."""
+    if isinstance(failure, OSError):
+        raise failure
+    return traceback.format_exc()
 
 
 def checkpoint_of(job: Job, folder: RunFolder) -> Path:
@@ -218,10 +221,8 @@ class _TrialWriter(Callback):
             trial, label = self._waiting.pop(0)
             try:
                 self._write(trial, label, estimator, "done", None)
-            except OSError:
-                raise
-            except Exception:  # its own failure; the longer trials go on
-                self._write(trial, label, estimator, "failed", traceback.format_exc())
+            except Exception as failure:  # its own; the longer trials go on
+                self._write(trial, label, estimator, "failed", _told(failure))
         return self.stopped
 
     def write_rest(self, estimator: NeuralNetworkClassifier, status: str, error: str | None) -> None:
