@@ -55,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
         click.echo(f"mlplab: {error}", err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("mlplab: interrupted; what was finished is kept", err=True)
+        click.echo("mlplab: interrupted; what was made is kept", err=True)
         return 130
 
 

@@ -172,7 +172,10 @@ def _resolve(suite: Suite, way: _Way) -> Suite:
     if way.seeds is not None:
         suite = replace(suite, seeds=check_count("--seeds", way.seeds))
     for assignment in way.assignments:
-        suite = suite.with_setting(*parse_assignment(assignment))
+        name, value = parse_assignment(assignment)
+        if names := [experiment.name for experiment in suite.experiments if name in experiment.varied]:
+            click.echo(f"--set {assignment} takes the place of what {', '.join(names)} compares.", err=True)
+        suite = suite.with_setting(name, value)
     return suite
 
 

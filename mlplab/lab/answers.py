@@ -85,7 +85,8 @@ def _interaction(
 ) -> Interaction | None:
     """Look whether the best value of a setting depends on another one; None where it does not, clearly.
 
-    For every pair of values of the other that want different ones, the difference of the two differences is taken.
+    For every pair of values of the other that want different ones, each must clearly do better with its own than with
+    the one that its partner wants; what is told is the difference of the two differences, where that is largest.
     """
     mine, others = (list(dict.fromkeys(experiment.grid[name])) for name in (setting, other))
     complete = _blocks([setting, other], [(v, w) for v in mine for w in others], rows)
@@ -93,24 +94,24 @@ def _interaction(
         return None
     means = {(v, w): _mean(complete, (v, w)) for v in mine for w in others}
     best = {w: max(mine, key=lambda v: means[v, w]) for w in others}
-    pairs = [(w, x) for w, x in combinations(others, 2) if best[w] != best[x]]
-    if not pairs:
-        return None
-
-    def size(pair: tuple[Any, Any]) -> float:
-        w, x = pair
-        return means[best[w], w] - means[best[x], w] - means[best[w], x] + means[best[x], x]
-
-    w, x = max(pairs, key=size)
-    signs = {(best[w], w): 1, (best[x], w): -1, (best[w], x): -1, (best[x], x): 1}
-    contrasts = [(b[best[w], w].trial.seed, {b[key].trial.id: sign for key, sign in signs.items()}) for b in complete]
     pairs_of_settings = 2 * comb(sum(len(values) > 1 for values in experiment.grid.values()), 2)
     possible = comb(len(mine), 2) * comb(len(others), 2) * pairs_of_settings
-    difference = _difference(contrasts, correct, possible)
-    if not difference.clear:
+
+    def contrast(signs: Mapping[tuple[Any, Any], int]) -> Difference:
+        weights = [
+            (next(iter(b.values())).trial.seed, {b[k].trial.id: sign for k, sign in signs.items()}) for b in complete
+        ]
+        return _difference(weights, correct, possible)
+
+    clear = []
+    for w, x in combinations(others, 2):
+        at_w, at_x = {(best[w], w): 1, (best[x], w): -1}, {(best[x], x): 1, (best[w], x): -1}
+        if best[w] != best[x] and contrast(at_w).clear and contrast(at_x).clear:
+            clear.append(contrast({**at_w, **at_x}))
+    if not clear:
         return None
     chosen = tuple((describe_value(w), describe_value(best[w])) for w in others)
-    return Interaction(setting, other, chosen, difference)
+    return Interaction(setting, other, chosen, max(clear, key=lambda difference: difference.points))
 
 
 def _blocks(

@@ -128,6 +128,8 @@ def connected(address: str, note: Callable[[str], object]) -> Iterator[Any]:
         reached = _address_in(Path(address)) if Path(address).is_file() else address
         if reached.partition("://")[0] not in (reached, *_PROTOCOLS):  # for another one a client is left half made
             raise ValueError(f"an address begins with one of {', '.join(_PROTOCOLS)}")
+        if ":" not in reached.rpartition("/")[2]:
+            raise ValueError("an address ends with a port, as in tcp://host:8786")
         client = Client(reached, set_as_default=False, timeout=TIMEOUT)
     except (OSError, TimeoutError, ValueError) as error:
         raise SettingError(

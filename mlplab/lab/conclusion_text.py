@@ -11,6 +11,8 @@ from mlplab.text import describe_seconds, how_many, percent
 
 #: By what factor a validation loss must have risen above its lowest to be called overfitting.
 _RISEN = 1.05
+#: Fewer validation rows than these are few: at 90 %, the standard error of an accuracy is 1.3 points with so many.
+_FEW = 500
 
 
 def to_markdown(conclusion: Conclusion) -> str:
@@ -118,9 +120,11 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
         f"comparisons together, the best one{these} is it or one of these ({seeds})."
     )
     if smallest and smallest.parameters < best.parameters:
+        behind = next(describe_difference(d) for c, d in conclusion.rivals if c.trial == smallest.trial)
         yield (
             f"The smallest of them is {smallest.name}: {smallest.parameters:,} parameters, "
-            f"{best.parameters / smallest.parameters:.1f} times fewer, {describe_accuracy(smallest)} ({seeds})."
+            f"{best.parameters / smallest.parameters:.1f} times fewer, {describe_accuracy(smallest)} ({seeds}), "
+            f"{behind} points behind: not shown to be worse, which does not show it to be as good."
         )
     if conclusion.seeds > 1:
         needed = conclusion.seeds_needed
@@ -145,6 +149,12 @@ def _caveats(conclusion: Conclusion) -> Iterator[str]:
         yield (
             f"**Training and validation shared {conclusion.samples:,} rows only** (`--samples`). With so few, networks "
             "are trained for fewer steps too: this is a look at how things work, not an answer for the whole data."
+        )
+    if 0 < conclusion.validation_rows < _FEW:
+        yield (
+            f"**All was measured on {conclusion.validation_rows:,} validation rows, and so few cannot show much**: one "
+            f"row more is {100 / conclusion.validation_rows:.2g} points, and configurations that differ by many points "
+            "may be tied."
         )
     if conclusion.seeds == 1:
         yield (

@@ -81,7 +81,7 @@ class Interaction:
     Attributes:
         setting, other: their names.
         best: for each value of the other, in words, the best one of the setting.
-        difference: of the differences, where they are the largest: clear, corrected for how many there are.
+        difference: of the differences, where they are the largest and both clear, corrected for how many there are.
     """
 
     setting: str

@@ -73,7 +73,7 @@ def explore(rows: Sequence[ResultRow], varying: Sequence[str]) -> Exploration | 
         return None
     reached = Counter(result.epochs for result in results.values())
     found = _configurations([row for row in rows if row.status in ("done", "paused")], varying)
-    ranked = sorted(found, key=lambda c: (-c.val_accuracy, c.val_loss))
+    ranked = sorted(found, key=lambda c: (-c.val_accuracy, -results[c.trial].epochs, c.val_loss))
     return Exploration(
         tried=len(results),
         epochs=sum(result.epochs for result in results.values()),

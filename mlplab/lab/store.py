@@ -188,7 +188,7 @@ class RunFolder:
             with path.open(encoding="utf-8", newline="") as file:
                 rows = [{c: float(row[c] or "nan") for c in COLUMNS} for row in csv.DictReader(file)]
         except (ValueError, KeyError, TypeError, csv.Error) as error:
-            raise RunFolderError(f"{path} is damaged: delete its folder and run the suite again") from error
+            raise RunFolderError(f"{path} is damaged: run the suite again, which makes it anew") from error
         return History([Epoch(**{**row, "epoch": int(row["epoch"])}) for row in rows])  # type: ignore[arg-type]
 
     def read_arrays(self, path: Path) -> dict[str, Array]:

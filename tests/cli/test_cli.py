@@ -101,6 +101,14 @@ def test_status_tells_that_a_run_is_at_work(suite, tmp_path, capsys):
     assert not folder.is_at_work()
 
 
+def test_a_setting_that_takes_the_place_of_a_grid_is_told(suite_file, tmp_path, capsys):
+    command = ["run", str(suite_file), "--out", str(tmp_path / "out"), "--dry-run"]
+    assert mlplab([*command, "--set", "learning_rate_init=0.1", "--set", "max_iter=1"]) == 0
+    assert "--set learning_rate_init=0.1 takes the place of what rate compares." in capsys.readouterr().err
+    assert mlplab([*command, "--set", "dropout=0.1"]) == 0
+    assert not capsys.readouterr().err
+
+
 def test_seeds_from_the_command_line(suite_file, tmp_path, capsys):
     out = tmp_path / "out"
     command = ["run", str(suite_file), "--out", str(out), "--set", "max_iter=1", "--samples", "300", "--seeds", "2"]

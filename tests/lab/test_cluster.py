@@ -263,6 +263,7 @@ def test_an_address_where_nobody_answers_is_told_in_one_line(tmp_path, file, mon
     assert "no Dask scheduler answers there" in message
     assert "`dask scheduler`" in message
     assert mlplab(["run", str(file), "--out", str(tmp_path / "out"), "--scheduler", "no address"]) == 2
+    assert "ends with a port" in capsys.readouterr().err
 
 
 def test_jobs_and_scheduler_exclude_one_another(file, capsys):

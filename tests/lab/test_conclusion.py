@@ -162,18 +162,26 @@ def test_an_interaction_is_told_where_it_is_clear(suite):
     experiment = replace(suite.experiments[1], grid={"alpha": (0.1, 0.2), "learning_rate_init": (1.0, 2.0)})
     rng, rows = np.random.default_rng(0), 2000
     shares = {(0.1, 1.0): 0.9, (0.1, 2.0): 0.7, (0.2, 1.0): 0.7, (0.2, 2.0): 0.9}
-    answers, found = {}, []
-    for seed in range(2):
-        for (alpha, rate), share in shares.items():
-            settings = {"alpha": alpha, "learning_rate_init": rate}
-            trial = Trial(settings, seed, "", "random", None)
-            answers[trial.id] = rng.random(rows) < share
-            result = result_of(trial, val_accuracy=float(answers[trial.id].mean()))
-            found.append(ResultRow(experiment, trial, "", result))
+    answers = {}
+
+    def make(shares):
+        found = []
+        for seed in range(5):
+            for (alpha, rate), share in shares.items():
+                settings = {"alpha": alpha, "learning_rate_init": rate}
+                trial = Trial(settings, seed, "", "random", None)
+                answers[trial.id] = rng.random(rows) < share
+                result = result_of(trial, val_accuracy=float(answers[trial.id].mean()))
+                found.append(ResultRow(experiment, trial, "", result))
+        return found
 
     def correct(trial):
         return None, answers[trial]
 
+    # how much the rate matters depends on alpha, but that another one is the best is not shown
+    found = make({**shares, (0.2, 1.0): 0.8, (0.2, 2.0): 0.803})
+    assert _interaction("learning_rate_init", "alpha", experiment, found, correct) is None
+    found = make(shares)
     told = _interaction("learning_rate_init", "alpha", experiment, found, correct)
     assert told.best == (("0.1", "1"), ("0.2", "2"))
     assert told.difference.points == pytest.approx(40, abs=3)
@@ -308,6 +316,14 @@ def test_whether_the_best_was_trained_too_long_or_not_long_enough_is_told(finish
     # early stopping ends each where it is best
     assert course_of([_history(0.5, 0.4), _history(0.5, 0.4, 0.3)]) is None
     assert course_of([]) is None
+
+
+def test_few_validation_rows_are_told(finished, tmp_path):
+    folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path / "copy"))
+    conclusion = write_conclusion(folder, finished.suite, finished.rows, pytest.fail)
+    few = to_markdown(replace(conclusion, validation_rows=29))
+    assert "All was measured on 29 validation rows, and so few cannot show much**: one row more is 3.4 points" in few
+    assert "so few cannot show much" not in to_markdown(replace(conclusion, validation_rows=5000))
 
 
 def test_what_is_to_be_known_of_the_data_is_in_the_conclusion(suite, tmp_path):

@@ -191,7 +191,13 @@ class _Running:
     def _best(self) -> list[str]:
         """Return as many trials as there are to be finalists, the best first."""
         standings = self._standings
-        ranked = sorted(standings, key=lambda trial: standings[trial].best_known, reverse=True)
+
+        def rank(trial: str) -> tuple[float, int, float]:
+            """Of the same accuracy, the one that was trained further: a loss grows with the epochs."""
+            accuracy, loss = standings[trial].best_known
+            return accuracy, len(standings[trial].scores), loss
+
+        ranked = sorted(standings, key=rank, reverse=True)
         return [trial for trial in ranked[: self._search.finalists] if standings[trial].best_known != WORST]
 
     def _choose_finalists(self) -> None:

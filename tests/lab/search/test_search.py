@@ -108,7 +108,7 @@ def test_the_conclusion_stands_on_the_finalists_fresh_seeds_alone(searched):
     assert held["search"]["tried"] == len(tried)
     assert held["search"]["epochs"] == sum(result.epochs for result in tried)
     # the finalists are those with the highest accuracy that the search saw
-    highest = sorted(tried, key=lambda r: (r.val_accuracy, -r.val_loss), reverse=True)[:2]
+    highest = sorted(tried, key=lambda r: (r.val_accuracy, r.epochs, -r.val_loss), reverse=True)[:2]
     assert [r.settings for r in highest] == [finalists[0].result.settings, finalists[2].result.settings]
     text = outcome.folder.conclusion_md.read_text()
     assert "### What the search tried" in text
