@@ -14,6 +14,7 @@ from mlplab import load_suite, run_suite
 from mlplab.cli import run as mlplab
 from mlplab.engine.blas import load_blas
 from mlplab.errors import MissingExtraError, SettingError
+from mlplab.lab.cluster import connected
 from mlplab.lab.display import Silent
 from tests.small_suite import read_results, read_weights
 
@@ -221,8 +222,10 @@ def test_without_room_on_the_only_worker_the_run_ends_and_goes_on_later(cluster,
 def test_a_worker_without_room_is_left_out(cluster, file, here, no_room, tmp_path):
     cluster.add_worker(environment=no_room)
     cluster.add_worker()
-    display = Killer(None, -1)
-    far = run_suite(file, tmp_path / "out", scheduler=str(cluster.file), display=lambda: display)
+    with connected(str(cluster.file), print) as client:
+        client.wait_for_workers(2, timeout=60)
+    display, options = Killer(None, -1), {"scheduler": str(cluster.file), "checkpoint_seconds": 0.001}
+    far = run_suite(file, tmp_path / "out", display=lambda: display, **options)  # so many stretches that both get some
     assert not far.failed
     assert read_weights(far.folder.path) == read_weights(here.folder.path)
     assert any("No space left on device; the others go on without it" in note for note in display.notes)
