@@ -119,8 +119,8 @@ def depths_text(depths: Sequence[DepthComparison]) -> Iterator[str]:
     """Yield what depth did."""
     yield (
         "Where trials differ in their hidden layers alone, the mean validation accuracy by depth, with the number of "
-        "configurations behind it. Their widths differ too: the difference is between these configurations, and depth "
-        "is not all that it may come from."
+        "configurations behind it. Their widths may differ too: the difference is between these configurations, and "
+        "depth is not all that it may come from."
     )
     yield bullets(
         f"{comparison.others}: "

@@ -87,9 +87,7 @@ class Comparison:
         if len(self.tied) > 1 and self.seeds_needed:
             told.append(f"{how_many(self.seeds_needed, 'more seed')} for each would probably tell all from the best.")
         elif len(self.tied) > 1 and self.seeds > 1:
-            told.append(
-                "Not even thousands of seeds would tell all from the best: on these rows they are too much alike."
-            )
+            told.append("How many more seeds would tell all from the best cannot be said from these seeds and rows.")
         told.append(f"{how_many(self.seeds, 'seed')}, {self.rows:,} rows. {self.caveat}".strip())
         return "\n".join(told)
 

@@ -132,7 +132,7 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
             f"About {how_many(needed, 'more seed')} for each (`--seeds {conclusion.seeds_asked + needed}`) would "
             "probably tell all of them from it, if the differences are what they seem."
             if needed
-            else "Not even thousands of seeds would tell all of them from it: they are too much alike on these rows."
+            else "How many more seeds would tell all of them from it cannot be said from these seeds and rows."
         )
 
 
