@@ -120,7 +120,8 @@ def _tied(conclusion: Conclusion, tied: list[Configuration]) -> Iterator[str]:
         f"comparisons together, the best one{these} is it or one of these ({seeds})."
     )
     if smallest and smallest.parameters < best.parameters:
-        behind = next(describe_difference(d) for c, d in conclusion.rivals if c.trial == smallest.trial)
+        far = f"{100 * (best.val_accuracy - smallest.val_accuracy):.2f}"  # of very many, it may be none of the rivals
+        behind = next((describe_difference(d) for c, d in conclusion.rivals if c.trial == smallest.trial), far)
         yield (
             f"The smallest of them is {smallest.name}: {smallest.parameters:,} parameters, "
             f"{best.parameters / smallest.parameters:.1f} times fewer, {describe_accuracy(smallest)} ({seeds}), "

@@ -318,6 +318,17 @@ def test_whether_the_best_was_trained_too_long_or_not_long_enough_is_told(finish
     assert course_of([]) is None
 
 
+def test_the_smallest_of_very_many_tied_ones_is_told_though_it_is_no_rival(finished, tmp_path):
+    folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path / "copy"))
+    conclusion = write_conclusion(folder, finished.suite, finished.rows, pytest.fail)
+    best, (rival, difference) = conclusion.best, conclusion.rivals[0]
+    small = replace(rival, trial="another", name="the small one", parameters=1, val_accuracy=best.val_accuracy - 0.015)
+    tied = (best.trial, rival.trial, small.trial)
+    text = to_markdown(replace(conclusion, rivals=((rival, difference),), tied=tied, smallest=small))
+    assert "The smallest of them is the small one: 1 parameters" in text
+    assert "1.50 points behind: not shown to be worse" in text
+
+
 def test_few_validation_rows_are_told(finished, tmp_path):
     folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path / "copy"))
     conclusion = write_conclusion(folder, finished.suite, finished.rows, pytest.fail)
