@@ -20,11 +20,11 @@ import numpy as np
 from benchmarks import machine
 from mlplab import load_suite, run_suite
 from mlplab.lab import Experiment, Suite
-from mlplab.lab.crossed import mean_difference
-from mlplab.lab.progress import SuiteDisplay
-from mlplab.lab.ranking import name_of, rank_configurations
+from mlplab.lab.analysis.ranking import name_of, rank_configurations
+from mlplab.lab.monitoring.terminal import SuiteDisplay
 from mlplab.lab.runner import Run
-from mlplab.lab.trial import Trial
+from mlplab.lab.spec.trial import Trial
+from mlplab.stats.variance_components import mean_difference
 
 _RESULTS = Path(__file__).parent / "results"
 _FOLDER = Path("build/search")
@@ -74,7 +74,7 @@ def search_suite(seed: int, epochs: int) -> Suite:
 
 def best_of(found: Run, count: int) -> list[Trial]:
     """Return the trials of the best configurations, those of a search among its finalists."""
-    done = [row for row in found.rows if row.status == "done" and not row.experiment.explored]
+    done = [row for row in found.rows if row.status == "done" and not row.experiment.from_search]
     trials = {row.trial.id: row.trial for row in done}
     return [trials[one.trial] for one in rank_configurations(done)[:count]]
 
@@ -125,16 +125,16 @@ def describe(
     for seed, (one, trial) in enumerate(zip(searches, found, strict=True)):
         tried = {row.trial.id: row.result for row in one.rows if row.result}
         spent = sum(result.epochs for result in tried.values())
-        explored = len({row.trial.id for row in one.rows if row.experiment.explored})
+        from_search = len({row.trial.id for row in one.rows if row.experiment.from_search})
         points, margin = mean_difference([a - b for a, b in zip(fresh[trial.id], fresh[leader.id], strict=True)], 0.95)
         mean = 100 * float(np.mean(fresh[trial.id]))
         lines.append(
-            f"| search {seed} | {spent:,} | {explored} | {name_of(trial, names)} | "
+            f"| search {seed} | {spent:,} | {from_search} | {name_of(trial, names)} | "
             f"{100 * max(r.val_accuracy or 0.0 for r in tried.values()):.2f} | {mean:.2f} | "
             f"{100 * points:+.2f} ± {100 * margin:.2f} |"
         )
         content.append(
-            {"by": f"search {seed}", "epochs": spent, "tried": explored, "settings": name_of(trial, names)}
+            {"by": f"search {seed}", "epochs": spent, "tried": from_search, "settings": name_of(trial, names)}
             | {"fresh": mean, "difference": 100 * points, "margin": 100 * margin}
         )
     described = machine.describe()

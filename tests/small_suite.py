@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from mlplab.lab.display import Silent
+from mlplab.lab.monitoring.observer import NullObserver
 
 SUITE = """
 name = "small"
@@ -56,7 +56,7 @@ def finished(suite_file, tmp_path_factory):
 
 def result_of(trial, **measured):
     """What a trial might have left."""
-    from mlplab.lab.trial import TrialResult
+    from mlplab.lab.spec.trial import TrialResult
 
     plain = {"label": f"label of {trial.id}", "status": "done", "epochs": 1, "seconds": 0.002, "parameters": 100}
     numbers = {"train_loss": 0.5, "train_accuracy": 0.5, "val_loss": 0.5, "val_accuracy": 0.5}
@@ -78,7 +78,7 @@ def read_weights(folder: Path) -> dict[str, dict[str, bytes]]:
     }
 
 
-class Listening(Silent):
+class Listening(NullObserver):
     """Keeps what somebody should know."""
 
     def __init__(self):

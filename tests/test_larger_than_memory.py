@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlplab import NeuralNetworkClassifier, load_dataset
-from mlplab.lab.worker import save_data
+from mlplab.lab.execution.process_worker import save_data
 
 LINUX = Path("/proc/self/status").exists()
 TYPES = ("uint8", "bool", "int16", "int64", "float16", "float32", "float64", ">f4")

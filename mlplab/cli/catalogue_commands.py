@@ -14,7 +14,7 @@ from mlplab.cli.options import json_option, target_option
 @json_option
 def suites(as_json: bool) -> None:
     """List the built-in suites."""
-    from mlplab.lab.suite import built_in_suites, load_suite
+    from mlplab.lab.spec.suite import built_in_suites, load_suite
 
     found = [load_suite(name) for name in built_in_suites()]
     if as_json:

@@ -11,25 +11,27 @@ from typing import TYPE_CHECKING
 import click
 
 from mlplab.cli.options import folder_argument, json_option
+from mlplab.lab.spec.status import Status
 
 if TYPE_CHECKING:
-    from mlplab.lab.store import ResultRow, RunFolder
-    from mlplab.lab.suite import Suite
+    from mlplab.lab.spec.suite import Suite
+    from mlplab.lab.storage.results_csv import ResultRow
+    from mlplab.lab.storage.run_folder import RunFolder
 
 
 def draw(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow]) -> list[Path]:
     """Draw all figures of a run folder, which is locked; return their files."""
-    from mlplab.report import draw_figures
+    from mlplab.lab.report.figures import draw_figures
 
     return draw_figures(folder, suite, rows, None if suite.source.is_frame else suite.source.load())
 
 
 def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
-    from mlplab.lab.search.log import with_findings
-    from mlplab.lab.store import RunFolder
+    from mlplab.lab.search.log import expand_search
+    from mlplab.lab.storage.run_folder import RunFolder
 
     folder = RunFolder(path)
-    suite = with_findings(folder.suite(), folder)
+    suite = expand_search(folder.suite(), folder)
     return folder, suite, folder.rows(suite, suite.known_fingerprint(), folder.read_labels())
 
 
@@ -40,7 +42,7 @@ def status(folder: Path, as_json: bool) -> None:
     """Tell how far the run in DIR is."""
     opened, suite, rows = _open(folder)
     states = Counter({row.trial.id: row.status for row in rows}.values())
-    waiting = {row.trial.id: row.trial for row in rows if row.status == "waiting"}
+    waiting = {row.trial.id: row.trial for row in rows if row.status == Status.WAITING}
     at_work = opened.is_at_work()
     begun = sum(opened.checkpoint(trial.lineage).is_file() for trial in waiting.values())
     if as_json:
@@ -52,7 +54,7 @@ def status(folder: Path, as_json: bool) -> None:
     click.echo(f"{suite.name}: {states.total()} trials: {counts}{'; a run is at work' if at_work else ''}")
     for experiment in suite.experiments:
         mine = [row for row in rows if row.experiment == experiment]
-        ended = sum(row.status in ("done", "diverged") for row in mine)
+        ended = sum(row.status.has_ended for row in mine)
         click.echo(f"  {experiment.name:24} {ended:4} of {len(mine)}  {experiment.title}")
 
 
@@ -88,7 +90,7 @@ def compare(folder: Path, experiment: str | None, confidence: float, margin: flo
 @folder_argument
 def report(folder: Path) -> None:
     """Draw the figures of the run in DIR anew, from its stored results."""
-    from mlplab.lab.store import RunFolder
+    from mlplab.lab.storage.run_folder import RunFolder
 
     held = RunFolder(folder)
     held.suite()  # what is no run folder gets no lock

@@ -16,10 +16,10 @@ from mlplab.cli.options import json_option, target_option
 
 # What takes long to import stands inside the commands that need it: `mlplab --help` answers at once.
 if TYPE_CHECKING:
-    from mlplab.classifier import NeuralNetworkClassifier
     from mlplab.data import Dataset
     from mlplab.data.files import Table
-    from mlplab.estimator import NeuralNetwork
+    from mlplab.estimators.base import NeuralNetwork
+    from mlplab.estimators.classifier import NeuralNetworkClassifier
     from mlplab.evaluation import Evaluation
 
 _model_argument = click.argument("model", type=click.Path(path_type=Path))
@@ -44,14 +44,13 @@ def train(
     from rich.console import Console
     from sklearn.exceptions import ConvergenceWarning
 
-    from mlplab.classifier import NeuralNetworkClassifier
     from mlplab.data import hold_out, load_dataset
     from mlplab.errors import SettingError
-    from mlplab.lab.reading import check_count, parse_assignment
-    from mlplab.modelfile import save_model
-    from mlplab.text import percent
+    from mlplab.estimators.classifier import NeuralNetworkClassifier
+    from mlplab.estimators.model_file import save_model
     from mlplab.training.progress import FitDisplay
-    from mlplab.training.settings import check_settings
+    from mlplab.training.settings import check_count, check_settings, parse_assignment
+    from mlplab.utils.text import percent
 
     settings = dict(parse_assignment(assignment) for assignment in assignments)
     check_settings(settings, "--set: ")
@@ -89,11 +88,11 @@ def train(
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
 def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> None:
     """Predict the label or the values of every row of DATA, a file of your own, with MODEL; write CSV."""
-    from mlplab.atomic import write_text_whole
-    from mlplab.classifier import NeuralNetworkClassifier
     from mlplab.data.datasets import with_names
     from mlplab.errors import SettingError
-    from mlplab.modelfile import load_model
+    from mlplab.estimators.classifier import NeuralNetworkClassifier
+    from mlplab.estimators.model_file import load_model
+    from mlplab.utils.atomic import write_text_whole
 
     if out is not None:
         _check_output(out, "--out", (".csv",))
@@ -131,8 +130,8 @@ def predict(model: Path, data: Path, out: Path | None, probabilities: bool) -> N
 @json_option
 def evaluate(model: Path, data: str, target: str | None, figure: Path | None, as_json: bool) -> None:
     """Compare what MODEL predicts with the labels of DATA; of a built-in set, its official test rows."""
+    from mlplab.estimators.model_file import load_classifier
     from mlplab.evaluation import evaluate_classifier
-    from mlplab.modelfile import load_classifier
 
     if figure is not None:
         _check_output(figure, "--figure", (".png", ".svg", ".pdf"))
@@ -195,8 +194,8 @@ def _check_width(model: NeuralNetwork, X: Any, name: str | Path) -> None:
 
 
 def _draw_evaluation(found: Evaluation, path: Path) -> None:
-    from mlplab.atomic import write_whole
-    from mlplab.report.figures import draw_evaluation
+    from mlplab.plots.plots import draw_evaluation
+    from mlplab.utils.atomic import write_whole
 
     figure = draw_evaluation(found)
     write_whole(path, partial(figure.savefig, format=path.suffix.lstrip("."), dpi=120))
@@ -213,10 +212,10 @@ def export(model: Path, out: Path) -> None:
     """
     from safetensors.numpy import save_file
 
-    from mlplab.atomic import write_whole
     from mlplab.errors import SettingError
+    from mlplab.estimators.model_file import load_model
     from mlplab.export import to_json, to_onnx, to_state_dict
-    from mlplab.modelfile import load_model
+    from mlplab.utils.atomic import write_whole
 
     _check_output(out, "OUT", (".onnx", ".json", ".safetensors"))
     if out.resolve() == model.resolve():

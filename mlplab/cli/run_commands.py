@@ -16,14 +16,14 @@ from mlplab.cli.options import json_option, target_option
 
 # What takes long to import stands inside the commands that need it: `mlplab --help` answers at once.
 if TYPE_CHECKING:
-    from mlplab.lab.display import Display
+    from mlplab.lab.monitoring.observer import RunObserver
     from mlplab.lab.runner import Run
-    from mlplab.lab.store import RunFolder
-    from mlplab.lab.suite import Suite
+    from mlplab.lab.spec.suite import Suite
+    from mlplab.lab.storage.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
-class _Way:
+class RunOptions:
     """How a suite is run: the options that `run` and `search` share."""
 
     out: Path | None
@@ -40,7 +40,7 @@ class _Way:
 
 
 def _run_options(seeds: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that gives a command the options of `_Way`; `seeds` is what is said of that one."""
+    """Return a decorator that gives a command the options of `RunOptions`; `seeds` is what is said of that one."""
     options = [
         click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME]"),
         click.option("--jobs", type=int, help="Worker processes.  [default: as many as cores]"),
@@ -77,9 +77,9 @@ def run(suite: str, **options: Any) -> int:
 
     Stop it at any moment, even with kill -9, and run it again: it goes on where it was.
     """
-    from mlplab.lab.suite import load_suite
+    from mlplab.lab.spec.suite import load_suite
 
-    way = _Way(**options)
+    way = RunOptions(**options)
     return _run(_resolve(load_suite(suite), way), way)
 
 
@@ -108,10 +108,10 @@ def search(
     'learning_rate_init={low = 0.001, high = 0.1, log = true}'.
     """
     from mlplab.lab.search.template import suite_for
-    from mlplab.lab.suite import built_in_suites, load_suite
+    from mlplab.lab.spec.suite import built_in_suites, load_suite
 
     asked = {name: options.pop(name) for name in ("epochs", "minutes", "finalists", "sampler", "pruning")}
-    way = _Way(**options)
+    way = RunOptions(**options)
     is_suite = data in built_in_suites() or data.endswith(".toml")
     suite = load_suite(data) if is_suite else suite_for(data, target)
     return _run(_resolve(_with_search(suite, asked, dimensions), way), way)
@@ -120,8 +120,8 @@ def search(
 def _with_search(suite: Suite, asked: dict[str, Any], dimensions: tuple[str, ...]) -> Suite:
     """Return the suite with what the command line says of its search; a new budget takes the place of the suite's."""
     from mlplab.errors import SettingError
-    from mlplab.lab.reading import parse_assignment
-    from mlplab.lab.search.spec import read_search
+    from mlplab.lab.spec.search import read_search
+    from mlplab.training.settings import parse_assignment
 
     if suite.search is None:
         raise SettingError(f"{suite.name} has no [search]: run it with `mlplab run`")
@@ -136,12 +136,12 @@ def _with_search(suite: Suite, asked: dict[str, Any], dimensions: tuple[str, ...
     return replace(suite, search=read_search(content, suite.settings, "search: "))
 
 
-def _run(suite: Suite, way: _Way) -> int:
+def _run(suite: Suite, way: RunOptions) -> int:
     from mlplab.engine.cpu import usable_cores
     from mlplab.errors import SettingError
-    from mlplab.lab.reading import check_count
     from mlplab.lab.runner import run_suite
-    from mlplab.lab.store import RunFolder
+    from mlplab.lab.storage.run_folder import RunFolder
+    from mlplab.training.settings import check_count
 
     if way.jobs is not None and way.scheduler is not None:
         raise SettingError("--jobs is for this machine: with --scheduler, as many train as the cluster has workers")
@@ -164,8 +164,8 @@ def _run(suite: Suite, way: _Way) -> int:
     return 1 if outcome.failed else 0
 
 
-def _resolve(suite: Suite, way: _Way) -> Suite:
-    from mlplab.lab.reading import check_count, parse_assignment
+def _resolve(suite: Suite, way: RunOptions) -> Suite:
+    from mlplab.training.settings import check_count, parse_assignment
 
     if way.samples is not None:
         suite = replace(suite, samples=check_count("--samples", way.samples))
@@ -183,23 +183,25 @@ def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _display(suite: Suite, tensorboard: str | None, mlflow: str | None) -> Display:
+def _display(suite: Suite, tensorboard: str | None, mlflow: str | None) -> RunObserver:
     """Return what hears of everything that happens: the terminal, and the tools that were asked for."""
-    from mlplab.lab.progress import SuiteDisplay
+    from mlplab.lab.monitoring.terminal import SuiteDisplay
 
     if tensorboard is None and mlflow is None:
         return SuiteDisplay()
-    from mlplab.lab.writers import MlflowWriter, Several, TensorBoardWriter
+    from mlplab.lab.monitoring.composite import CompositeObserver
+    from mlplab.lab.monitoring.mlflow import MlflowWriter
+    from mlplab.lab.monitoring.tensorboard import TensorBoardWriter
 
-    others: list[Display] = [TensorBoardWriter(tensorboard)] if tensorboard is not None else []
+    others: list[RunObserver] = [TensorBoardWriter(tensorboard)] if tensorboard is not None else []
     if mlflow is not None:
         others.append(MlflowWriter(mlflow, suite.name))
-    return Several(SuiteDisplay(), others)
+    return CompositeObserver(SuiteDisplay(), others)
 
 
 def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
     from mlplab.lab.estimate import estimate
-    from mlplab.text import describe_seconds
+    from mlplab.utils.text import describe_seconds
 
     if suite.search:
         return _dry_search(suite, folder, jobs, as_json)
@@ -216,7 +218,7 @@ def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
 
 def _dry_search(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
     from mlplab.lab.estimate import estimate_search
-    from mlplab.text import describe_seconds
+    from mlplab.utils.text import describe_seconds
 
     found = estimate_search(suite, folder, jobs)
     if as_json:
@@ -232,7 +234,7 @@ def _dry_search(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> in
 
 def _draw_missing(outcome: Run) -> None:
     """Draw the figures, unless they show these results already."""
-    from mlplab.lab.conclusion import digest_of
+    from mlplab.lab.analysis.conclusion import digest_of
 
     if outcome.folder.drawn_digest() != digest_of(outcome.rows):
         draw(outcome.folder, outcome.suite, outcome.rows)

@@ -17,7 +17,7 @@ import numpy as np
 from mlplab.data import mnist
 from mlplab.data.files import Table, find_parts, is_frame, read_table
 from mlplab.data.names import DATASETS
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import DataError, nearest, shorten
 
 #: Training, validation and test rows.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlplab.data.idx import read_idx
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import DataError, MissingExtraError, nearest, one_of
 
 if TYPE_CHECKING:

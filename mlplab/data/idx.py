@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import DataError
 
 #: The third byte of a file: the type of its values, big-endian.

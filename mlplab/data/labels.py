@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import DataError, shorten
 
 

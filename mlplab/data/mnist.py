@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mlplab.data.idx import read_idx
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import DataError
 
 PATH = Path(__file__).parent / "mnist.xz"

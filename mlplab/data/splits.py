@@ -10,9 +10,9 @@ import numpy as np
 
 from mlplab.data.datasets import Dataset
 from mlplab.data.names import SPLITS
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import DataError, SettingError, nearest, one_of
-from mlplab.randomness import SPLIT, generator
+from mlplab.utils.randomness import SPLIT, generator
 
 
 @dataclass(frozen=True)

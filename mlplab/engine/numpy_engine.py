@@ -12,9 +12,9 @@ from weakref import ref
 import numpy as np
 import numpy.typing as npt
 
+from mlplab.engine.base import Array
 from mlplab.engine.blas import load_blas
 
-Array = npt.NDArray[Any]
 #: How many products of a network's arrays stay prepared: preparing one takes 20 µs, as long as a small network's step.
 PRODUCTS_KEPT = 256
 #: A factor for every member, or one for each.

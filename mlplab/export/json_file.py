@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mlplab.atomic import write_text_whole
-from mlplab.classifier import NeuralNetworkClassifier
-from mlplab.engine.numpy_engine import Array
-from mlplab.estimator import NeuralNetwork
+from mlplab.engine.base import Array
+from mlplab.estimators.base import NeuralNetwork
+from mlplab.estimators.classifier import NeuralNetworkClassifier
 from mlplab.export.layers import Layer, layers_of, name_of
 from mlplab.nn.normalization import EPSILON
+from mlplab.utils.atomic import write_text_whole
 
 #: The version of the layout.
 FORMAT = "mlplab-network-1"

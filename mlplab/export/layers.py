@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import SettingError
-from mlplab.estimator import NeuralNetwork
+from mlplab.estimators.base import NeuralNetwork
 from mlplab.nn.activations import ACTIVATIONS, Activation
 from mlplab.nn.normalization import EPSILON, NORMALIZATIONS
 from mlplab.training.build import name_in

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.atomic import write_whole
-from mlplab.classifier import NeuralNetworkClassifier
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import MissingExtraError, SettingError
-from mlplab.estimator import NeuralNetwork
+from mlplab.estimators.base import NeuralNetwork
+from mlplab.estimators.classifier import NeuralNetworkClassifier
 from mlplab.export.layers import layers_of
 from mlplab.export.tracing import Add, Traced
 from mlplab.nn.activations import Activation
 from mlplab.nn.normalization import EPSILON
+from mlplab.utils.atomic import write_whole
 
 #: The version of ONNX's operators that the files use: the first one with LayerNormalization.
 OPSET = 17

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlplab.classifier import NeuralNetworkClassifier
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import DataError, shorten
-from mlplab.estimator import NeuralNetwork
+from mlplab.estimators.base import NeuralNetwork
+from mlplab.estimators.classifier import NeuralNetworkClassifier
+from mlplab.estimators.fitted import FittedState
+from mlplab.estimators.regressor import NeuralNetworkRegressor
 from mlplab.export.layers import layers_of
-from mlplab.fitted import Left
-from mlplab.regressor import NeuralNetworkRegressor
 from mlplab.training.settings import RegressorSettings, check_settings
 
 #: What a layer's normalisation has: our groups of arrays, and PyTorch's names.
@@ -83,7 +83,7 @@ def from_state_dict(
     for ours, theirs in _SCALES.items():
         groups[ours] = [module[theirs] for module in scales if theirs in module]
     dtype = np.result_type(weights[0].dtype, np.float32)
-    left = Left(
+    left = FittedState(
         {
             f"{group}.{k}": np.ascontiguousarray(array, dtype)
             for group, of_layers in groups.items()

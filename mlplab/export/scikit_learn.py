@@ -9,11 +9,11 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
-from mlplab.classifier import NeuralNetworkClassifier
 from mlplab.errors import SettingError
+from mlplab.estimators.classifier import NeuralNetworkClassifier
+from mlplab.estimators.fitted import FittedState
+from mlplab.estimators.regressor import NeuralNetworkRegressor
 from mlplab.export.layers import layers_of
-from mlplab.fitted import Left
-from mlplab.regressor import NeuralNetworkRegressor
 from mlplab.training.history import Epoch, History
 
 #: What both classes tell of themselves.
@@ -69,7 +69,7 @@ def from_sklearn(other: MLPClassifier | MLPRegressor) -> NeuralNetworkClassifier
     """Return an estimator with the settings, the weights and the losses of a fitted one of scikit-learn's."""
     check_is_fitted(other)
     losses = getattr(other, "loss_curve_", [])
-    left = Left(
+    left = FittedState(
         {
             **{f"coefs.{k}": W for k, W in enumerate(other.coefs_)},
             **{f"intercepts.{k}": b for k, b in enumerate(other.intercepts_)},

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlplab.data import split_rows
-from mlplab.lab.pace import makespan, seconds_per_epoch
-from mlplab.lab.plan import make_labels, plan
-from mlplab.lab.store import RunFolder
-from mlplab.lab.suite import Suite
+from mlplab.lab.execution.schedule import plan
+from mlplab.lab.execution.timing import makespan, seconds_per_epoch
+from mlplab.lab.spec.suite import Suite
+from mlplab.lab.storage.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Estimate:
 def estimate(suite: Suite, folder: RunFolder, jobs: int) -> Estimate:
     """Measure how long the suite's missing trials will take on that many processes; nothing is written."""
     dataset, fingerprint = suite.source.load(), suite.source.fingerprint()
-    rows = folder.rows(suite, fingerprint, make_labels(suite, fingerprint, dataset))
+    rows = folder.rows(suite, fingerprint, suite.labels(fingerprint, dataset))
     todo = plan(rows, dataset)
     seconds = seconds_per_epoch(todo, dataset, split_rows(dataset, suite.split, 0, suite.samples))
     trials = {row.trial.id: row for row in rows}
@@ -68,7 +68,7 @@ def estimate_search(suite: Suite, folder: RunFolder, jobs: int) -> SearchEstimat
         MissingExtraError: without Optuna.
     """
     from mlplab.lab.search.budget import cost_of_finalists, epochs_left, first_round, measure_pace
-    from mlplab.lab.search.log import read_log, with_findings
+    from mlplab.lab.search.log import expand_search, read_log
 
     search = suite.search
     assert search is not None
@@ -78,7 +78,7 @@ def estimate_search(suite: Suite, folder: RunFolder, jobs: int) -> SearchEstimat
     first = len(log.rounds[0].proposals) if log.rounds else None
     if first is None:
         _, first = first_round(search, suite, rate, jobs)
-    results = {row.trial.id: row.result for row in folder.rows(with_findings(suite, folder), fingerprint, {})}
+    results = {row.trial.id: row.result for row in folder.rows(expand_search(suite, folder), fingerprint, {})}
     made = sum(result.epochs for result in results.values() if result)
     left = max(0, epochs_left(search, suite, made, log.seconds, rate, jobs) + cost_of_finalists(search, suite))
     return SearchEstimate(suite.name, len(log.proposals), first, made, left, jobs, left / rate)

@@ -13,22 +13,23 @@ from typing import TYPE_CHECKING
 
 from mlplab.engine.cpu import usable_cores
 from mlplab.errors import SettingError
-from mlplab.lab.conclusion import is_concluded, write_conclusion
-from mlplab.lab.display import Silent
-from mlplab.lab.reading import check_count
-from mlplab.lab.seals import seal, unseal
-from mlplab.lab.search.log import with_findings
-from mlplab.lab.store import ResultRow, RunFolder
-from mlplab.lab.suite import Suite, load_suite
-from mlplab.lab.takeover import take_over
-from mlplab.lab.workers import Workers
+from mlplab.lab.analysis.conclusion import is_concluded, write_conclusion
+from mlplab.lab.execution.process_pool import Workers
+from mlplab.lab.monitoring.observer import NullObserver
+from mlplab.lab.recovery import recover_folder
+from mlplab.lab.search.log import expand_search
+from mlplab.lab.spec.suite import Suite, load_suite
+from mlplab.lab.storage.integrity import remove_manifest, write_manifest
+from mlplab.lab.storage.results_csv import ResultRow
+from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.training.settings import check_count
 
 if TYPE_CHECKING:
     from mlplab.data import Dataset
-    from mlplab.lab.crew import Workforce
-    from mlplab.lab.display import Display
-    from mlplab.lab.job import Job
-    from mlplab.lab.workers import Event
+    from mlplab.lab.execution.dispatch import Workforce
+    from mlplab.lab.execution.process_pool import Event
+    from mlplab.lab.monitoring.observer import RunObserver
+    from mlplab.lab.spec.job import Job
     from mlplab.training.tasks import Task
 
 
@@ -58,7 +59,7 @@ def run_suite(
     out: str | Path | None = None,
     *,
     jobs: int | None = None,
-    display: Callable[[], Display] | None = None,
+    display: Callable[[], RunObserver] | None = None,
     checkpoint_seconds: float = 10.0,
     scheduler: str | None = None,
     then: Callable[[Run], object] | None = None,
@@ -72,7 +73,7 @@ def run_suite(
         checkpoint_seconds: how often each training writes its state, from which it goes on when the run is interrupted
             and started again.
         scheduler: the address of a Dask scheduler, or its file, whose workers train; None trains on this machine.
-        display: makes what shows the progress, such as `mlplab.lab.progress.SuiteDisplay`; None shows nothing.
+        display: makes what shows the progress, such as `monitoring.terminal.SuiteDisplay`; None shows nothing.
         then: called with the run while the folder is still held for writing: draws its figures, say.
 
     Raises:
@@ -89,25 +90,25 @@ def run_suite(
     load = cache(partial(_load, suite))
     if not folder.suite_file.is_file():
         load()  # what is wrong is noticed before anything is written
-    shown = (display or Silent)()
+    shown = (display or NullObserver)()
     with folder.locked(), Workers(folder) as workers:
         hands = _Hands(workers, count, scheduler, checkpoint_seconds)
-        take_over(folder, suite, shown)
-        suite = with_findings(suite, folder)
+        recover_folder(folder, suite, shown)
+        suite = expand_search(suite, folder)
         rows = folder.rows(suite, fingerprint, folder.read_labels(), thorough=True)
         # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
         dataset = None
         if not is_concluded(folder, rows):
             hands.start(count if suite.search else sum(row.unfinished for row in rows))
             dataset = load()
-        unseal(folder)
+        remove_manifest(folder)
         folder.write_suite(suite)
         if dataset is None:
             folder.write_results(rows, suite.varying())
             outcome = Run(folder, suite, tuple(rows), 0)
         else:
             outcome = _train_and_conclude(suite, rows, dataset, folder, shown, hands)
-        seal(folder)
+        write_manifest(folder)
         if then:
             then(outcome)
     return outcome
@@ -126,7 +127,7 @@ def _load(suite: Suite) -> Dataset:
 
 def _check_networks(suite: Suite, task: Task) -> None:
     """Raise SettingError for a configuration that could not be built: one is enough, whatever its seeds."""
-    from mlplab.lab.search.space import examples
+    from mlplab.lab.spec.space import examples
     from mlplab.training.build import check_parts
     from mlplab.training.settings import Settings
 
@@ -158,10 +159,10 @@ class _Hands:
             self.workers.start(min(self.count, missing))
 
     @contextmanager
-    def at(self, dataset: Dataset, folder: RunFolder, display: Display) -> Iterator[tuple[Workforce, int]]:
+    def at(self, dataset: Dataset, folder: RunFolder, display: RunObserver) -> Iterator[tuple[Workforce, int]]:
         """Yield who trains on these data, and how many networks at a time."""
         if self.scheduler is not None:
-            from mlplab.lab.cluster import connected, count_workers, run_on_cluster
+            from mlplab.lab.execution.dask_cluster import connected, count_workers, run_on_cluster
 
             with connected(self.scheduler, display.note) as client:
                 seconds = self.checkpoint_seconds
@@ -169,7 +170,7 @@ class _Hands:
                 yield work, count_workers(client)
             return
 
-        from mlplab.lab.worker import save_data
+        from mlplab.lab.execution.process_worker import save_data
 
         def work_here(waiting: deque[Job]) -> Iterator[Event]:
             data = {**save_data(dataset, folder.data), "checkpoint_seconds": self.checkpoint_seconds}
@@ -182,27 +183,27 @@ class _Hands:
 
 
 def _train_and_conclude(
-    suite: Suite, rows: Sequence[ResultRow], dataset: Dataset, folder: RunFolder, display: Display, hands: _Hands
+    suite: Suite, rows: Sequence[ResultRow], dataset: Dataset, folder: RunFolder, display: RunObserver, hands: _Hands
 ) -> Run:
     """Train what is missing, write the results and the conclusion.
 
     rows: as the folder holds them now.
     """
-    from mlplab.lab.chosen import open_test_rows
-    from mlplab.lab.crew import Crew, train_missing
-    from mlplab.lab.plan import make_labels
+    from mlplab.lab.analysis.test_set import evaluate_on_test_set
+    from mlplab.lab.execution.dispatch import TrainingContext, train_missing
+    from mlplab.lab.report.conclusion import to_markdown
 
     trained, fingerprint, cautions = 0, suite.known_fingerprint(), dataset.cautions()
     for caution in cautions:
         display.note(caution)
     with hands.at(dataset, folder, display) as (work, processes):
-        crew = Crew(suite, dataset, folder, work, display)
+        crew = TrainingContext(suite, dataset, folder, work, display)
         if suite.search:
-            from mlplab.lab.search.run import run_search
+            from mlplab.lab.search.driver import run_search
 
             suite, trained = run_search(crew, fingerprint, processes)
             rows = folder.rows(suite, fingerprint, {}, thorough=True)
-        labels = make_labels(suite, fingerprint, dataset)
+        labels = suite.labels(fingerprint, dataset)
         rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in rows]
         missing = {row.trial.id for row in rows if row.unfinished}
         try:
@@ -211,6 +212,8 @@ def _train_and_conclude(
         finally:
             rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
             folder.write_results(rows, suite.varying())
-    write_conclusion(folder, suite, rows, lambda trials: open_test_rows(folder, trials, dataset), cautions)
+    write_conclusion(
+        folder, suite, rows, lambda trials: evaluate_on_test_set(folder, trials, dataset), to_markdown, cautions
+    )
     trained += len(missing - {row.trial.id for row in rows if row.unfinished})
     return Run(folder, suite, tuple(rows), trained)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import pi, sqrt
 from typing import Any, Protocol
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 
 
 class Activation(Protocol):

@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 
 #: Draws an (inputs, outputs) matrix in float64; a function of your own with this signature is one too.
 Initializer = Callable[[np.random.Generator, int, int], Array]

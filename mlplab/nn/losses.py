@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 
 
 class Loss(Protocol):

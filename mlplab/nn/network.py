@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mlplab.engine.numpy_engine import Array, NumpyEngine, row_stride
+from mlplab.engine.base import Array
+from mlplab.engine.numpy_engine import NumpyEngine, row_stride
 from mlplab.nn.activations import Activation, Identity
 from mlplab.nn.initializers import Initializer
 from mlplab.nn.noise import Noise, add_normal, draw_mask
@@ -118,7 +119,7 @@ class Network:
         running: of every hidden layer, where the normalisation keeps running statistics.
     """
 
-    remembers = ("theta", "running", "generators")
+    state_attributes = ("theta", "running", "generators")
 
     def __init__(
         self,

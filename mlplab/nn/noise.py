@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 
 #: Added to variances, as everywhere in the field.
 EPSILON = 1e-5
@@ -25,7 +25,7 @@ class Running:
     momentum: how much of the next batch goes into them.
     """
 
-    remembers = ("mean", "variance")
+    state_attributes = ("mean", "variance")
 
     mean: Array
     variance: Array

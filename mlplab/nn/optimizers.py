@@ -11,7 +11,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import Any, Protocol
 
-from mlplab.engine.numpy_engine import Array, row_stride
+from mlplab.engine.base import Array
+from mlplab.engine.numpy_engine import row_stride
 from mlplab.nn.network import GradientWriter, Network, Ones
 
 
@@ -20,7 +21,7 @@ class Optimizer(Protocol):
 
     #: Whether its decay shrinks the weights beside the gradient: then it is no penalty, and no part of the objective.
     decoupled: bool
-    # One may also have `remembers`, the names of those of its attributes that change from step to step: arrays,
+    # One may also have `state_attributes`, the names of those of its attributes that change from step to step: arrays,
     # `Parameters`, numbers. A fit with a checkpoint needs to know.
 
     def begin_step(
@@ -45,7 +46,7 @@ class SGD:
     """Plain stochastic gradient descent, W ← W - lr·(∂loss/∂W + decay·W), folded into one product a layer."""
 
     decoupled = False
-    remembers: tuple[str, ...] = ()
+    state_attributes: tuple[str, ...] = ()
 
     def __init__(self, network: Network) -> None:
         self._engine, self._theta, self._ones = network.engine, network.theta, Ones(network.engine)
@@ -89,7 +90,7 @@ class FlatOptimizer:
     """
 
     decoupled = False
-    remembers: tuple[str, ...] = ("_states",)
+    state_attributes: tuple[str, ...] = ("_states",)
 
     def __init__(self, network: Network, states: int, settings: OptimizerSettings, start: int = 0) -> None:
         self._network, self._clip_norm, self._start = network, settings.clip_norm, start
@@ -170,7 +171,7 @@ class Momentum(FlatOptimizer):
 class Adam(FlatOptimizer):
     """Adam. Source: Kingma and Ba 2015, algorithm 1 in the order of operations of its section 2's last paragraph."""
 
-    remembers = ("_states", "_t")
+    state_attributes = ("_states", "_t")
 
     def __init__(self, network: Network, settings: OptimizerSettings, start: int = 0) -> None:
         super().__init__(network, 2, settings, start)

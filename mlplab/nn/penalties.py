@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 
 
 # ½·decay·‖W‖²

@@ -14,7 +14,7 @@ class Schedule:
     """The constant one, and the base of all others: override what you need."""
 
     @property
-    def remembers(self) -> tuple[str, ...]:
+    def state_attributes(self) -> tuple[str, ...]:
         """The names of the attributes that change as training goes on: all, to be safe; a checkpoint holds them."""
         return tuple(vars(self))
 
@@ -167,4 +167,4 @@ SCHEDULES: dict[str, Callable[[ScheduleSettings], Schedule]] = {
     "plateau": lambda s: Plateau(_decay(s, 0.1), s.learning_rate_step),
 }
 #: Those whose course depends on `max_iter`: a run of 20 epochs is no beginning of one of 40.
-PLANNED = frozenset({"cosine", "one_cycle"})
+HORIZON_DEPENDENT = frozenset({"cosine", "one_cycle"})

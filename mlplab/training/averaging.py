@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.nn.network import Network
 
 
@@ -34,7 +34,7 @@ class WeightAverage(Protocol):
 class NoAverage:
     """The weights as they are, and the base of the averages."""
 
-    remembers: ClassVar[tuple[str, ...]] = ()
+    state_attributes: ClassVar[tuple[str, ...]] = ()
     _own: list[Array] | None = None
     _average: Array | None = None
 
@@ -74,7 +74,7 @@ class ExponentialAverage(NoAverage):
     In the first steps the memory is shorter still, (1 + t)/(10 + t), so that the start is forgotten.
     """
 
-    remembers = ("_own", "_average", "_t")
+    state_attributes = ("_own", "_average", "_t")
 
     def __init__(self, decay: float) -> None:
         self._decay, self._t = decay, 0
@@ -97,7 +97,7 @@ class LastEpochsAverage(NoAverage):
         first: the number of the first epoch that counts.
     """
 
-    remembers = ("_own", "_average", "_count")
+    state_attributes = ("_own", "_average", "_count")
 
     @property
     def remeasures(self) -> bool:

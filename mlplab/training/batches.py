@@ -8,9 +8,11 @@ from math import ceil
 
 import numpy as np
 
-from mlplab.engine.numpy_engine import Array, NumpyEngine
+from mlplab.engine.base import Array
+from mlplab.engine.numpy_engine import NumpyEngine
 from mlplab.errors import DataError
-from mlplab.randomness import SPLIT, generator
+from mlplab.utils.hashing import hash_arrays
+from mlplab.utils.randomness import SPLIT, generator
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,12 @@ class Rows:
     def numbers_at(self, positions: Array) -> Array:
         """Return where in X the rows at these positions are."""
         return positions if self.numbers is None else self.numbers[positions]
+
+
+def hash_rows(*rows: Rows | None) -> str:
+    """Return the SHA-256 of rows with their targets and weights."""
+    parts = [(r.X, r.y, r.weights, r.numbers, np.array(r.scale)) if r else (None,) for r in rows]
+    return hash_arrays(*(part for several in parts for part in several))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mlplab.engine import NumpyEngine
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import DataError, SettingError, one_of, shorten
 from mlplab.nn.activations import ACTIVATIONS, Activation
 from mlplab.nn.initializers import INITIALIZERS
@@ -21,13 +21,13 @@ from mlplab.nn.noise import Noise
 from mlplab.nn.normalization import NORMALIZATIONS, Normalization
 from mlplab.nn.optimizers import OPTIMIZERS
 from mlplab.nn.schedules import SCHEDULES, WarmUp
-from mlplab.randomness import NOISE, ORDER, WEIGHTS, generator
 from mlplab.training.averaging import ExponentialAverage, LastEpochsAverage, NoAverage, WeightAverage
 from mlplab.training.batches import BatchReader, Rows
 from mlplab.training.history import History
 from mlplab.training.settings import RegressorSettings, Settings, layer_widths
 from mlplab.training.tasks import Task
 from mlplab.training.trainer import EVALUATION_BATCH, Learner, Rates, Trainer
+from mlplab.utils.randomness import NOISE, ORDER, WEIGHTS, generator
 
 T = TypeVar("T")
 AnySettings = Settings | RegressorSettings
@@ -166,7 +166,7 @@ def build_learner(settings: AnySettings, network: Network, seeds: Sequence[int],
     rows: those that the network has learnt from already.
     """
     given = settings.learning_rate
-    # an object of the user's own remembers things: every fit has a copy, so that two of them are alike
+    # an object of the user's own state_attributes things: every fit has a copy, so that two of them are alike
     schedule = SCHEDULES[given](settings) if isinstance(given, str) else deepcopy(given)
     if settings.warmup_epochs:
         schedule = WarmUp(settings.warmup_epochs, schedule)

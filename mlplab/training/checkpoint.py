@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,14 +12,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
-from mlplab.atomic import write_whole
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.errors import ModelFileError, shorten
-from mlplab.tensorfile import read_tensors, write_tensors
-from mlplab.training.batches import Rows
-from mlplab.training.memory import recall, remember
+from mlplab.training.state import get_state, set_state
+from mlplab.utils.atomic import write_whole
+from mlplab.utils.tensor_file import read_tensors, write_tensors
 
 #: The version of the layout of the file; a reader refuses one that it does not know.
 FORMAT = "mlplab-checkpoint-1"
@@ -58,7 +55,7 @@ class Checkpoint:
         """Put the state that `read` returned into a fit that has just begun.
 
         Args:
-            fit: the part that changes, see `mlplab.training.memory`.
+            fit: the part that changes, see `mlplab.training.state`.
             identity: what determines the result of the fit, plain data by name.
 
         Raises:
@@ -72,7 +69,7 @@ class Checkpoint:
                     f"{self.path} is the checkpoint of another fit ({differs}): delete it, or name another file"
                 )
         try:
-            recall(fit, saved["state"])
+            set_state(fit, saved["state"])
         except Exception as error:
             raise ModelFileError(f"{self.path} is no checkpoint of such a fit: {shorten(error)}") from error
 
@@ -88,7 +85,7 @@ class Checkpoint:
             tensors[f"array.{len(tensors)}"] = array
             return {"array": f"array.{len(tensors) - 1}"}
 
-        state = json.dumps(remember(fit), default=named)
+        state = json.dumps(get_state(fit), default=named)
         metadata = {"format": FORMAT, "identity": json.dumps(identity), "state": state}
         write_whole(Path(self.path), partial(write_tensors, tensors, metadata))
         self._written = perf_counter()
@@ -96,26 +93,3 @@ class Checkpoint:
 
 def _array(tensors: Mapping[str, Array], value: dict[str, Any]) -> Any:
     return tensors[value["array"]] if value.keys() == {"array"} else value
-
-
-def digest(*rows: Rows | Array | None) -> str:
-    """Return the SHA-256 of rows with their answers and weights, or of arrays."""
-    found = hashlib.sha256()
-    for item in rows:
-        parts = [item.X, item.y, item.weights, item.numbers, np.array(item.scale)] if isinstance(item, Rows) else [item]
-        for part in parts:
-            _add(found, part)
-    return found.hexdigest()
-
-
-def _add(found: Any, values: Any) -> None:
-    if values is None:
-        found.update(b"none")
-    elif issparse(values):
-        rows: Any = values
-        for part in (rows.data, rows.indices, rows.indptr):
-            _add(found, part)
-    else:
-        found.update(f"{values.dtype} {values.shape}".encode())
-        for start in range(0, max(1, len(values) if values.ndim else 1), 10_000):  # a memory map is read once
-            found.update(np.ascontiguousarray(values[start : start + 10_000] if values.ndim else values).tobytes())

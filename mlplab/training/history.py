@@ -48,7 +48,7 @@ class History:
     epochs: list[Epoch] = field(default_factory=list)
     diverged_in: int | None = None
 
-    remembers: ClassVar = ("records",)
+    state_attributes: ClassVar = ("records",)
 
     @property
     def records(self) -> list[dict[str, float]]:

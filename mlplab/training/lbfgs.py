@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.nn.network import GradientWriter
 from mlplab.nn.penalties import l1_value, l2_value
 from mlplab.training.history import Epoch

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mlplab.text import percent
 from mlplab.training.callbacks import Callback
 from mlplab.training.history import Epoch
+from mlplab.utils.text import percent
 
 
 def describe(epoch: Epoch, rows: int) -> str:

@@ -6,6 +6,7 @@ setting: add its line here and use it.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from math import inf, isfinite
@@ -236,3 +237,53 @@ def check_settings(values: Mapping[str, Any], where: str = "", of: type[SharedSe
 def layer_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
     """Return the widths of the hidden layers as a tuple; a single number is one layer."""
     return (int(hidden_layer_sizes),) if is_integer(hidden_layer_sizes) else tuple(map(int, hidden_layer_sizes))
+
+
+def check_count(name: str, value: Any, where: str = "") -> int:
+    """Return `value`, or raise SettingError unless it is a whole number of at least 1."""
+    if not is_integer(value) or value < 1:
+        raise SettingError(f"{where}{name} must be a whole number of at least 1; got {value!r}")
+    return int(value)
+
+
+def parse_assignment(text: str, option: str = "--set", example: str = "max_iter=2") -> tuple[str, Any]:
+    """Read ``KEY=VALUE`` of the command line: the value as TOML has it, or else as a text; with commas, a list.
+
+    Raises:
+        SettingError: for a text without ``=`` or an unknown setting.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingError(f"{option} {text}: write KEY=VALUE, such as {option} {example}")
+    name = name.strip()
+    check_setting_name(name, f"{option}: ")
+    return name, from_plain(parse_value(value))
+
+
+def parse_value(text: str) -> Any:
+    """Return a text as TOML has it, or else as it is; with commas, as a list."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return [parse_value(part) for part in text.split(",")] if "," in text and "[" not in text else text.strip()
+
+
+# TOML has no null: the text "none" stands for None, both ways, and True and False are welcome too; "inf" is how a
+# trial.json has infinity.
+_WORDS = {"none": None, "None": None, "True": True, "False": False, "inf": inf}
+
+
+def from_plain(value: Any) -> Any:
+    """Return a setting's value for what a TOML file says: tuples for lists, None for "none"."""
+    if isinstance(value, str):
+        return _WORDS.get(value, value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def to_plain(value: Any) -> Any:
+    """Return what a TOML file says for a setting's value, or for a table of them."""
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return {name: to_plain(v) for name, v in value.items()}
+    return [to_plain(v) for v in value] if isinstance(value, tuple) else value

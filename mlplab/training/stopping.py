@@ -16,7 +16,7 @@ class Patience:
         best: the lowest value seen; to watch something that should grow, pass its negative.
     """
 
-    remembers = ("best", "_waited")
+    state_attributes = ("best", "_waited")
 
     def __init__(self, tol: float, n_iter_no_change: float) -> None:
         self.tol, self.n_iter_no_change = tol, n_iter_no_change

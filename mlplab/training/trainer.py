@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mlplab.engine.numpy_engine import Array
+from mlplab.engine.base import Array
 from mlplab.nn.losses import Loss
 from mlplab.nn.network import NO_NOISE, Network, Workspace
 from mlplab.nn.normalization import MOMENTUM
@@ -48,7 +48,7 @@ class Rates:
 
 @dataclass
 class Learner:
-    """What learns, and what it remembers from one epoch to the next: all that continuing it later takes.
+    """What learns, and what it state_attributes from one epoch to the next: all that continuing it later takes.
 
     Attributes:
         network: changed in place.
@@ -66,7 +66,7 @@ class Learner:
     epochs: int = 0
     rows: int = 0
 
-    remembers: ClassVar = ("network", "optimizer", "schedule", "generators", "average", "epochs", "rows")
+    state_attributes: ClassVar = ("network", "optimizer", "schedule", "generators", "average", "epochs", "rows")
 
 
 class _StopEpoch(Exception):  # noqa: N818

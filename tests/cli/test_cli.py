@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from mlplab import NeuralNetworkRegressor, evaluate, load_dataset, load_model, save_model
 from mlplab.cli import run as mlplab
 from mlplab.cli import run_commands
-from mlplab.lab.store import RunFolder
+from mlplab.lab.storage.run_folder import RunFolder
 
 
 @pytest.fixture

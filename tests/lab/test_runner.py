@@ -15,9 +15,10 @@ import mlplab
 from mlplab import NeuralNetworkClassifier, load_dataset, load_model, load_suite, run_suite
 from mlplab.data import split_rows
 from mlplab.errors import DataError, RunFolderError, SettingError
-from mlplab.lab import runner, workers
-from mlplab.lab.reading import read_settings
-from mlplab.lab.store import RunFolder
+from mlplab.lab import runner
+from mlplab.lab.execution import process_pool
+from mlplab.lab.spec.parsing import read_settings
+from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training import build
 from tests.small_suite import Listening, read_results
 
@@ -170,7 +171,7 @@ def test_workers_import_nothing_from_the_current_directory(suite, tmp_path, monk
 def test_workers_find_mlplab_where_this_process_found_it(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", "beside", str(tmp_path.parent)])
-    assert workers._import_folders() == [
+    assert process_pool._import_folders() == [
         str(tmp_path / "beside"), str(tmp_path.parent), str(Path(mlplab.__file__).parents[1])
     ]  # fmt: skip
 

@@ -19,9 +19,9 @@ import safetensors.numpy
 
 from mlplab import load_dataset, load_model, load_results, load_suite, run_suite
 from mlplab.errors import RunFolderError
-from mlplab.lab.seals import broken
-from mlplab.lab.store import RunFolder
-from mlplab.lab.worker import save_data
+from mlplab.lab.execution.process_worker import save_data
+from mlplab.lab.storage.integrity import verify_manifest
+from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.checkpoint import Checkpoint
 from tests.small_suite import Listening, read_results
 
@@ -130,7 +130,7 @@ def in_workers(tmp_path, monkeypatch):
 
 def test_a_worker_that_dies_is_replaced(slow_suite_file, undisturbed, tmp_path, in_workers):
     in_workers(
-        "import os, pathlib, signal\nfrom mlplab.lab import job\nreal = job._train\n"
+        "import os, pathlib, signal\nfrom mlplab.lab.execution import training as job\nreal = job._train\n"
         f"once = pathlib.Path({str(tmp_path / 'once')!r})\n"
         "def die(estimator, job, *rest):\n"
         "    if job.trials[-1]['hidden_layer_sizes'] == (32,) and not once.exists():\n"
@@ -150,7 +150,7 @@ def test_a_disk_that_is_full_for_a_worker_ends_the_run_and_fails_no_trial(
 ):
     in_workers(
         f"import os\nfrom pathlib import Path\nfull = Path({str(tmp_path / 'full')!r})\n"
-        "from mlplab.lab import store\nreal = store.write_folder_whole\n"
+        "from mlplab.lab.storage import run_folder as store\nreal = store.write_folder_whole\n"
         "def write(path, fill, **how):\n"
         "    if full.exists() and len(list(path.parent.glob('[!.]*'))) > 1:\n"
         "        raise OSError(28, 'No space left on device')\n"
@@ -169,7 +169,7 @@ def test_a_disk_that_is_full_for_a_worker_ends_the_run_and_fails_no_trial(
 @pytest.mark.parametrize("last", ["", '{"trials": [{"hal'])
 def test_a_worker_ends_with_its_input_even_where_that_was_cut(tmp_path, last):
     data = save_data(load_dataset("digits"), tmp_path / ".data")
-    command = [sys.executable, "-P", "-m", "mlplab.lab.worker", str(tmp_path)]
+    command = [sys.executable, "-P", "-m", "mlplab.lab.execution.process_worker", str(tmp_path)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     message = json.dumps({**data, "checkpoint_seconds": 1.0})
     process.communicate(f"{message}\n{last}".encode(), timeout=60)
@@ -178,7 +178,7 @@ def test_a_worker_ends_with_its_input_even_where_that_was_cut(tmp_path, last):
 
 def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(suite, tmp_path, in_workers, monkeypatch):
     in_workers(
-        "import os\nfrom mlplab.lab import job\nreal = job._train\n"
+        "import os\nfrom mlplab.lab.execution import training as job\nreal = job._train\n"
         "def deadly(estimator, job, *rest):\n"
         "    return os._exit(9) if job.trials[-1]['hidden_layer_sizes'] == (4,) else real(estimator, job, *rest)\n"
         "job._train = deadly\n"
@@ -454,7 +454,7 @@ def test_damage_in_each_file_is_named_and_made_good(whole, capsys):
         trial = name.split("/")[1] if name.startswith("trials/") else None
         if name != ".seals.json":  # which are for the others, and written in every run
             assert (f"trials/{trial} is damaged" if trial else f"{name} is not as it was written") in said, name
-        assert broken(RunFolder(out)) == []
+        assert verify_manifest(RunFolder(out)) == []
         after = _contents(out)
         assert set(after) == set(before), name
         for other in before:

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from mlplab.engine import NumpyEngine
 from mlplab.nn.activations import ACTIVATIONS
-from mlplab.nn.gradcheck import check_gradients
+from mlplab.nn.finite_differences import check_gradients
 from mlplab.nn.losses import LOSSES
-from mlplab.nn.network import Network, Noise, Workspace
+from mlplab.nn.network import Network, Workspace
+from mlplab.nn.noise import Noise
 from mlplab.nn.normalization import NORMALIZATIONS, Running
 
 AXES = {"batch": 1, "layer": 2}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
-from mlplab.nn.schedules import PLANNED, SCHEDULES, Schedule, WarmUp
+from mlplab.nn.schedules import HORIZON_DEPENDENT, SCHEDULES, Schedule, WarmUp
 
 EPOCHS = np.arange(0, 20, 0.25)
 SETTINGS = {
@@ -62,7 +62,7 @@ def test_the_course_is_the_formulas(name):
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_only_the_planned_ones_depend_on_the_number_of_epochs(name):
     same = (course(make(name, max_iter=20)) == course(make(name, max_iter=40))).all()
-    assert same == (name not in PLANNED)
+    assert same == (name not in HORIZON_DEPENDENT)
 
 
 def test_a_decay_of_ones_own_is_used():

@@ -7,10 +7,10 @@ from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.initializers import INITIALIZERS
 from mlplab.nn.losses import LOSSES
 from mlplab.nn.optimizers import OPTIMIZERS, SGD, Adam, Momentum
-from mlplab.randomness import WEIGHTS, generator
 from mlplab.training.build import build_loss, build_network, layer_sizes
 from mlplab.training.settings import SETTINGS, Settings
 from mlplab.training.tasks import classify
+from mlplab.utils.randomness import WEIGHTS, generator
 
 
 @pytest.mark.parametrize(

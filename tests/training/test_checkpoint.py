@@ -176,11 +176,11 @@ def test_what_cannot_be_continued_is_refused(tmp_path):
             self._inner = OPTIMIZERS["adam"](network, settings)
 
         def __getattr__(self, name):
-            if name == "remembers":
+            if name == "state_attributes":
                 raise AttributeError(name)
             return getattr(self._inner, name)
 
-    with pytest.raises(SettingError, match="your own Plain cannot be continued: it has no `remembers`"):
+    with pytest.raises(SettingError, match="your own Plain cannot be resumed: it has no `state_attributes`"):
         make(solver=Plain).fit(X, y, checkpoint=tmp_path / "c")
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, log_softmax
 
 from mlplab.nn.optimizers import OPTIMIZERS
-from mlplab.randomness import ORDER, generator
+from mlplab.utils.randomness import ORDER, generator
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(50, 4)), np.arange(50) % 3

@@ -8,13 +8,13 @@ import numpy as np
 
 from mlplab.data import Dataset, split_rows
 from mlplab.errors import SettingError
-from mlplab.lab.job import Job
-from mlplab.lab.pace import seconds_per_epoch
+from mlplab.lab.execution.timing import seconds_per_epoch
+from mlplab.lab.search.halving import next_round
 from mlplab.lab.search.log import trial_of
-from mlplab.lab.search.proposals import propose
-from mlplab.lab.search.rounds import next_round
-from mlplab.lab.search.spec import Search
-from mlplab.lab.suite import Suite
+from mlplab.lab.search.samplers import propose
+from mlplab.lab.spec.job import Job
+from mlplab.lab.spec.search import Search
+from mlplab.lab.spec.suite import Suite
 from mlplab.training.settings import DEFAULTS
 
 #: Configurations that are measured.

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mlplab.atomic import write_text_whole
 from mlplab.errors import RunFolderError
-from mlplab.lab.search.proposals import Proposal, settings_of
-from mlplab.lab.search.rounds import WORST, Standing
-from mlplab.lab.store import RunFolder, digest_of_content
-from mlplab.lab.suite import Experiment, Suite
-from mlplab.lab.trial import Trial, TrialResult, lab_settings
+from mlplab.lab.search.halving import WORST, TrialProgress
+from mlplab.lab.search.samplers import Proposal, settings_of
+from mlplab.lab.spec.status import Status
+from mlplab.lab.spec.suite import Experiment, Suite
+from mlplab.lab.spec.trial import Trial, TrialResult, lab_settings
+from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.utils.atomic import write_text_whole
+from mlplab.utils.hashing import hash_json, hash_text
 from mlplab.version import NUMERICS
 
 #: The seed of all trials of a search; the finalists get others.
@@ -55,7 +56,7 @@ class SearchLog:
         """Write it into the run folder."""
         rounds = [{"rungs": one.rungs, "proposals": one.proposals} for one in self.rounds]
         content = {**vars(self), "rounds": rounds}
-        write_text_whole(folder.search_file, json.dumps({**content, "sha256": digest_of_content(content)}) + "\n")
+        write_text_whole(folder.search_file, json.dumps({**content, "sha256": hash_json(content)}) + "\n")
 
 
 def digest_of_search(suite: Suite, *, budget: bool) -> str:
@@ -63,7 +64,7 @@ def digest_of_search(suite: Suite, *, budget: bool) -> str:
     assert suite.search
     data = [suite.known_fingerprint(), suite.split, suite.samples, NUMERICS]
     plain = json.dumps([suite.search.determining(budget=budget), suite.settings, data], sort_keys=True, default=list)
-    return hashlib.sha256(plain.encode()).hexdigest()[:16]
+    return hash_text(plain)[:16]
 
 
 def is_damaged(folder: RunFolder) -> bool:
@@ -74,7 +75,7 @@ def is_damaged(folder: RunFolder) -> bool:
 def _read(folder: RunFolder) -> SearchLog | None:
     try:
         content: dict[str, Any] = json.loads(folder.search_file.read_bytes())
-        if content.pop("sha256") != digest_of_content(content):
+        if content.pop("sha256") != hash_json(content):
             return None
         rounds = [Round(tuple(one["rungs"]), tuple(one["proposals"])) for one in content.pop("rounds")]
         return SearchLog(**{**content, "rounds": rounds, "finalists": tuple(content["finalists"])})
@@ -102,7 +103,7 @@ def read_log(folder: RunFolder, suite: Suite) -> SearchLog:
     return log
 
 
-def with_findings(suite: Suite, folder: RunFolder) -> Suite:
+def expand_search(suite: Suite, folder: RunFolder) -> Suite:
     """Return a suite whose search has become experiments: what it tried, and its finalists once they are chosen.
 
     A suite without a search is returned as it is.
@@ -117,7 +118,7 @@ def with_findings(suite: Suite, folder: RunFolder) -> Suite:
     tried = tuple(settings_of(proposal, search.space) for proposal in log.proposals)
     experiments = []
     if tried:
-        experiments.append(Experiment("search", "What the search tried", {}, {}, tried, (SEED,), explored=True))
+        experiments.append(Experiment("search", "What the search tried", {}, {}, tried, (SEED,), from_search=True))
     if log.chosen_for == digest_of_search(suite, budget=True):
         finalists = tuple(settings_of(proposal, search.space) for proposal in log.finalists)
         seeds = tuple(range(SEED + 1, SEED + 1 + suite.seeds))
@@ -132,13 +133,13 @@ def trial_of(proposal: Proposal, suite: Suite, fingerprint: str) -> Trial:
     return Trial(lab_settings(settings), SEED, fingerprint, suite.split, suite.samples)
 
 
-def standing_of(result: TrialResult | None, folder: RunFolder) -> Standing:
+def progress_of(result: TrialResult | None, folder: RunFolder) -> TrialProgress:
     """Return how far a trial has come, by what it left."""
     if result is None:
-        return Standing()
+        return TrialProgress()
     scores = [(epoch.val_accuracy, -epoch.val_loss) for epoch in folder.read_history(result.id)]
-    if result.status == "paused":
-        return Standing(scores)
-    if result.status != "done" or result.val_accuracy is None or result.val_loss is None:
-        return Standing(ended=True, final=WORST)
-    return Standing(scores, ended=True, final=(result.val_accuracy, -result.val_loss))
+    if result.status == Status.PAUSED:
+        return TrialProgress(scores)
+    if result.status != Status.DONE or result.val_accuracy is None or result.val_loss is None:
+        return TrialProgress(ended=True, final=WORST)
+    return TrialProgress(scores, ended=True, final=(result.val_accuracy, -result.val_loss))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlplab.data.datasets import Source
 from mlplab.data.names import DATASETS
-from mlplab.lab.suite import Suite, load_suite
+from mlplab.lab.spec.suite import Suite, load_suite
 
 #: Steps that a network gets on small data, and the most epochs that are made for it.
 _STEPS, _MOST = 2000, 200

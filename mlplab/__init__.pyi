@@ -1,0 +1,29 @@
+# ruff: noqa: I001
+# One public name a line: `mlplab.utils.lazy` reads this file, and so do type checkers.
+from mlplab.version import __version__ as __version__
+from mlplab.data import load_dataset as load_dataset
+from mlplab.estimators.classifier import NeuralNetworkClassifier as NeuralNetworkClassifier
+from mlplab.estimators.gradient_check import gradient_check as gradient_check
+from mlplab.estimators.learning_rate_finder import find_learning_rate as find_learning_rate
+from mlplab.estimators.model_file import load_model as load_model
+from mlplab.estimators.model_file import save_model as save_model
+from mlplab.estimators.regressor import NeuralNetworkRegressor as NeuralNetworkRegressor
+from mlplab.evaluation import evaluate as evaluate
+from mlplab.evaluation.calibration import scale_temperature as scale_temperature
+from mlplab.export import from_sklearn as from_sklearn
+from mlplab.export import from_state_dict as from_state_dict
+from mlplab.export import to_json as to_json
+from mlplab.export import to_onnx as to_onnx
+from mlplab.export import to_sklearn as to_sklearn
+from mlplab.export import to_state_dict as to_state_dict
+from mlplab.lab import load_results as load_results
+from mlplab.lab import load_suite as load_suite
+from mlplab.lab import run_suite as run_suite
+from mlplab.plots import plot_confusion_matrix as plot_confusion_matrix
+from mlplab.plots import plot_learning_curves as plot_learning_curves
+from mlplab.plots import plot_learning_rates as plot_learning_rates
+from mlplab.plots.displays import HistoryDisplay as HistoryDisplay
+from mlplab.plots.displays import ReliabilityDisplay as ReliabilityDisplay
+from mlplab.plots.displays import TopLossesDisplay as TopLossesDisplay
+from mlplab.training.callbacks import Callback as Callback
+from mlplab.training.checkpoint import Checkpoint as Checkpoint

@@ -1,0 +1,1 @@
+"""The classifier and the regressor, and what belongs to a fitted one."""

@@ -1,0 +1,247 @@
+"""What a fitted estimator is worth on rows with known answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import (
+    precision_recall_fscore_support,
+)
+from sklearn.utils import column_or_1d
+
+from mlplab.data.labels import encode
+from mlplab.engine.base import Array
+from mlplab.errors import DataError
+from mlplab.evaluation.calibration import Calibration, calibration_of
+from mlplab.utils.text import align, percent
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """One class: of the rows said to be of it, the share that is; of those that are, the share found; and so on."""
+
+    name: Any
+    precision: float
+    recall: float
+    f1: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Rows of one class that were taken for another, and their share of the class's rows."""
+
+    truth: Any
+    prediction: Any
+    rows: int
+    share: float
+
+
+@dataclass(frozen=True)
+class RowLoss:
+    """A row, by its number from 0, and what it costs.
+
+    Attributes:
+        loss: -log of the true class's probability, nats.
+        truth, prediction: its class and the most probable one.
+        probability: of the true class.
+    """
+
+    row: int
+    loss: float
+    truth: Any
+    prediction: Any
+    probability: float
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the prediction is not the truth."""
+        return bool(self.truth != self.prediction)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a classifier said of rows, and what follows from it; ``print(evaluation)`` tells it.
+
+    Attributes:
+        classes: (classes,).
+        true, predicted: indices of classes, (rows,) each.
+        probabilities: (rows, classes).
+    """
+
+    classes: Array
+    true: Array
+    predicted: Array
+    probabilities: Array
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return len(self.true)
+
+    @property
+    def right(self) -> Array:
+        """Whether each row was classified rightly, (rows,)."""
+        right: Array = self.true == self.predicted
+        return right
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return float(self.right.mean())
+
+    @cached_property
+    def losses(self) -> Array:
+        """-log of the true class's probability, nats, (rows,); a probability of 0 counts as the smallest number."""
+        p = self.probabilities[np.arange(self.rows), self.true]
+        losses: Array = -np.log(np.maximum(p, np.finfo(p.dtype).tiny))
+        return losses
+
+    @property
+    def log_loss(self) -> float:
+        """The mean of the losses, nats."""
+        return float(self.losses.mean(dtype=np.float64))
+
+    @cached_property
+    def confusion_matrix(self) -> Array:
+        """Rows counted by truth (down) and prediction (across), (classes, classes)."""
+        return count_pairs(self.true, self.predicted, len(self.classes))
+
+    @cached_property
+    def report(self) -> list[ClassReport]:
+        """Precision, recall, F1 and rows of every class; 0 where nothing is to be divided by."""
+        columns = precision_recall_fscore_support(
+            self.true, self.predicted, labels=range(len(self.classes)), zero_division=0
+        )
+        precision, recall, f1, rows = (column.tolist() for column in columns)
+        return list(map(ClassReport, self.classes.tolist(), precision, recall, f1, rows))
+
+    def most_confused(self, count: int = 10) -> list[Confusion]:
+        """Return the pairs of classes that were confused most often, the most frequent first."""
+        wrong = self.confusion_matrix.copy()
+        np.fill_diagonal(wrong, 0)
+        pairs = np.argsort(-wrong, axis=None, kind="stable")[:count]
+        truths, predictions = np.unravel_index(pairs, wrong.shape)
+        of_class = self.confusion_matrix.sum(axis=1)
+        names = self.classes.tolist()
+        return [
+            Confusion(names[t], names[p], int(wrong[t, p]), float(wrong[t, p] / of_class[t]))
+            for t, p in zip(truths.tolist(), predictions.tolist(), strict=True)
+            if wrong[t, p]
+        ]
+
+    def calibration(self, bins: int = 15) -> Calibration:
+        """Return how sure the predictions were and how often they were right."""
+        return calibration_of(self.probabilities[np.arange(self.rows), self.predicted], self.right, bins)
+
+    def top_losses(self, count: int = 10) -> list[RowLoss]:
+        """Return the rows with the largest losses, the largest first: where to look for wrong labels."""
+        names = self.classes.tolist()
+        return [
+            RowLoss(
+                row,
+                float(self.losses[row]),
+                names[self.true[row]],
+                names[self.predicted[row]],
+                float(self.probabilities[row, self.true[row]]),
+            )
+            for row in np.argsort(-self.losses, kind="stable")[:count].tolist()
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data, for JSON; class names that JSON does not know as text."""
+        calibration = self.calibration()
+        known = (str, int, float, bool)
+        return {
+            "rows": self.rows,
+            "accuracy": self.accuracy,
+            "log_loss": self.log_loss,
+            "calibration_error": calibration.error,
+            "classes": [name if isinstance(name, known) else str(name) for name in self.classes.tolist()],
+            "confusion_matrix": self.confusion_matrix.tolist(),
+            "report": [asdict(line) for line in self.report],
+            "most_confused": [asdict(pair) for pair in self.most_confused()],
+            "top_losses": [asdict(loss) for loss in self.top_losses()],
+            "calibration": {
+                "edges": calibration.edges.tolist(),
+                "rows": calibration.rows.tolist(),
+                "confidence": [None if np.isnan(v) else v for v in calibration.confidence.tolist()],
+                "accuracy": [None if np.isnan(v) else v for v in calibration.accuracy.tolist()],
+            },
+        }
+
+    def __str__(self) -> str:
+        return "\n\n".join(
+            [
+                f"{percent(self.accuracy)} of {self.rows:,} rows right; log loss {self.log_loss:.4f} nats; expected "
+                f"calibration error {percent(self.calibration().error)}",
+                self._report_text(),
+                self._matrix_text(),
+                *self._lists(),
+            ]
+        )
+
+    def _report_text(self) -> str:
+        head = ["class", "precision", "recall", "F1", "rows"]
+        lines = [
+            [str(c.name), f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.f1:.4f}", f"{c.rows:,}"] for c in self.report
+        ]
+        return align([head, *lines])
+
+    def _matrix_text(self) -> str:
+        names = list(map(str, self.classes.tolist()))
+        counts = [[f"{count or '·'}" for count in row] for row in self.confusion_matrix.tolist()]
+        rows = [[name, *row] for name, row in zip(names, counts, strict=True)]
+        return "Confusion matrix (rows: truth, columns: prediction)\n\n" + align([["", *names], *rows])
+
+    def _lists(self) -> list[str]:
+        confused = [
+            [str(pair.truth), "for", str(pair.prediction), f"{pair.rows:,}", percent(pair.share)]
+            for pair in self.most_confused(5)
+        ]
+        costly = [
+            [
+                f"row {one.row:,}",
+                f"{one.loss:.2f} nats",
+                f"{one.truth}, not {one.prediction}",
+                f"p = {one.probability:.2g}",
+            ]
+            for one in self.top_losses(5)
+            if one.wrong
+        ]
+        texts = []
+        if confused:
+            texts.append("Taken for another most often (share of the class's rows)\n\n" + align(confused))
+        if costly:
+            texts.append("The dearest mistakes (rows from 0, probability of the truth)\n\n" + align(costly))
+        return texts
+
+
+def evaluate_classifier(model: Any, X: npt.ArrayLike, y: npt.ArrayLike) -> Evaluation:
+    """Return what `evaluate` does for a classifier."""
+    probabilities, predicted = model.predict_proba(X), model.predict(X)
+    if np.ndim(predicted) > 1 or np.ndim(y) > 1:
+        raise DataError("evaluate is for one class a row; here a row may have several labels")
+    given = column_or_1d(y)
+    if len(given) != len(predicted):
+        raise DataError(f"X has {len(predicted)} rows and y has {len(given)}; they must agree")
+    if not len(given):
+        raise DataError("there are no rows to evaluate")
+    classes = np.asarray(model.classes_)
+    return Evaluation(
+        classes, encode(given, classes, "y"), encode(predicted, classes, "the predictions"), np.asarray(probabilities)
+    )
+
+
+def count_pairs(true: Array, predicted: Array, classes: int) -> Array:
+    """Return the confusion matrix (classes, classes) of indices: rows are the truth, columns the prediction.
+
+    scikit-learn's warns of a single class even where it is told that there is no other.
+    """
+    matrix = np.zeros((classes, classes), int)
+    np.add.at(matrix, (true.astype(int), predicted.astype(int)), 1)
+    return matrix

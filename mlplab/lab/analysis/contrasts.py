@@ -1,0 +1,64 @@
+"""Differences of means over trials, with their margins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlplab.engine.base import Array
+from mlplab.lab.analysis.findings import Difference
+from mlplab.lab.analysis.ranking import Correct
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of what the networks of one seed got right.
+
+    Attributes:
+        seed: of all its trials. weights: of each trial, by its id.
+    """
+
+    seed: int
+    weights: Mapping[str, float]
+
+
+def values_by_seed(means: Sequence[Sequence[Contrast]], correct: Correct) -> Array:
+    """Return the values of the contrasts behind several means, (means, seeds, rows); those of a seed are averaged."""
+    return np.array([_average(contrasts, correct) for contrasts in means])
+
+
+def _average(contrasts: Sequence[Contrast], correct: Correct) -> list[Array]:
+    of_seeds: dict[int, list[Array]] = {}
+    for contrast in contrasts:
+        d = sum(weight * correct(trial)[1].astype(np.float64) for trial, weight in contrast.weights.items())
+        of_seeds.setdefault(contrast.seed, []).append(np.asarray(d))
+    return [np.mean(of_seeds[seed], axis=0) for seed in sorted(of_seeds)]
+
+
+def mean_of_contrasts(contrasts: Sequence[Contrast], correct: Correct, looked_at: int = 1) -> Difference:
+    """Return the mean of contrasts with its margin.
+
+    Args:
+        looked_at: the number of means it was picked from; the error is divided by it (Bonferroni).
+    """
+    from mlplab.stats.variance_components import mean_difference
+
+    (values,) = values_by_seed([contrasts], correct)
+    means = max(len(contrast.weights) for contrast in contrasts)
+    points, margin = mean_difference(values, 1 - 0.05 / looked_at, means=means)
+    return Difference(100 * points, 100 * margin, len(values))
+
+
+def difference_of_means(values: Array, of: int, to: int, looked_at: int) -> Difference:
+    """Return how far one mean is ahead of another.
+
+    Args:
+        values: of all means there are, (means, seeds, rows), as `values_by_seed` returns them. of, to: which two.
+        looked_at: as for `mean_of_contrasts`.
+    """
+    from mlplab.stats.variance_components import difference_of_two
+
+    points, margin = difference_of_two(values, of, to, 1 - 0.05 / looked_at)
+    return Difference(100 * points, 100 * margin, values.shape[1])

@@ -1,0 +1,50 @@
+"""What depth did, over all experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import comb
+
+import numpy as np
+
+from mlplab.lab.analysis.contrasts import Contrast, difference_of_means, values_by_seed
+from mlplab.lab.analysis.findings import DepthComparison
+from mlplab.lab.analysis.ranking import Correct, accuracy_of, name_of
+from mlplab.lab.storage.results_csv import ResultRow
+from mlplab.training.settings import layer_widths
+
+
+def compare_depths(done: Sequence[ResultRow], others: Sequence[str], correct: Correct) -> Iterator[DepthComparison]:
+    """Compare depths among trials of all experiments that differ in `hidden_layer_sizes` alone.
+
+    Seeds that a configuration lacks are left out for all.
+    """
+    groups: dict[str, dict[int, dict[str, dict[int, ResultRow]]]] = {}
+    for row in done:
+        depth = len(layer_widths(row.trial["hidden_layer_sizes"]))
+        configurations = groups.setdefault(name_of(row.trial, others), {}).setdefault(depth, {})
+        configurations.setdefault(row.trial.configuration, {})[row.trial.seed] = row
+    for name, depths in groups.items():
+        by_seed = [rows for configurations in depths.values() for rows in configurations.values()]
+        seeds = sorted(set.intersection(*(set(rows) for rows in by_seed)))
+        if len(depths) < 2 or not seeds:
+            continue
+        means = {
+            depth: float(np.mean([accuracy_of(rows[seed]) for rows in depths[depth].values() for seed in seeds]))
+            for depth in sorted(depths)
+        }
+        ranked = sorted(means, key=lambda depth: -means[depth])
+        values = values_by_seed(
+            [
+                [Contrast(seed, {rows[seed].trial.id: 1}) for rows in depths[depth].values() for seed in seeds]
+                for depth in ranked
+            ],
+            correct,
+        )
+        yield DepthComparison(
+            name,
+            tuple((depth, mean, len(depths[depth])) for depth, mean in means.items()),
+            len(seeds),
+            ranked[0],
+            difference_of_means(values, 0, -1, comb(len(depths), 2)),
+        )

@@ -1,0 +1,51 @@
+"""The chosen networks on all rows: the only place where test rows are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from mlplab.data import Dataset, split_rows
+from mlplab.data.labels import encode
+from mlplab.engine.base import Array
+from mlplab.estimators.model_file import load_classifier
+from mlplab.lab.spec.trial import Trial
+from mlplab.lab.storage.run_folder import RunFolder, write_arrays
+from mlplab.utils.atomic import write_whole
+
+PARTS = ("train", "validation", "test")
+
+
+def evaluate_on_test_set(folder: RunFolder, trials: Sequence[Trial], dataset: Dataset) -> Array:
+    """Let the networks of the chosen configuration predict the test rows, and keep what they said.
+
+    Writes ``chosen_predictions.npz``: what the first network says of each part, as row numbers, the true and the
+    predicted class as an index, and the probability it gave to its prediction; what all of them predict for the test
+    rows, ``test_predicted_by_seed``; and the class labels.
+
+    Args:
+        trials: of one configuration, a seed each.
+
+    Returns:
+        Whether each network was right in each test row, (seeds, rows).
+    """
+    split = split_rows(dataset, trials[0].split, samples=trials[0].samples)
+    models = [load_classifier(folder.trial(trial.id) / "model.safetensors") for trial in trials]
+    # the classes of the data, not of the models: with few training rows, they may never have seen some of them
+    classes = dataset.classes
+    arrays = {"classes": classes}
+    for part in PARTS:
+        rows = getattr(split, part)
+        arrays |= {
+            f"{part}_rows": rows.astype("uint32"),
+            f"{part}_true": encode(dataset.y[rows], classes, "the rows"),
+            f"{part}_predicted": encode(models[0].predict_rows(dataset.X, rows), classes, "the predictions"),
+            f"{part}_probability": models[0].predict_proba_rows(dataset.X, rows).max(axis=1),
+        }
+    others = [encode(model.predict_rows(dataset.X, split.test), classes, "the predictions") for model in models[1:]]
+    arrays["test_predicted_by_seed"] = np.stack([arrays["test_predicted"], *others])
+    write_whole(folder.chosen_file, partial(write_arrays, arrays=arrays))
+    right: Array = arrays["test_predicted_by_seed"] == arrays["test_true"]
+    return right

@@ -1,0 +1,1 @@
+"""Training of jobs, on processes of this machine or a Dask cluster."""

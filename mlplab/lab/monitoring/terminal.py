@@ -1,0 +1,119 @@
+"""The live display of a suite: on standard error, as plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Column
+
+from mlplab.training.progress import describe
+from mlplab.utils.text import describe_seconds, percent
+
+# A finished suite is looked on at too, and scikit-learn, which these need, takes a second to import.
+if TYPE_CHECKING:
+    from mlplab.lab.spec.job import Job
+    from mlplab.lab.spec.trial import TrialResult
+    from mlplab.training.history import Epoch
+
+#: Seconds. A terminal takes 2 ms to be drawn anew: thousands of short trials are printed together, and a network that
+#: is ready before this is not shown while it trains.
+_REFRESH_SECONDS = 0.1
+
+
+class SuiteDisplay:
+    """Shows how far the suite is, every network in training, and the time left.
+
+    Args:
+        console: where to; None is standard error.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._epochs: dict[str, int] = {}
+        self._lines: list[str] = []
+        self._printed = -_REFRESH_SECONDS
+
+    def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
+        self._rows, self._done, self._total = rows, done, total
+        self._cost = {job.trials[0].lineage: cost for job, cost in zip(jobs, costs, strict=True)}
+        made = self._epochs  # before, of trainings that were paused
+        self._all = sum(
+            cost * (job.epochs - made.get(job.trials[0].lineage, 0)) for job, cost in zip(jobs, costs, strict=True)
+        )
+        self._made, self._started = 0.0, monotonic()
+        if self._console.is_terminal:
+            self._progress = Progress(
+                MofNCompleteColumn(
+                    table_column=Column(no_wrap=True, min_width=7)
+                ),  # the last to be cut when it is narrow
+                TextColumn("{task.fields[label]}", table_column=Column(no_wrap=True, min_width=34)),
+                TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+                console=self._console,
+            )
+            self._suite = self._progress.add_task("", total=total, completed=done, label="trials")
+            self._progress.start()
+
+    def epoch(self, job: Job, epoch: Epoch) -> None:
+        lineage = job.trials[0].lineage
+        self._made += self._cost[lineage] * (epoch.epoch - self._epochs.get(lineage, 0))  # those of a checkpoint too
+        self._epochs[lineage] = epoch.epoch
+        self._print()
+        if self._progress is None or epoch.epoch * epoch.seconds < _REFRESH_SECONDS:
+            return
+        if lineage not in self._tasks:
+            self._tasks[lineage] = self._progress.add_task("", total=job.epochs, label=job.labels[-1])
+        text = describe(epoch, self._rows)
+        self._progress.update(self._tasks[lineage], completed=epoch.epoch, description=text)
+        self._progress.update(self._suite, description=self._left())
+
+    def trial(self, result: TrialResult) -> None:
+        self._done += 1
+        outcome = str(result.status)
+        if result.val_accuracy is not None:
+            outcome += f"  validation {result.val_loss:.4f} {percent(result.val_accuracy)}"
+        elif result.error:
+            outcome += f"  {result.error.strip().splitlines()[-1]}"
+        left = "" if self._progress else f"  {self._left()}"
+        self._line(f"[{self._done}/{self._total}] {result.label}  {outcome}  {result.seconds:.1f} s{left}")
+        if self._progress:
+            self._progress.update(self._suite, completed=self._done)
+
+    def job_done(self, job: Job) -> None:
+        lineage = job.trials[0].lineage
+        self._made += self._cost[lineage] * (job.epochs - self._epochs.get(lineage, 0))  # those it never made
+        if self._progress and lineage in self._tasks:
+            self._progress.remove_task(self._tasks.pop(lineage))
+
+    def note(self, text: str) -> None:
+        self._line(text)
+
+    def end(self) -> None:
+        self._printed = -_REFRESH_SECONDS
+        self._print()
+        if self._progress:
+            self._progress.stop()
+            self._progress = None
+            self._tasks.clear()
+
+    def _left(self) -> str:
+        if not self._made:
+            return ""
+        seconds = (monotonic() - self._started) * (self._all - self._made) / self._made
+        return f"{describe_seconds(seconds)} left"
+
+    def _line(self, text: str) -> None:
+        self._lines.append(text)
+        self._print()
+
+    def _print(self) -> None:
+        """Print the lines that wait, unless a terminal was drawn just before."""
+        if self._lines and not (self._progress and monotonic() - self._printed < _REFRESH_SECONDS):
+            self._console.print("\n".join(self._lines), markup=False, highlight=False, soft_wrap=True)
+            self._lines.clear()
+            self._printed = monotonic()

@@ -1,0 +1,1 @@
+"""The conclusion and the figures of a run folder."""

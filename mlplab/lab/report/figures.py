@@ -1,0 +1,216 @@
+"""All figures of a run folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator, PercentFormatter
+
+from mlplab.data import Dataset
+from mlplab.engine.base import Array
+from mlplab.lab.analysis.conclusion import digest_of, read_conclusion
+from mlplab.lab.analysis.test_set import PARTS
+from mlplab.lab.report import tables
+from mlplab.lab.report.tables import Dot, Tried
+from mlplab.lab.spec.suite import Suite
+from mlplab.lab.storage.integrity import remove_manifest, write_manifest
+from mlplab.lab.storage.results_csv import ResultRow
+from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.plots import plots
+from mlplab.plots.plots import COLOURS
+from mlplab.utils.atomic import write_text_whole, write_whole
+from mlplab.utils.text import percent
+
+_FORMATS = ("png", "svg")
+_OURS = re.compile(r"(samples|search|experiment-\d+-.*|all-trials|confusion-matrices|confident-errors)\.(png|svg)")
+# A fixed salt, and no date in the files: the same results give the same files.
+_STYLE: Any = {"svg.hashsalt": "mlplab", "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False}
+_SAMPLES = 15
+_PART_NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
+
+
+def draw_figures(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dataset: Dataset | None) -> list[Path]:
+    """Draw every figure of the suite into the run folder, as PNG and SVG; remove those of older runs; return the files.
+
+    dataset: needed for sample images and the most confident errors; None where the rows are no images.
+    """
+    written: list[Path] = []
+    remove_manifest(folder)
+    with rc_context(_STYLE):
+        for name, figure in _figures(folder, suite, rows, dataset):
+            written += _save(figure, folder.figures / name)
+    for path in folder.figures.iterdir() if folder.figures.is_dir() else ():
+        if path not in written and _OURS.fullmatch(path.name):
+            path.unlink()
+    write_text_whole(folder.drawn_file, digest_of(rows) + "\n")
+    write_manifest(folder)
+    return written
+
+
+def _save(figure: Figure, path: Path) -> Iterator[Path]:
+    for kind in _FORMATS:
+        file = path.with_name(f"{path.name}.{kind}")
+        draw = partial(figure.savefig, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else {})
+        write_whole(file, draw)
+        figure.set_layout_engine("none")  # one layout serves all formats: 2.8 s for the figures of a suite, not 3.3
+        yield file
+
+
+def _figures(
+    folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dataset: Dataset | None
+) -> Iterator[tuple[str, Figure]]:
+    if dataset and dataset.image_shape:
+        yield "samples", _samples(dataset)
+    for number, experiment in enumerate(suite.experiments, start=1):
+        if experiment.from_search:  # hundreds of beginnings: they have a figure of their own
+            continue
+        curves = tables.experiment_curves(folder, experiment, rows)
+        if curves:
+            yield (
+                f"experiment-{number}-{experiment.name}",
+                plots.draw_curves(curves, tables.curves_heading(experiment, rows)),
+            )
+    if found := tables.tried(suite, rows):
+        yield "search", draw_search(found, f"{suite.title}: what the search tried")
+    conclusion = read_conclusion(folder)
+    best = conclusion.get("best")
+    dots = tables.overview(rows, conclusion)
+    if dots:
+        yield "all-trials", draw_overview(dots, suite.title, best["val_accuracy"] if best else None)
+    if best and folder.chosen_file.is_file():
+        yield from _chosen(folder, best["name"], conclusion.get("test") or {}, dataset)
+
+
+def _samples(dataset: Dataset) -> Figure:
+    chosen = np.random.default_rng(0).choice(len(dataset.y), _SAMPLES, replace=False)
+    captions = [str(label) for label in dataset.y[chosen]]
+    return plots.draw_images(_images(dataset, chosen), captions, f"Samples of {dataset.name}")
+
+
+def _images(dataset: Dataset, rows: Array) -> Array:
+    assert dataset.image_shape is not None
+    images: Array = dataset.X[rows].reshape(-1, *dataset.image_shape)
+    return images
+
+
+def _chosen(
+    folder: RunFolder, name: str, test: Mapping[str, Any], dataset: Dataset | None
+) -> Iterator[tuple[str, Figure]]:
+    from mlplab.evaluation.classification import (
+        count_pairs,  # a finished folder, which has its figures, needs no scikit-learn
+    )
+
+    classes = tables.chosen_classes(folder)
+    predictions = {part: tables.chosen_predictions(folder, part) for part in PARTS}
+    panels = [
+        (
+            f"{_PART_NAMES[part]}: {percent(p.accuracy)} of {len(p.rows):,} rows",
+            count_pairs(p.true, p.predicted, len(classes)),
+        )
+        for part, p in predictions.items()
+    ]
+    title = f"The chosen network: {name}"
+    if (seeds := test.get("seeds", 1)) > 1:
+        scatter = f"{percent(test['accuracy'])} ± {100 * test['spread']:.2f} points"
+        title += f", that of the lowest seed (test rows, mean and scatter of {seeds} seeds: {scatter})"
+    yield "confusion-matrices", plots.draw_confusions(panels, classes, title)
+    answers = predictions["test"]
+    errors = answers.most_confident_errors(_SAMPLES)
+    if dataset and dataset.image_shape and len(errors):
+        captions = [
+            f"{classes[answers.true[k]]}, not {classes[answers.predicted[k]]}\n({answers.probability[k]:.1%} sure)"
+            for k in errors
+        ]
+        title = "Test images that the chosen network gets most confidently wrong"
+        yield "confident-errors", plots.draw_images(_images(dataset, answers.rows[errors]), captions, title)
+
+
+def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = None) -> Figure:
+    """Draw the validation accuracy of every configuration of every experiment: seeds, their mean and its interval."""
+    groups: dict[str, list[Dot]] = {}
+    for dot in dots:
+        groups.setdefault(dot.experiment, []).append(dot)
+    heights = [len(group) for group in groups.values()]
+    figure = Figure(figsize=(10, 1.6 + 0.55 * len(groups) + 0.27 * sum(heights)), layout="constrained")
+    figure.suptitle(title, fontsize=14)
+    panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=[h + 0.6 for h in heights])
+    for k, (axes, (name, group)) in enumerate(zip(panels[:, 0], groups.items(), strict=True)):
+        for y, dot in enumerate(group):
+            if dot.interval:
+                axes.plot(dot.interval, [y, y], color=COLOURS[k % 8], linewidth=9, alpha=0.2, solid_capstyle="butt")
+            axes.plot(dot.accuracies, [y] * len(dot.accuracies), "o", color=COLOURS[k % 8], markersize=7, alpha=0.8)
+            if dot.accuracies:
+                mean = float(np.mean(dot.accuracies))
+                text = percent(mean)
+                if len(dot.accuracies) > 1:
+                    text = f"mean {text}"
+                    axes.plot(mean, y, "|", color="black", markersize=14, markeredgewidth=2)
+                right = max(*dot.accuracies, dot.interval[1] if dot.interval else mean)
+                axes.annotate(text, (right, y), (8, 0), textcoords="offset points", va="center", fontsize=8)
+            if dot.diverged:
+                axes.annotate("✖ diverged", (0.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+        axes.set_yticks(range(len(group)), [dot.name for dot in group], fontsize=9)
+        axes.set_ylim(len(group) - 0.4, -0.6)
+        axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
+        axes.grid(axis="x", alpha=0.3)
+        axes.margins(x=0.12)
+        if best is not None:
+            axes.axvline(best, color="grey", linewidth=1, linestyle="--")
+    panels[-1, 0].xaxis.set_major_formatter(PercentFormatter(1))
+    seeds = "dots: seeds, bar: their mean, " if any(len(dot.accuracies) > 1 for dot in dots) else ""
+    found = f" ({seeds}band: 95 % interval, dashed: the best)" if best is not None else ""
+    panels[-1, 0].set_xlabel(f"Validation accuracy{found}")
+    return figure
+
+
+def draw_search(tried: Tried, title: str = "") -> Figure:
+    """Draw the validation error of all that a search tried, a panel for each setting, the darker the longer trained."""
+    columns = 2 if len(tried.slices) in (2, 4) else 3
+    rows = ceil(len(tried.slices) / columns)
+    figure = Figure(figsize=(1 + 4.2 * columns, 1.4 + 3.4 * rows), layout="constrained")
+    figure.suptitle(title, fontsize=14)
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    errors = np.maximum(tried.errors, np.min(tried.errors[tried.errors > 0], initial=1) / 2)  # none is off the scale
+    levels = np.unique(tried.epochs)
+    for axes, one in zip(panels, tried.slices, strict=False):
+        for k, level in enumerate(levels):
+            mine = tried.epochs == level
+            shade = 0.25 + 0.75 * (k + 1) / len(levels)
+            look: Any = {"s": 20 + 60 * k / len(levels), "color": _blues(shade), "edgecolor": "white", "zorder": 2 + k}
+            axes.scatter(one.values[mine], errors[mine], label=f"{level}", **look)
+        axes.set(xlabel=one.name, yscale="log", xscale="log" if one.log else "linear")
+        if one.choices:
+            axes.set_xticks(range(len(one.choices)), one.choices, rotation=90 if len("".join(one.choices)) > 40 else 0)
+            axes.set_xlim(-0.5, len(one.choices) - 0.5)
+        elif not one.log and (one.values == np.round(one.values)).all():
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if one.log:
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.grid(alpha=0.3)
+    for axes in panels[::columns]:
+        axes.set_ylabel("Validation error")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_minor_locator(NullLocator())
+    for axes in panels[len(tried.slices) :]:
+        axes.axis("off")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, title="trained for so many epochs", loc="outside lower center", ncols=8, frameon=False
+    )
+    return figure
+
+
+def _blues(shade: float) -> tuple[float, ...]:
+    """Return the blue of the palette, mixed with white."""
+    return tuple(1 - shade * (1 - part) for part in to_rgb(COLOURS[0]))

@@ -1,0 +1,113 @@
+"""Who proposes configurations: Optuna's samplers, told all that is known so far. The only file that needs Optuna."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from mlplab.errors import MissingExtraError
+from mlplab.lab.search.halving import WORST, TrialProgress
+from mlplab.lab.spec.search import Search
+from mlplab.lab.spec.space import Choices, Range, Space
+from mlplab.utils.randomness import generator
+
+#: What a sampler chose, by name: plain data.
+Proposal = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ObservedTrial:
+    """A proposal of before, and what became of it."""
+
+    proposal: Proposal
+    progress: TrialProgress
+
+
+def settings_of(proposal: Proposal, space: Space) -> dict[str, Any]:
+    """Return the settings that a proposal stands for."""
+    return {name: what.value(name, proposal) for name, what in space.items()}
+
+
+def propose(search: Search, known: Sequence[ObservedTrial], number: int, count: int) -> list[Proposal]:
+    """Return new proposals for a round: the same for the same search, number and knowledge.
+
+    Fewer than `count`, where the space has not so many that are new.
+
+    Args:
+        known: the proposals of the rounds before. number: of the round.
+
+    Raises:
+        MissingExtraError: without Optuna.
+    """
+    space = search.space
+    parameters = {name: what for setting, d in space.items() for name, what in d.parameters(setting).items()}
+    found: list[Proposal] = []
+    seen = [settings_of(one.proposal, space) for one in known]
+    with _optuna() as optuna:
+        distributions = {name: _distribution(optuna, what) for name, what in parameters.items()}
+        study = optuna.create_study(direction="maximize", sampler=_sampler(optuna, search, number))
+        study.add_trials([to_optuna_trial(optuna, one, distributions) for one in known])
+        for _ in range(10 * count):  # a sampler may propose again what there is: it is asked for another one
+            chosen = study.ask(distributions).params
+            proposal = {
+                n: what.round(chosen[n]) if isinstance(what, Range) else chosen[n] for n, what in parameters.items()
+            }
+            if (settings := settings_of(proposal, space)) not in seen:
+                seen.append(settings)
+                found.append(proposal)
+            if len(found) == count:
+                break
+    return found
+
+
+@contextmanager
+def _optuna() -> Iterator[Any]:
+    """Import Optuna, silent for as long as it is at work."""
+    try:
+        import optuna
+    except ImportError as error:
+        raise MissingExtraError(
+            "a search needs Optuna, which is not installed: pip install 'mlplab[search]'"
+        ) from error
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield optuna
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def _sampler(optuna: Any, search: Search, number: int) -> Any:
+    """Return a new sampler: what it knows is in the study alone, so that a search can go on after an interruption."""
+    seed = int(generator(search.seed, f"round {number} of a search").integers(2**31))
+    if search.sampler == "tpe":
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _distribution(optuna: Any, what: Choices | Range) -> Any:
+    if isinstance(what, Choices):
+        return optuna.distributions.CategoricalDistribution(list(what.by_name()))
+    kind = optuna.distributions.IntDistribution if what.whole else optuna.distributions.FloatDistribution
+    return kind(what.low, what.high, log=what.log)
+
+
+def to_optuna_trial(optuna: Any, one: ObservedTrial, distributions: Mapping[str, Any]) -> Any:
+    """Return a proposal of before as Optuna wants to hear of it: one that was paused or went wrong as pruned."""
+    progress, states = one.progress, optuna.trial.TrialState
+    scores = {epoch: accuracy for epoch, (accuracy, _) in enumerate(progress.scores, start=1)}
+    if progress.best_known == WORST:
+        scores = {1: 0.0}
+    done = progress.ended and progress.best_known != WORST
+    return optuna.trial.create_trial(
+        state=states.COMPLETE if done else states.PRUNED,
+        value=progress.best_known[0] if done else None,
+        params=dict(one.proposal),
+        distributions=distributions,
+        intermediate_values=scores,
+    )

@@ -1,0 +1,1 @@
+"""What is asked for: suites, experiments, searches, trials and jobs."""

@@ -1,0 +1,167 @@
+"""A trial: one network trained once. What determines it, what it is called, and what it left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from typing import Any
+
+from mlplab.lab.spec.status import Status
+from mlplab.nn.schedules import HORIZON_DEPENDENT
+from mlplab.training.settings import DEFAULTS, layer_widths
+from mlplab.utils.hashing import hash_json
+from mlplab.version import NUMERICS
+
+#: Settings that change nothing of a result, or are given otherwise.
+_NOT_IN_IDENTITY = ("random_state", "verbose", "callbacks")
+#: What settings are called where there is little room; the first three stand in every label, as in the notebook's.
+_SHORT = {"learning_rate_init": "lr", "weight_decay": "reg", "max_iter": "iter", "learning_rate": "schedule"}
+_IN_EVERY_LABEL = ("hidden_layer_sizes", "learning_rate_init", "weight_decay", "max_iter")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One network to be trained once.
+
+    Attributes:
+        settings: those given; the others have their defaults. Without an `input_scale`, the data set's own is used.
+        seed: of the weights, the order of the rows and the noise. The split is the same for all seeds, so that what
+            they change can be told from what the rows change (docs/decisions/0007).
+        data: the fingerprint of the data set.
+        split, samples: which of its rows.
+    """
+
+    settings: Mapping[str, Any]
+    seed: int
+    data: str
+    split: str
+    samples: int | None
+
+    def __getitem__(self, setting: str) -> Any:
+        return self.settings.get(setting, DEFAULTS[setting])
+
+    def plain_settings(self) -> dict[str, Any]:
+        """Return the settings as JSON gives them back: lists for tuples, and for infinity, which it lacks, a text."""
+        return {
+            name: list(v) if isinstance(v, tuple) else str(v) if v in (inf, -inf) else v
+            for name, v in self.settings.items()
+        }
+
+    @cached_property
+    def id(self) -> str:
+        """A hash of everything that determines the result."""
+        return _hash(self._identity())
+
+    @cached_property
+    def configuration(self) -> str:
+        """A hash of the same without the seed."""
+        return _hash({**self._identity(), "seed": None})
+
+    @cached_property
+    def lineage(self) -> str:
+        """A hash shared by trials that are the beginning of one another: they differ in `max_iter` only.
+
+        One training serves them all, as long as nothing but the number of epochs ends it, and nothing is planned by it.
+        """
+        planned = self["learning_rate"] in HORIZON_DEPENDENT or self["average_epochs"] or self["solver"] == "lbfgs"
+        if planned or self["tol"] is not None or self["early_stopping"]:
+            return self.id
+        identity = self._identity()
+        return _hash({**identity, "settings": {**identity["settings"], "max_iter": None}})
+
+    def _identity(self) -> dict[str, Any]:
+        settings = {name: value for name, value in self.settings.items() if name not in _NOT_IN_IDENTITY}
+        return {
+            "numerics": NUMERICS,
+            # a setting at its default is no part, so that a new setting leaves the old trials what they were; 0 and
+            # 0.0 are the same, and an `input_scale` of 1 is not the data set's own
+            "settings": {
+                name: normal(name, value)
+                for name, value in settings.items()
+                if normal(name, value) != normal(name, DEFAULTS[name]) or name == "input_scale"
+            },
+            "seed": self.seed,
+            "data": self.data,
+            "split": self.split,
+            "samples": self.samples,
+        }
+
+    def label(self, inputs: int, classes: int, varying: list[str]) -> str:
+        """Return the name for people, the notebook's: ``[784-1024-10]_iter20_lr0.01_reg0.0``.
+
+        varying: the settings that differ within the suite; those that the name lacks are appended.
+        """
+        shape = "-".join(map(str, (inputs, *layer_widths(self["hidden_layer_sizes"]), classes)))
+        text = f"[{shape}]_iter{self['max_iter']}_lr{self['learning_rate_init']:g}_reg{float(self['weight_decay'])}"
+        for name in varying:
+            if name not in _IN_EVERY_LABEL:
+                text += f"_{name}={describe_value(self[name])}"
+        return text
+
+
+def describe_value(value: Any) -> str:
+    """Return a setting's value as a person would write it: ``1024-512``, ``0.01``, ``none``."""
+    if isinstance(value, tuple | list):
+        return "-".join(map(str, value)) or "no hidden layer"
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return "none" if value is None else str(value)
+
+
+def describe_setting(name: str, value: Any) -> str:
+    """Return a setting with its value for a legend or a sentence: ``1024-512``, ``lr 0.01``."""
+    text = describe_value(value)
+    return text if name == "hidden_layer_sizes" else f"{_SHORT.get(name, name.replace('_', ' '))} {text}"
+
+
+def normal(name: str, value: Any) -> Any:
+    """Return a setting's value in the one form that all equal values share: 0 and 0.0, 64 and (64,) are the same."""
+    if name == "hidden_layer_sizes":
+        return layer_widths(value)
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def lab_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a trial: those given, and the lab's own default.
+
+    A trial makes all its epochs (tol is None) so that trials can be compared, unless early stopping was asked for.
+    """
+    return dict(given) if given.get("early_stopping") else {"tol": None, **given}
+
+
+def _hash(identity: dict[str, Any]) -> str:
+    return hash_json(identity)[:12]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial left: the content of its ``trial.json``.
+
+    Attributes:
+        id, label, seed: of the trial. settings: all that were given.
+        status: any but WAITING.
+        epochs: finished ones.
+        train_loss, train_accuracy, val_loss, val_accuracy: of the last finished epoch; None where there is none. With
+            early stopping, val_loss and val_accuracy are those of the epoch whose weights were kept.
+        seconds: wall-clock time of its epochs. parameters: P.
+        error: why it diverged or failed, or None.
+    """
+
+    id: str
+    label: str
+    seed: int
+    settings: dict[str, Any]
+    status: Status
+    epochs: int
+    train_loss: float | None
+    train_accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    seconds: float
+    parameters: int
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", Status(self.status))  # plain data has its name

@@ -1,0 +1,59 @@
+"""What a run folder holds as data frames, for whatever else is to be done with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas
+
+from mlplab.errors import RunFolderError
+from mlplab.lab.storage.run_folder import RunFolder
+
+
+def load_results(path: str | Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """Return the trials and the epochs of a run folder.
+
+    Returns:
+        A frame with a row for each trial of each experiment, as in ``results.csv``: experiment, trial, label, seed,
+        status, the settings that vary, and the measures; and one with a row for each epoch of each trial: trial, label,
+        seed, epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds. "trial" joins the two.
+
+    Raises:
+        RunFolderError: for a folder that is no run folder, or damaged.
+    """
+    folder = RunFolder(Path(path))
+    folder.suite()  # which says so where it is none
+    trials = _read_trials(folder)
+    ended = trials.drop_duplicates("trial")
+    histories = [
+        folder.read_history(trial).to_frame().assign(trial=trial, label=label, seed=seed)
+        for trial, label, seed in zip(ended["trial"], ended["label"], ended["seed"], strict=True)
+    ]
+    epochs = pandas.concat(histories, ignore_index=True)
+    return trials, epochs[
+        ["trial", "label", "seed", *(name for name in epochs if name not in ("trial", "label", "seed"))]
+    ]
+
+
+def _read_trials(folder: RunFolder) -> pandas.DataFrame:
+    file = folder.results_file
+    try:
+        trials = pandas.read_csv(
+            file,
+            keep_default_na=False,
+            na_values={name: [""] for name in _NUMBERS},
+            dtype=dict.fromkeys(_TEXTS, str),
+        )
+    except FileNotFoundError as error:
+        raise RunFolderError(f"{folder.path} has no results yet: run the suite first") from error
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{file} cannot be read ({error}): run the suite again, which writes it anew") from error
+    if lost := sorted({*_TEXTS, *_NUMBERS, "seed", "status"} - set(trials)):
+        raise RunFolderError(f"{file} has no column {lost[0]!r}: run the suite again, which writes it anew")
+    return trials
+
+
+#: Columns that are texts, though an id such as 12e456789012 looks like a number.
+_TEXTS = ("experiment", "trial", "label")
+#: Columns whose empty cells are missing numbers; in the settings, "none" is a value.
+_NUMBERS = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")

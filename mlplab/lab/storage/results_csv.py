@@ -1,0 +1,55 @@
+"""The rows of `results.csv`, and how tables are written as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Any
+
+from mlplab.lab.spec.status import Status
+from mlplab.lab.spec.suite import Experiment
+from mlplab.lab.spec.trial import Trial, TrialResult
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """A row of ``results.csv``: one trial in one experiment; `result` is None while it waits."""
+
+    experiment: Experiment
+    trial: Trial
+    label: str
+    result: TrialResult | None
+
+    @property
+    def status(self) -> Status:
+        """The status of the result, WAITING where there is none."""
+        return self.result.status if self.result else Status.WAITING
+
+    @property
+    def failed(self) -> bool:
+        """Whether its trial failed: the next run tries it again."""
+        return self.status == Status.FAILED
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a run has to train it to its end, before it can conclude; what a search tried, it need not."""
+        return self.status in (Status.WAITING, Status.FAILED, Status.PAUSED) and not self.experiment.from_search
+
+
+MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")
+
+
+def format_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return a table as CSV; None and NaN are empty cells."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([["" if _is_missing(value) else value for value in row] for row in rows])
+    return text.getvalue()
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and isnan(value))

@@ -1,0 +1,231 @@
+"""The run folder: everything that a suite leaves on disk, each file written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from mlplab.engine.base import Array
+from mlplab.errors import RunFolderError, SettingError
+from mlplab.lab.spec.suite import Suite, load_suite
+from mlplab.lab.spec.trial import TrialResult, describe_value
+from mlplab.lab.storage.results_csv import MEASURES, ResultRow, format_csv
+from mlplab.training.history import COLUMNS, Epoch, History
+from mlplab.utils.atomic import remove_unfinished, write_folder_whole, write_text_whole
+from mlplab.utils.hashing import hash_file, hash_json
+
+_RESULT_FIELDS = tuple(field.name for field in fields(TrialResult))
+#: Seconds that a lock is waited for: who asks `RunFolder.is_at_work` holds it for a moment.
+_PATIENCE = 0.5
+
+
+class RunFolder:
+    """A run folder at `path`; nothing is created before something is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.suite_file = path / "suite.toml"
+        self.results_file = path / "results.csv"
+        self.trials = path / "trials"
+        self.checkpoints = path / "checkpoints"
+        self.search_file = path / "search.json"  # what a search has proposed
+        self.figures = path / "figures"
+        self.drawn_file = self.figures / "drawn.txt"  # written last: the digest of what the figures show
+        self.chosen_file = path / "chosen_predictions.npz"
+        self.conclusion_json = path / "conclusion.json"
+        self.conclusion_md = path / "conclusion.md"
+        self.data = path / ".data"  # the arrays that the workers share while a run lasts
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for writing.
+
+        Raises:
+            RunFolderError: when another process holds it, or it cannot be written.
+        """
+        lock = FileLock(self.path / ".lock", timeout=_PATIENCE)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise RunFolderError(f"{self.path}: another `mlplab` is at work in this folder") from error
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise RunFolderError(f"{self.path} cannot be used as a run folder: {error.strerror}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_at_work(self) -> bool:
+        """Return whether somebody holds the folder for writing; nothing is created to find out."""
+        file = self.path / ".lock"
+        if not file.is_file():
+            return False
+        try:
+            with FileLock(file, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # not ours to write
+            return False
+
+    def suite(self) -> Suite:
+        """Read the suite that the folder was made for.
+
+        Raises:
+            RunFolderError: for a folder that is no run folder.
+        """
+        if not self.suite_file.is_file():
+            raise RunFolderError(f"{self.path} is no run folder: it has no suite.toml")
+        try:
+            return load_suite(self.suite_file)
+        except SettingError as error:
+            raise RunFolderError(f"{self.path}: {error}") from error
+
+    def write_suite(self, suite: Suite) -> None:
+        """Write `suite.toml`."""
+        write_text_whole(self.suite_file, suite.to_toml())
+
+    def remove_unfinished(self) -> None:
+        """Delete what an interrupted run left half-written; only while the folder is locked."""
+        for folder in (self.path, self.figures, self.trials, self.checkpoints):
+            remove_unfinished(folder)
+        shutil.rmtree(self.data, ignore_errors=True)
+
+    def trial(self, trial_id: str) -> Path:
+        """Return the folder of a trial."""
+        return self.trials / trial_id
+
+    def checkpoint(self, lineage: str) -> Path:
+        """Return the file that the training of a lineage goes on from."""
+        return self.checkpoints / f"{lineage}.safetensors"
+
+    def read_result(self, trial_id: str, *, thorough: bool = False) -> TrialResult | None:
+        """Return what a finished trial left, or None where it is missing, incomplete or damaged.
+
+        thorough: whether to read every file to its end and compare its SHA-256; else only sizes are compared.
+        """
+        folder = self.trial(trial_id)
+        try:
+            content = json.loads((folder / "trial.json").read_bytes())
+            # a folder that was copied to another's place is whole, but no result of that one
+            if content.pop("sha256") != hash_json(content) or content["id"] != trial_id:
+                return None
+            for name, (size, digest) in content["files"].items():
+                if (folder / name).stat().st_size != size or (thorough and hash_file(folder / name) != digest):
+                    return None
+            return TrialResult(**{name: content[name] for name in _RESULT_FIELDS})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def has_trial(self, trial_id: str) -> bool:
+        """Return whether there is a trial's folder, whatever is in it."""
+        return self.trial(trial_id).exists()
+
+    def write_trial(
+        self, result: TrialResult, history: History, write_network: Callable[[Path], object] | None = None
+    ) -> None:
+        """Write a trial's folder, whole or not at all: what `write_network` writes, its history and its `trial.json`.
+
+        What took less than a second to train is not worth waiting for the disk: after a power cut, the sizes in
+        `trial.json` tell which files are cut short, and their trials are trained again.
+        """
+
+        def fill(folder: Path) -> None:
+            if write_network:
+                write_network(folder)
+            epochs = [[getattr(epoch, column) for column in COLUMNS] for epoch in history]
+            (folder / "history.csv").write_bytes(format_csv(COLUMNS, epochs).encode())
+            files = {file.name: (file.stat().st_size, hash_file(file)) for file in sorted(folder.iterdir())}
+            content = {**vars(result), "files": files}
+            sealed = json.dumps({**content, "sha256": hash_json(content)}, indent=1, allow_nan=False)
+            (folder / "trial.json").write_bytes(f"{sealed}\n".encode())
+
+        write_folder_whole(self.trial(result.id), fill, durable=result.seconds >= 1)
+
+    def read_history(self, trial_id: str) -> History:
+        """Return the epochs of a trial; none where the file is missing."""
+        path = self.trial(trial_id) / "history.csv"
+        if not path.is_file():
+            return History()
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = [{c: float(row[c] or "nan") for c in COLUMNS} for row in csv.DictReader(file)]
+        except (ValueError, KeyError, TypeError, csv.Error) as error:
+            raise RunFolderError(f"{path} is damaged: run the suite again, which makes it anew") from error
+        return History([Epoch(**{**row, "epoch": int(row["epoch"])}) for row in rows])  # type: ignore[arg-type]
+
+    def read_arrays(self, path: Path) -> dict[str, Array]:
+        """Return the arrays of an .npz file.
+
+        Raises:
+            RunFolderError: for a file that is missing or damaged.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                return dict(archive)
+        except Exception as error:  # a damaged archive raises one of many types, by where the damage lies
+            raise RunFolderError(f"{path} cannot be read: {error}; delete it and run the suite again") from error
+
+    def read_correct(self, trial_id: str) -> tuple[Array, Array]:
+        """Return a trial's validation rows, by number, and whether its network was right in each, (rows,) bool."""
+        arrays = self.read_arrays(self.trial(trial_id) / "validation_predictions.npz")
+        return arrays["rows"], arrays["true"] == arrays["predicted"]
+
+    def write_results(self, rows: Sequence[ResultRow], varying: Sequence[str]) -> None:
+        """Write ``results.csv``: a row for every trial of every experiment, also for those that wait."""
+        header = ["experiment", "trial", "label", "seed", "status", *varying, *MEASURES]
+        lines = [
+            [
+                row.experiment.name,
+                row.trial.id,
+                row.label,
+                row.trial.seed,
+                row.status,
+                *(describe_value(row.trial[name]) for name in varying),
+                *(getattr(row.result, name) if row.result else None for name in MEASURES),
+            ]
+            for row in rows
+        ]
+        write_text_whole(self.results_file, format_csv(header, lines))
+
+    def drawn_digest(self) -> str:
+        """Return the digest of the results that the figures were drawn from, empty where there are none."""
+        try:
+            return self.drawn_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            return ""
+
+    def read_labels(self) -> dict[str, str]:
+        """Return the labels of the trials by id from ``results.csv``, none where it cannot be read."""
+        try:
+            with self.results_file.open(encoding="utf-8", newline="") as file:
+                return {row["trial"]: row["label"] for row in csv.DictReader(file)}
+        except (OSError, ValueError, KeyError, csv.Error):
+            return {}
+
+    def rows(
+        self, suite: Suite, fingerprint: str, labels: Mapping[str, str], *, thorough: bool = False
+    ) -> list[ResultRow]:
+        """Return the rows of the suite's results as the folder holds them now; `thorough` as in `read_result`."""
+        cells = suite.cells(fingerprint)
+        results = {trial.id: self.read_result(trial.id, thorough=thorough) for _, trial in cells}
+        return [
+            ResultRow(experiment, trial, result.label if result else labels.get(trial.id, trial.id), result)
+            for experiment, trial in cells
+            for result in [results[trial.id]]
+        ]
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays as a compressed .npz file."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]

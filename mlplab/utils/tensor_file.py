@@ -1,0 +1,61 @@
+"""Files of named arrays and text: safetensors, with a SHA-256 over everything. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from mlplab.errors import ModelFileError
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+
+def write_tensors(tensors: Tensors, metadata: Mapping[str, str], path: Path) -> None:
+    """Write the file, straight to `path`; `metadata` must have a "format"."""
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    save_file(contiguous, path, {**metadata, "sha256": _hash_tensors(metadata, contiguous)})
+
+
+def read_tensors(path: Path, format_name: str, what: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
+    """Return the arrays and the metadata of a file.
+
+    Args:
+        format_name: which "format" it must have.
+        what: what such a file is called.
+
+    Raises:
+        ModelFileError: for a file that is missing, damaged, truncated or of another format.
+    """
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise ModelFileError(f"{path} is damaged, truncated or no .safetensors file: {error}") from error
+    if metadata.get("format") != format_name:
+        found = metadata.get("format", "none of mlplab's")
+        raise ModelFileError(
+            f"{path} is a .safetensors file, but no {what} of mlplab (format {format_name}; found {found})"
+        )
+    if metadata.pop("sha256", None) != _hash_tensors(metadata, tensors):
+        raise ModelFileError(f"{path} is damaged: its content does not have the SHA-256 that is written in it")
+    return tensors, metadata
+
+
+def _hash_tensors(metadata: Mapping[str, str], tensors: Tensors) -> str:
+    """Return the SHA-256 of everything in the file."""
+    digest = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()

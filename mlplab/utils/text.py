@@ -1,0 +1,50 @@
+"""Numbers as a person would write them."""
+
+from __future__ import annotations
+
+#: Behind these, the digits of a mean are those of its rounding: they depend on the order of its sum.
+DIGITS = 12
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 as ``97.25 %``."""
+    return f"{100 * share:.2f} %"
+
+
+def points(difference: float, margin: float) -> str:
+    """Return a difference of accuracies in percentage points, with how uncertain it is: ``0.12 ± 0.22``."""
+    return f"{difference:.2f} ± {margin:.2f}"
+
+
+def chance(probability: float) -> str:
+    """Return a probability in whole percents, never as certain: ``58 %``, ``< 1 %``, ``> 99 %``."""
+    if not 0.005 <= probability <= 0.995:
+        return "< 1 %" if probability < 0.5 else "> 99 %"
+    return f"{100 * probability:.0f} %"
+
+
+def how_many(number: int, what: str) -> str:
+    """Return so many of something: ``1 seed``, ``5 seeds``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def describe_seconds(seconds: float) -> str:
+    """Return a duration: ``0.4 s``, ``45 s``, ``12 min``, ``3 h 05 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def align(rows: list[list[str]], left: int = 1) -> str:
+    """Return rows of text in columns: the first `left` of them flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if k < left else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
