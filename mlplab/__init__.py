@@ -1,4 +1,4 @@
-"""mlplab: which fully-connected network should I use on this data, and how sure are we?"""
+"""Which fully connected network suits this data, and how strong is the evidence?"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
