@@ -31,6 +31,7 @@ html_additional_pages = {"index": "index.html"}  # leads to the README
 _CONTENTS = {
     "README": {
         "Guides": [
+            "/docs/command-line",
             "/docs/coming-from-scikit-learn",
             "/docs/parts",
             "/docs/write-your-own",
@@ -38,6 +39,7 @@ _CONTENTS = {
             "/docs/export",
             "/docs/lab",
             "/docs/exercise6",
+            "/docs/from-the-notebook",
         ],
         "Reference": [
             "/docs/api/estimators",
