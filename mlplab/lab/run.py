@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mlplab.data import Dataset
     from mlplab.estimators.classifier import NeuralNetworkClassifier
-    from mlplab.lab.storage.run_folder import Predictions
+    from mlplab.lab.report.tables import Predictions
     from mlplab.stats.comparison import Comparison
     from mlplab.training.history import History
 
@@ -104,9 +104,7 @@ class Run(Results):
         """Return the predictions of a trial's network for the validation rows."""
         return self.folder.read_predictions(self._find(trial).trial.id)
 
-    def compare(
-        self, *, experiment: str | None = None, confidence: float = 0.95, margin: float = 0.0
-    ) -> Comparison:
+    def compare(self, *, experiment: str | None = None, confidence: float = 0.95, margin: float = 0.0) -> Comparison:
         """Compare the configurations; see `compare_results`."""
         from mlplab.lab.analysis.folders import compare_stored
 

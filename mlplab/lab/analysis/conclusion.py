@@ -25,7 +25,7 @@ from mlplab.lab.analysis.findings import (
 from mlplab.lab.analysis.plain import from_plain
 from mlplab.lab.analysis.ranking import (
     COMPARED,
-    RowValues,
+    ValidationValues,
     compare_ranked,
     explore,
     networks_of,
@@ -99,7 +99,7 @@ def draw_conclusion(results: Results, evaluate: EvaluateOnTestSet, cautions: Seq
         evaluate: called for the trials of the chosen configuration, unless they were evaluated on the test set before.
         cautions: notes on the data.
     """
-    suite, rows, row_values = results.suite, results.rows, RowValues.of(results)
+    suite, rows, row_values = results.suite, results.rows, ValidationValues.of(results)
     varying, metric, done = suite.varying(), row_values.metric, results.done
     ranked = rank_configurations(done, metric, varying)
     comparable = with_the_seeds_of_the_best(ranked, done)
@@ -129,7 +129,10 @@ def draw_conclusion(results: Results, evaluate: EvaluateOnTestSet, cautions: Seq
 
 
 def _compare(
-    ranked: list[Configuration], comparable: Sequence[Configuration], done: Sequence[ResultRow], row_values: RowValues
+    ranked: list[Configuration],
+    comparable: Sequence[Configuration],
+    done: Sequence[ResultRow],
+    row_values: ValidationValues,
 ) -> tuple[list[Configuration], Comparison | None]:
     """Compare the best of the comparable configurations; return all with their intervals, and the comparison.
 
@@ -199,9 +202,7 @@ def _training_seconds(done: Sequence[ResultRow]) -> float:
 
 
 def _not_done(rows: Sequence[ResultRow]) -> Iterator[tuple[str, str, str]]:
-    seen = {
-        row.trial.id: row for row in rows if row.status in (Status.DIVERGED, Status.FAILED) or row.unfinished
-    }
+    seen = {row.trial.id: row for row in rows if row.status in (Status.DIVERGED, Status.FAILED) or row.unfinished}
     for row in seen.values():
         error = row.result.error if row.result else None
         yield row.label, str(row.status), error.strip().splitlines()[-1] if error else "not trained yet"
@@ -211,7 +212,9 @@ def _read_test_evaluations(folder: RunFolder) -> tuple[TestEvaluation, ...]:
     """Return every test-set evaluation that the folder has recorded, one by one: damage to one loses no other."""
     content = _read_json(folder)
     entries = content.get("test_evaluations", content.get("openings"))
-    found = [_test_evaluation(e, content.get("metric", "accuracy")) for e in entries] if isinstance(entries, list) else []
+    found = (
+        [_test_evaluation(e, content.get("metric", "accuracy")) for e in entries] if isinstance(entries, list) else []
+    )
     return tuple(test for test in found if test)
 
 

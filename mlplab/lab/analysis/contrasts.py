@@ -9,7 +9,7 @@ import numpy as np
 
 from mlplab.engine.base import Array
 from mlplab.lab.analysis.findings import Difference
-from mlplab.lab.analysis.ranking import RowValues
+from mlplab.lab.analysis.ranking import ValidationValues
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Contrast:
     weights: Mapping[str, float]
 
 
-def values_by_seed(means: Sequence[Sequence[Contrast]], row_values: RowValues) -> Array:
+def values_by_seed(means: Sequence[Sequence[Contrast]], row_values: ValidationValues) -> Array:
     """Return the values of the contrasts behind several means, (means, seeds, rows); those of a seed are averaged."""
     return np.array([_average(contrasts, row_values) for contrasts in means])
 
 
-def _average(contrasts: Sequence[Contrast], row_values: RowValues) -> list[Array]:
+def _average(contrasts: Sequence[Contrast], row_values: ValidationValues) -> list[Array]:
     of_seeds: dict[int, list[Array]] = {}
     for contrast in contrasts:
         d = sum(weight * row_values(trial).astype(np.float64) for trial, weight in contrast.weights.items())
@@ -37,7 +37,7 @@ def _average(contrasts: Sequence[Contrast], row_values: RowValues) -> list[Array
     return [np.mean(of_seeds[seed], axis=0) for seed in sorted(of_seeds)]
 
 
-def mean_of_contrasts(contrasts: Sequence[Contrast], row_values: RowValues, looked_at: int = 1) -> Difference:
+def mean_of_contrasts(contrasts: Sequence[Contrast], row_values: ValidationValues, looked_at: int = 1) -> Difference:
     """Return the mean of contrasts with its margin.
 
     Args:

@@ -9,12 +9,14 @@ import numpy as np
 
 from mlplab.lab.analysis.contrasts import Contrast, difference_of_means, values_by_seed
 from mlplab.lab.analysis.findings import DepthComparison
-from mlplab.lab.analysis.ranking import RowValues, name_of, value_of
+from mlplab.lab.analysis.ranking import ValidationValues, name_of, value_of
 from mlplab.lab.storage.results_csv import ResultRow
 from mlplab.training.settings import layer_widths
 
 
-def compare_depths(done: Sequence[ResultRow], others: Sequence[str], row_values: RowValues) -> Iterator[DepthComparison]:
+def compare_depths(
+    done: Sequence[ResultRow], others: Sequence[str], row_values: ValidationValues
+) -> Iterator[DepthComparison]:
     """Compare depths among trials of all experiments that differ in `hidden_layer_sizes` alone.
 
     Seeds that a configuration lacks are left out for all.
@@ -30,7 +32,9 @@ def compare_depths(done: Sequence[ResultRow], others: Sequence[str], row_values:
         if len(depths) < 2 or not seeds:
             continue
         means = {
-            depth: float(np.mean([value_of(rows[seed], row_values.metric) for rows in depths[depth].values() for seed in seeds]))
+            depth: float(
+                np.mean([value_of(rows[seed], row_values.metric) for rows in depths[depth].values() for seed in seeds])
+            )
             for depth in sorted(depths)
         }
         ranked = sorted(means, key=lambda depth: -row_values.metric.score(means[depth]))

@@ -12,11 +12,12 @@ import numpy as np
 
 from mlplab.lab.analysis.contrasts import Contrast, difference_of_means, mean_of_contrasts, values_by_seed
 from mlplab.lab.analysis.findings import Configuration, Difference, Effect, ExperimentResult, Interaction
-from mlplab.lab.analysis.ranking import Correct, accuracy_of, rank_configurations
+from mlplab.lab.analysis.ranking import ValidationValues, rank_configurations, value_of
 from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.suite import Experiment
 from mlplab.lab.spec.trial import describe_value
 from mlplab.lab.storage.results_csv import ResultRow
+from mlplab.metrics.base import Metric
 from mlplab.utils.text import DIGITS
 
 
@@ -24,7 +25,7 @@ def analyze_experiment(
     experiment: Experiment,
     rows: Sequence[ResultRow],
     varying: Sequence[str],
-    row_values: RowValues,
+    row_values: ValidationValues,
     compared: Sequence[Configuration],
 ) -> ExperimentResult:
     """Return the result of an experiment: its configurations, and the effect of each setting of its grid.
@@ -50,7 +51,9 @@ def analyze_experiment(
     )
 
 
-def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], row_values: RowValues) -> Effect | None:
+def _effect(
+    setting: str, experiment: Experiment, rows: Sequence[ResultRow], row_values: ValidationValues
+) -> Effect | None:
     """Compare the values of one setting over those combinations of the others for which every value was done."""
     values = list(dict.fromkeys(experiment.grid[setting]))
     complete = _blocks([setting], [(v,) for v in values], rows)
@@ -63,9 +66,7 @@ def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], row
     ranked = sorted(values, key=lambda v: (-metric.score(means[v]), parameters[v]))
     trend = _trend(setting, means)
 
-    values_of = values_by_seed(
-        [[Contrast(b.seed, {b.trial(v): 1}) for b in complete] for v in ranked], correct
-    )
+    values_of = values_by_seed([[Contrast(b.seed, {b.trial(v): 1}) for b in complete] for v in ranked], row_values)
 
     def ahead(i: int, j: int, looked_at: int) -> Difference:
         return difference_of_means(values_of, i, j, looked_at)
@@ -83,7 +84,7 @@ def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], row
 
 
 def _interaction(
-    setting: str, other: str, experiment: Experiment, rows: Sequence[ResultRow], row_values: RowValues
+    setting: str, other: str, experiment: Experiment, rows: Sequence[ResultRow], row_values: ValidationValues
 ) -> Interaction | None:
     """Return how the best value of a setting depends on another setting; None where it does not clearly.
 

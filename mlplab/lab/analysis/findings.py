@@ -1,6 +1,6 @@
-"""What a conclusion consists of: frozen facts, and how `conclusion.json` holds them.
+"""The facts of a conclusion, frozen, and how `conclusion.json` holds them.
 
-Measures are those of the suite's metric. In JSON their keys carry its name: `val_accuracy` where the metric is accuracy.
+Measures are those of the suite's metric. In JSON their keys carry its name: `val_accuracy` where it is accuracy.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import replace
 from mlplab.errors import RunFolderError, SettingError, nearest, one_of
 from mlplab.lab.analysis.ranking import (
     COMPARED,
-    RowValues,
+    ValidationValues,
     compare_ranked,
     rank_configurations,
     with_the_seeds_of_the_best,
@@ -33,7 +33,7 @@ def compare_stored(
     done = [row for row in chosen if row.status == Status.DONE]
     varied = results.suite.varying()
     varying = [name for name in varied if experiment is None or name in experiments[experiment].varied]
-    row_values = RowValues.of(results)
+    row_values = ValidationValues.of(results)
     ranked = rank_configurations(done, row_values.metric, varying)
     if not ranked:
         raise nothing

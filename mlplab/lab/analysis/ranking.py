@@ -28,7 +28,7 @@ COMPARED = 500
 
 
 @dataclass(frozen=True)
-class RowValues:
+class ValidationValues:
     """The value of the metric in each validation row, by trial.
 
     Attributes:
@@ -40,13 +40,16 @@ class RowValues:
     read: Callable[[str], tuple[Array, Array]]
 
     @classmethod
-    def of(cls, results: Results) -> RowValues:
+    def of(cls, results: Results) -> ValidationValues:
         """Return those of a suite's metric, each trial's read once."""
         metric = results.suite.measure
 
         def read(trial_id: str) -> tuple[Array, Array]:
             found = results.folder.read_predictions(trial_id)
-            return found.rows, found.row_values(metric)
+            predicted = found.predicted if metric.needs == "labels" else found.probabilities
+            assert metric.row_values is not None
+            assert predicted is not None
+            return found.rows, metric.row_values(found.true, predicted)
 
         return cls(metric, cache(read))
 
@@ -158,7 +161,7 @@ def compare_ranked(
     configurations: Sequence[Configuration],
     names: Sequence[str],
     done: Sequence[ResultRow],
-    row_values: RowValues,
+    row_values: ValidationValues,
     *,
     confidence: float = 0.95,
     margin: float = 0.0,

@@ -75,9 +75,7 @@ def _describe_winner(conclusion: Conclusion, wording: Wording) -> Iterator[Block
         evaluated = len({one.trial for one in conclusion.test_evaluations})
         yield paragraph(_describe_test(test, evaluated, wording))
     else:
-        yield paragraph(
-            sentence("The test rows stay closed until every trial has been trained: run the suite again.")
-        )
+        yield paragraph(sentence("The test rows stay closed until every trial has been trained: run the suite again."))
     if comparison.rivals:
         yield from _compare_rivals(comparison, best, tied, wording)
     if comparison.left_out:

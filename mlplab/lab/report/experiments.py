@@ -14,6 +14,7 @@ from mlplab.lab.analysis.findings import (
 )
 from mlplab.lab.report.document import (
     Block,
+    Fact,
     Heading,
     Sentence,
     bullets,
@@ -87,7 +88,13 @@ def _describe_effect(effect: Effect, wording: Wording) -> Sentence:
             metric=wording.name,
             value=wording.value(high),
         )
-    values = {"best": best, "high": wording.value(high), "worst": worst, "low": wording.value(low), "seeds": seeds}
+    values: dict[str, Fact] = {
+        "best": best,
+        "high": wording.value(high),
+        "worst": worst,
+        "low": wording.value(low),
+        "seeds": seeds,
+    }
     if not effect.difference.clear:
         return sentence(
             "Of {what}, the best value ({best}, {high}) and the worst ({worst}, {low}) differ by {size} points "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -18,12 +18,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from mlplab.data import Dataset
 from mlplab.engine.base import Array
 from mlplab.lab.analysis.conclusion import hash_results, read_conclusion
+from mlplab.lab.analysis.findings import Winner
 from mlplab.lab.analysis.test_set import PARTS
 from mlplab.lab.report import tables
 from mlplab.lab.report.tables import Dot, Tried
-from mlplab.lab.spec.suite import Suite
-from mlplab.lab.storage.integrity import remove_manifest, write_manifest
-from mlplab.lab.storage.results_csv import ResultRow
+from mlplab.lab.report.wording import Wording
+from mlplab.lab.storage.results import Results
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.metrics import Metric, find_metric
 from mlplab.plots import plots
@@ -130,7 +130,8 @@ def _confusions(folder: RunFolder, winner: Winner, wording: Wording) -> Figure:
 
 def _confident_errors(dataset: Dataset, found: tables.Predictions, errors: Array, classes: Array) -> Figure:
     captions = [
-        f"{classes[found.true[k]]}, not {classes[found.predicted[k]]}\n({found.probability[k]:.1%} sure)" for k in errors
+        f"{classes[found.true[k]]}, not {classes[found.predicted[k]]}\n({found.probability[k]:.1%} sure)"
+        for k in errors
     ]
     title = "Test images that the chosen network gets most confidently wrong"
     return plots.draw_images(_images(dataset, found.rows[errors]), captions, title)

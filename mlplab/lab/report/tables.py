@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from mlplab.engine.base import Array
-from mlplab.lab.analysis.ranking import name_of, rank_configurations
+from mlplab.lab.analysis.findings import Conclusion
+from mlplab.lab.analysis.ranking import name_of, rank_configurations, value_of
 from mlplab.lab.spec.space import Choices, Dimension, Range
 from mlplab.lab.spec.status import Status
-from mlplab.lab.spec.suite import Experiment, Suite
+from mlplab.lab.spec.suite import Experiment
 from mlplab.lab.spec.trial import describe_value
+from mlplab.lab.storage.results import Results
 from mlplab.lab.storage.results_csv import ResultRow
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.metrics.base import Metric
 from mlplab.plots.curves import CurveSet
 
 #: How many configurations of an experiment are drawn, the best ones: as many as there are lines that differ.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlplab.lab.analysis.findings import Configuration, Difference
-from mlplab.metrics import Metric
 from mlplab.lab.report.document import Sentence, Span, number, sentence
+from mlplab.metrics import Metric
 from mlplab.utils.text import chance, points
+
 
 @dataclass(frozen=True)
 class Wording:

@@ -17,6 +17,7 @@ from mlplab.errors import SettingError, nearest, one_of
 from mlplab.lab.spec.parsing import check_keys, check_name, check_values, read_settings, read_text
 from mlplab.lab.spec.search import Search, check_search, read_search
 from mlplab.lab.spec.trial import Trial, lab_settings, normal
+from mlplab.metrics import METRICS, Metric
 from mlplab.training.settings import SETTINGS, check_count, check_setting_name, to_plain
 
 _FOLDER = Path(__file__).parents[1] / "suites"
@@ -73,6 +74,7 @@ class Suite:
         settings: for every trial.
         experiments: the questions, in order.
         search: what is looked for instead; `mlplab.lab.search` makes experiments of what it found.
+        metric: what configurations are chosen by, a name of `mlplab.metrics.METRICS`.
         fingerprint: the fingerprint of the data, which is part of the identity of every trial. A run folder keeps it,
             so that its results can be read wherever the data are now. None until `bind` sets it.
     """
@@ -86,7 +88,13 @@ class Suite:
     settings: Mapping[str, Any]
     experiments: tuple[Experiment, ...]
     search: Search | None = None
+    metric: str = "accuracy"
     fingerprint: str | None = field(default=None, compare=False)
+
+    @property
+    def measure(self) -> Metric:
+        """The metric that configurations are chosen by."""
+        return METRICS[self.metric]
 
     def bind(self, fingerprint: str | None = None) -> Suite:
         """Return the suite with the fingerprint of its data set, so that its trials have their identity.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mlplab.lab.spec.suite import Suite
 from mlplab.lab.storage.results_csv import ResultRow

@@ -38,6 +38,11 @@ class ResultRow:
         """Whether a run has to train it to its end, before it can conclude; what a search tried, it need not."""
         return self.status in (Status.WAITING, Status.FAILED, Status.PAUSED) and not self.experiment.from_search
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether its configuration is compared: it was trained to its end, and not only tried by a search."""
+        return self.status == Status.DONE and not self.experiment.from_search
+
 
 MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")
 

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,16 @@ from mlplab.utils.hashing import hash_file, hash_json
 _RESULT_FIELDS = tuple(field.name for field in fields(TrialResult))
 #: Seconds that a lock is waited for: who asks `RunFolder.is_at_work` holds it for a moment.
 _PATIENCE = 0.5
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Temporary."""
+
+    rows: Array
+    true: Array
+    predicted: Array
+    probabilities: Array | None
 
 
 class RunFolder:
@@ -174,6 +184,11 @@ class RunFolder:
                 return dict(archive)
         except Exception as error:  # a damaged archive raises one of many types, by where the damage lies
             raise RunFolderError(f"{path} cannot be read: {error}; delete it and run the suite again") from error
+
+    def read_predictions(self, trial_id: str) -> Predictions:
+        """Temporary."""
+        arrays = self.read_arrays(self.trial(trial_id) / "validation_predictions.npz")
+        return Predictions(arrays["rows"], arrays["true"], arrays["predicted"], arrays.get("probabilities"))
 
     def read_correct(self, trial_id: str) -> tuple[Array, Array]:
         """Return a trial's validation rows, by number, and whether its network was right in each, (rows,) bool."""

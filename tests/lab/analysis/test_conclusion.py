@@ -1,6 +1,4 @@
-import json
 import math
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,26 +6,28 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
-from mlplab import load_dataset, load_model, run_suite
+from mlplab import load_dataset, load_model
 from mlplab.data import split_rows
 from mlplab.data.datasets import Source
 from mlplab.lab import compare_configurations
-from mlplab.lab.analysis.conclusion import average_validation_curve, write_conclusion
+from mlplab.lab.analysis.conclusion import average_validation_curve, read_conclusion
 from mlplab.lab.analysis.contrasts import Contrast, mean_of_contrasts
 from mlplab.lab.analysis.depths import compare_depths
 from mlplab.lab.analysis.effects import _effect, _interaction, _trend
 from mlplab.lab.analysis.findings import Exploration, ValidationCurve
+from mlplab.lab.analysis.ranking import ValidationValues
 from mlplab.lab.report.conclusion import describe_conclusion
+from mlplab.lab.report.experiments import describe_search
 from mlplab.lab.report.markdown import inline, to_markdown
 from mlplab.lab.report.wording import Wording
-from mlplab.lab.report.experiments import describe_search
 from mlplab.lab.spec.trial import Trial
 from mlplab.lab.storage.results_csv import ResultRow
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.metrics import METRICS
 from mlplab.stats.variance_components import mean_difference
 from mlplab.training.history import Epoch, History
 from mlplab.utils.text import percent
-from tests.small_suite import result_of
+from tests.small_suite import result_of, run_suite
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def text_of(conclusion):
 
 def reading(values):
     """Row values by the names of trials."""
-    return RowValues(METRICS["accuracy"], reading(lambda name: np.asarray(values(name))))
+    return ValidationValues(METRICS["accuracy"], lambda name: (None, np.asarray(values(name))))
 
 
 def test_the_best_is_the_highest_validation_accuracy_and_ties_go_to_the_smaller_network(finished, conclusion):
@@ -74,7 +74,9 @@ def test_the_test_accuracy_is_that_of_the_chosen_network_with_wilsons_interval(f
     n, p, z = len(test), right / len(test), 1.959963984540054
     centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     expected = [(centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)]
-    assert conclusion.winner.test.interval == pytest.approx(expected, abs=5e-4)  # whose variance is that of a known share
+    assert conclusion.winner.test.interval == pytest.approx(
+        expected, abs=5e-4
+    )  # whose variance is that of a known share
     assert conclusion.winner.test.seeds == 1
     assert conclusion.winner.test.spread is None
 
@@ -209,15 +211,15 @@ def test_an_interaction_is_told_where_it_is_clear(suite):
 
     # how much the rate matters depends on alpha, but that another one is the best is not shown
     found = make({**shares, (0.2, 1.0): 0.8, (0.2, 2.0): 0.803})
-    assert _interaction("learning_rate_init", "alpha", experiment, found, correct) is None
+    assert _interaction("learning_rate_init", "alpha", experiment, found, reading(correct)) is None
     found = make(shares)
-    told = _interaction("learning_rate_init", "alpha", experiment, found, correct)
+    told = _interaction("learning_rate_init", "alpha", experiment, found, reading(correct))
     assert told.best == (("0.1", "1"), ("0.2", "2"))
     assert told.difference.value == pytest.approx(0.4, abs=0.03)
     flat = [replace(row, result=replace(row.result, val_accuracy=0.8 + 0.01 * k)) for k, row in enumerate(found)]
     for key in answers:
         answers[key] = rng.random(rows) < 0.8
-    assert _interaction("learning_rate_init", "alpha", experiment, flat, correct) is None
+    assert _interaction("learning_rate_init", "alpha", experiment, flat, reading(correct)) is None
 
 
 def test_seeds_are_in_every_claim(suite, tmp_path):
@@ -329,7 +331,9 @@ def test_whether_the_best_was_trained_too_long_or_not_long_enough_is_told(finish
     # the small suite's four epochs are too few
     losses = finished.folder.read_history(conclusion.best.trial)["val_loss"]
     assert losses == sorted(losses, reverse=True)
-    assert conclusion.winner.validation_curve == ValidationCurve(epochs=4, best_epoch=4, lowest=losses[-1], last=losses[-1])
+    assert conclusion.winner.validation_curve == ValidationCurve(
+        epochs=4, best_epoch=4, lowest=losses[-1], last=losses[-1]
+    )
     assert "validation loss was lowest at the end of its 4 epochs: more" in finished.folder.conclusion_md.read_text()
 
     overfitted = average_validation_curve([_history(0.5, 0.2, 0.3, 0.4), _history(0.5, 0.3, 0.1, 0.6)])
@@ -339,9 +343,7 @@ def test_whether_the_best_was_trained_too_long_or_not_long_enough_is_told(finish
     steady = text_of(
         replace(
             conclusion,
-            winner=replace(
-                conclusion.winner, validation_curve=average_validation_curve([_history(0.5, 0.2, 0.201)])
-            ),
+            winner=replace(conclusion.winner, validation_curve=average_validation_curve([_history(0.5, 0.2, 0.201)])),
         )
     )
     assert "lowest after 2 of its 3 epochs, 0.2000 nats, and has hardly changed since." in steady
@@ -357,9 +359,7 @@ def test_the_smallest_of_very_many_tied_ones_is_told_though_it_is_no_rival(concl
     text = text_of(
         replace(
             conclusion,
-            comparison=replace(
-                conclusion.comparison, rivals=((rival, difference),), tied=tied, smallest=small
-            ),
+            comparison=replace(conclusion.comparison, rivals=((rival, difference),), tied=tied, smallest=small),
         )
     )
     assert "The smallest of them is the small one: 1 parameters" in text
