@@ -356,8 +356,8 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         return self._fitted_network().arrays()
 
     def _validation_score(self, epoch: Epoch, validation: Rows) -> float:
-        """Return what early stopping wants to grow, for the rows that it watches."""
-        return epoch.val_accuracy
+        """Return what early stopping maximizes: the metric that the task watches, for the validation rows."""
+        return epoch.score(self._task.watched)
 
     def _restore(self, left: FittedState) -> None:
         """Put this estimator, whose task is set, into the state that a fit had left.
@@ -381,7 +381,9 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             view[...] = arrays[name]
         self.history_, self.n_training_rows_ = left.history, left.n_training_rows
         scores = left.validation_scores
-        self._validation_scores = left.history["val_accuracy"] if scores is None else scores
+        if scores is None:
+            scores = [epoch.score(self._task.watched) for epoch in left.history]
+        self._validation_scores = scores
         self.t_ = len(left.history) * left.n_training_rows
 
     # ---- predict -------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def run_lbfgs(
         objective.put(intermediate_result.x)
         value = objective.at(intermediate_result.fun)
         val = trainer.evaluate(trainer.validation) if trainer.validation else None
-        measured = {"val_loss": float(val[0][0]), "val_accuracy": float(val[1][0])} if val else {}
+        measured = val.of(0) if val else {}
         now = perf_counter()
         trainer.learner.epochs += 1
         trainer.learner.rows += len(trainer.training.rows)

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from mlplab.engine.base import Array
+from mlplab.metrics import Metric
 from mlplab.nn.losses import Loss
 from mlplab.nn.network import NO_NOISE, Network, Workspace
 from mlplab.nn.normalization import MOMENTUM
@@ -67,6 +68,23 @@ class Learner:
     rows: int = 0
 
     state_attributes: ClassVar = ("network", "optimizer", "schedule", "generators", "average", "epochs", "rows")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on some rows, for each member.
+
+    Attributes:
+        loss: the mean, (M,). metrics: each metric of the task, (M,), by its name.
+    """
+
+    loss: Array
+    metrics: dict[str, Array]
+
+    def of(self, member: int) -> dict[str, float]:
+        """Return a member's measures as the columns of the validation rows in an `Epoch`."""
+        measures = {"loss": self.loss, **self.metrics}
+        return {f"val_{name}": float(values[member]) for name, values in measures.items()}
 
 
 class _StopEpoch(Exception):  # noqa: N818
@@ -138,18 +156,17 @@ class Trainer:
                 seconds = perf_counter() - started
                 for m, history in enumerate(self.histories):
                     if not history.diverged_in:
-                        measured = {"val_loss": float(val[0][m]), "val_accuracy": float(val[1][m])} if val else {}
                         history.epochs.append(
                             Epoch(
                                 epoch,
                                 float(losses[m]),
                                 float(accuracies[m]),
-                                **measured,
+                                **(val.of(m) if val else {}),
                                 seconds=seconds,
                                 objective=float(losses[m] + penalties[m]),
                             )
                         )
-                self.learner.schedule.on_epoch_end(float(np.mean(val[0] if val else losses + penalties)))
+                self.learner.schedule.on_epoch_end(float(np.mean(val.loss if val else losses + penalties)))
                 if on_epoch_end():
                     break
         return self.histories
@@ -249,10 +266,10 @@ class Trainer:
         l2 = l2_value(xp, self._weights, decay)
         return l2 + l1_value(xp, self._weights, l1) if l1 else l2
 
-    def _finite_outputs(self, validation: tuple[Array, Array] | None) -> Array:
+    def _finite_outputs(self, validation: Measured | None) -> Array:
         """Return whether each member still computes numbers: its parameters and its loss on rows after the epoch."""
         theta = self.network.engine.to_numpy(self.network.theta.flat)
-        loss = validation[0] if validation else self._loss_of_one_batch()
+        loss = validation.loss if validation else self._loss_of_one_batch()
         pairs = zip(theta, loss, strict=True)
         return np.array([np.isfinite(member).all() and np.isfinite(mean) for member, mean in pairs])
 
@@ -263,21 +280,41 @@ class Trainer:
         total: Array = losses.sum(axis=1, dtype=np.float64)
         return total
 
-    def evaluate(self, reader: BatchReader) -> tuple[Array, Array]:
-        """Return each member's mean loss in nats and its accuracy on the reader's rows, weighted, (M,) each."""
+    def evaluate(self, reader: BatchReader) -> Measured:
+        """Return each member's mean loss in nats and the task's metrics for the reader's rows, weighted."""
         engine, xp = self.network.engine, self.network.engine.xp
-        losses, right, totals = np.zeros((3, self.network.members))
+        losses, totals = np.zeros((2, self.network.members))
+        sums = {metric.name: np.zeros(self.network.members) for metric in self.task.metrics}
         for batch in reader.in_order():
             z = self.network.forward(batch.X, self.workspace(batch.X.shape[1]))
             weights = np.ones(1) if batch.weights is None else engine.to_numpy(batch.weights)
-            right += (engine.to_numpy(self.task.right(xp, z, batch.y)) * weights).sum(axis=1, dtype=np.float64)
+            true = self.task.true(batch.y)
+            for metric in self.task.metrics:
+                rows = row_values(metric, true, engine.to_numpy(self._predictions(metric, z)))
+                sums[metric.name] += (rows * weights).sum(axis=1, dtype=np.float64)
             values = engine.to_numpy(self.loss.value_and_delta(xp, z, batch.T))
             losses += (values * weights).sum(axis=1, dtype=np.float64)
             totals += np.broadcast_to(weights, values.shape).sum(axis=1, dtype=np.float64)
-        return losses / totals, right / totals
+        return Measured(losses / totals, {name: values / totals for name, values in sums.items()})
+
+    def _predictions(self, metric: Metric, z: Array) -> Array:
+        """Return what a metric is computed from, as its `needs` says, from the logits (M, B, C), which stay."""
+        xp = self.network.engine.xp
+        if metric.needs == "labels":
+            return self.task.decide(xp, z)
+        predicted = z.copy()
+        self.loss.predict(xp, predicted)
+        return self.task.probabilities(xp, predicted)
 
     def workspace(self, rows: int) -> Workspace:
         """Return the arrays for batches of that many rows, the same ones every time."""
         if rows not in self._workspaces:
             self._workspaces[rows] = Workspace(self.network, rows)
         return self._workspaces[rows]
+
+
+def row_values(metric: Metric, true: Array, predicted: Array) -> Array:
+    """Return the values of a metric that is a mean over rows, (M, B), for M members: true and predicted (M, B, ...)."""
+    assert metric.row_values
+    flat = (array.reshape(-1, *array.shape[2:]) for array in (true, predicted))  # rows are rows, whoever predicts them
+    return metric.row_values(*flat).reshape(true.shape[:2])
