@@ -18,8 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from mlplab.engine import NumpyEngine
-from mlplab.engine.base import Array
+from mlplab.engine.base import Array, Engine
 from mlplab.errors import DataError, DivergenceError, SettingError
 from mlplab.estimators.fitted import FittedAttributes, FittedState
 from mlplab.estimators.sklearn_callbacks import CallbackSupportMixin, Listeners
@@ -31,6 +30,7 @@ from mlplab.nn.normalization import NORMALIZATIONS
 from mlplab.nn.schedules import HORIZON_DEPENDENT
 from mlplab.training.batches import Rows, hash_rows, set_apart
 from mlplab.training.build import (
+    build_engine,
     build_learner,
     build_loss,
     build_network,
@@ -160,7 +160,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         if going_on:
             self._renew()
         else:
-            self._build(NumpyEngine(self._dtype_for(training.X)), seed, coef_init, intercept_init)
+            self._build(build_engine(settings, self._dtype_for(training.X)), seed, coef_init, intercept_init)
         self._learner = build_learner(settings, self._network, [seed], rows_before)
         self._epochs_before = len(self.history_)
         epochs, keep = settings.max_iter, None
@@ -200,7 +200,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         if hasattr(self, "_network"):
             self._renew()
         else:
-            self._build(NumpyEngine(self._dtype_for(training.X)), seed)
+            self._build(build_engine(settings, self._dtype_for(training.X)), seed)
         if not hasattr(self, "_learner"):
             self._learner = build_learner(settings, self._network, [seed], self.t_)
         self._epochs_before = len(self.history_)
@@ -208,7 +208,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
 
     def _build(
         self,
-        engine: NumpyEngine,
+        engine: Engine,
         seed: int,
         coef_init: Sequence[Array] | None = None,
         intercept_init: Sequence[Array] | None = None,
@@ -370,7 +370,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         if names is not None and len(names) != inputs:
             raise DataError("the feature names do not fit the weights")
         self._set_features(inputs, names)
-        self._build(NumpyEngine(arrays["coefs.0"].dtype), 0)
+        self._build(build_engine(self._settings(), arrays["coefs.0"].dtype), 0)
         views = self.arrays()
         if {name: (view.shape, view.dtype) for name, view in views.items()} != {
             name: (array.shape, array.dtype) for name, array in arrays.items()
