@@ -25,7 +25,6 @@ from mlplab.estimators.sklearn_callbacks import CallbackSupportMixin, Listeners
 from mlplab.estimators.summary import Summary, describe_training, summarize
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.losses import Loss
-from mlplab.nn.network import Workspace
 from mlplab.nn.normalization import NORMALIZATIONS
 from mlplab.nn.schedules import HORIZON_DEPENDENT
 from mlplab.training.batches import Rows, hash_rows, set_apart
@@ -43,6 +42,7 @@ from mlplab.training.callbacks import Callback, Callbacks
 from mlplab.training.checkpoint import Checkpoint
 from mlplab.training.history import Epoch, History
 from mlplab.training.lbfgs import run_lbfgs
+from mlplab.training.prediction import Predictor
 from mlplab.training.progress import FitDisplay
 from mlplab.training.settings import RegressorSettings, Settings, check_settings, is_integer
 from mlplab.training.stopping import Patience
@@ -393,20 +393,20 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
 
     def _of_logits(self, function: Callable[[Any, Array], Array], X: Array, rows: Array | None) -> Array:
         """Return ``function(xp, logits)`` of the rows of X with these numbers, None for all as they lie: (N, ...)."""
-        engine, parts, size = self._network.engine, [], 0
+        engine, predictor, parts, size = self._network.engine, Predictor(self._network, self._loss), [], 0
         scale, numbers = self._settings().input_scale, np.arange(X.shape[0]) if rows is None else rows
         in_place = rows is None and isinstance(X, np.ndarray) and X.dtype == engine.dtype and scale == 1
         for part in _parts(numbers):
             if len(part) != size:
                 size = len(part)
-                buffer, work = engine.empty(1, size, X.shape[1]), Workspace(self._network, size)
+                buffer = engine.empty(1, size, X.shape[1])
             if in_place:
                 batch = X[None, part[0] : part[0] + size]
             else:
                 batch = buffer
                 engine.gather(X, part[None], batch, scale)
             with engine.quiet():
-                z = self._network.forward(batch, work)
+                z = predictor.logits(batch)
             parts.append(engine.to_numpy(function(engine.xp, z))[0].copy())
         return np.concatenate(parts)
 
