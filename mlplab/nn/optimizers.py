@@ -12,7 +12,6 @@ from math import sqrt
 from typing import Any, Protocol
 
 from mlplab.engine.base import Array
-from mlplab.engine.numpy_engine import row_stride
 from mlplab.nn.network import GradientWriter, Network, Ones
 
 
@@ -240,10 +239,8 @@ class NAdam(Adam):
         m += (1 - self._beta_1) * g
         v *= self._beta_2
         v += (1 - self._beta_2) * g * g
-        ahead, now = (
-            self._beta_1 / (1 - self._beta_1 ** (self._t + 1)),
-            (1 - self._beta_1) / (1 - self._beta_1**self._t),
-        )
+        ahead = self._beta_1 / (1 - self._beta_1 ** (self._t + 1))
+        now = (1 - self._beta_1) / (1 - self._beta_1**self._t)
         g *= now
         g += ahead * m
         g /= self.xp.sqrt(v) + self._epsilon
@@ -277,7 +274,7 @@ class Muon(AdamW):
     """
 
     def __init__(self, network: Network, settings: OptimizerSettings) -> None:
-        start = sum(i * row_stride(o, network.engine.dtype) for i, o in pairwise(network.sizes[:-1]))
+        start = sum(i * network.engine.row_stride(o) for i, o in pairwise(network.sizes[:-1]))
         super().__init__(network, settings, start)
         self._momentum = settings.momentum
 

@@ -50,7 +50,7 @@ class NoAverage:
 
     def swap_in(self, network: Network) -> None:
         if self._average is not None:
-            self._own = [array.copy() for array in _swapped(network)]
+            self._own = [network.engine.copy(array) for array in _swapped(network)]
             network.theta.flat[...] = self._average
 
     def swap_out(self, network: Network) -> None:
@@ -83,7 +83,7 @@ class ExponentialAverage(NoAverage):
         theta = network.theta.flat
         self._t += 1
         if self._average is None:
-            self._average = theta.copy()
+            self._average = network.engine.copy(theta)
             return
         decay = min(self._decay, (1 + self._t) / (10 + self._t))
         self._average *= decay
@@ -111,4 +111,7 @@ class LastEpochsAverage(NoAverage):
             return
         theta = network.theta.flat
         self._count += 1
-        self._average = theta.copy() if self._average is None else self._average + (theta - self._average) / self._count
+        if self._average is None:
+            self._average = network.engine.copy(theta)
+        else:
+            self._average = self._average + (theta - self._average) / self._count

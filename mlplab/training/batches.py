@@ -8,8 +8,7 @@ from math import ceil
 
 import numpy as np
 
-from mlplab.engine.base import Array
-from mlplab.engine.numpy_engine import NumpyEngine
+from mlplab.engine.base import Array, Engine
 from mlplab.errors import DataError
 from mlplab.utils.hashing import hash_arrays
 from mlplab.utils.randomness import SPLIT, generator
@@ -72,12 +71,10 @@ class BatchReader:
         members: M.
     """
 
-    def __init__(
-        self, engine: NumpyEngine, rows: Rows, targets: Array | None, batch_size: int, members: int = 1
-    ) -> None:
+    def __init__(self, engine: Engine, rows: Rows, targets: Array | None, batch_size: int, members: int = 1) -> None:
         self.rows, self.batch_size = rows, min(batch_size, len(rows))
+        self.targets = None if targets is None else engine.asarray(targets)
         self._engine, self._members = engine, members
-        self._targets = None if targets is None else engine.asarray(targets)
         self._buffers: dict[int, tuple[Array, Array]] = {}
 
     def batches(self, order: Array) -> Iterator[Batch]:
@@ -86,13 +83,14 @@ class BatchReader:
 
     def in_order(self) -> Iterator[Batch]:
         """Return the batches of the rows as they lie, the same for every member."""
-        return self.batches(self._as_they_lie())
+        return self.batches(self.stored_order())
 
     def first(self) -> Batch:
         """Return the first batch of the rows as they lie."""
-        return next(self._in_slices(self._as_they_lie()))
+        return next(self._in_slices(self.stored_order()))
 
-    def _as_they_lie(self) -> Array:
+    def stored_order(self) -> Array:
+        """Return the order of the rows as they are stored, the same for every member: (M, N), read-only."""
         return np.broadcast_to(np.arange(len(self.rows)), (self._members, len(self.rows)))
 
     def _in_slices(self, order: Array) -> Iterator[Batch]:
@@ -101,7 +99,7 @@ class BatchReader:
 
     def _read(self, index: Array) -> Batch:
         size = index.shape[1]
-        table = self.rows.y if self._targets is None else self._targets
+        table = self.rows.y if self.targets is None else self.targets
         if size not in self._buffers:
             empty = self._engine.empty
             self._buffers[size] = (
@@ -111,7 +109,7 @@ class BatchReader:
         X, T = self._buffers[size]
         self._engine.gather(self.rows.X, self.rows.numbers_at(index), X, self.rows.scale)
         y = self.rows.y[index]
-        self._engine.gather(table, index if self._targets is None else y, T)
+        self._engine.gather(table, index if self.targets is None else y, T)
         weights = None if self.rows.weights is None else self._engine.asarray(self.rows.weights[index])
         return Batch(X, T, y, weights)
 

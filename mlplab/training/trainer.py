@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
 
-from mlplab.engine.base import Array
+from mlplab.engine.base import Array, CompiledNetwork, Steps
 from mlplab.metrics import Metric
 from mlplab.nn.losses import Loss
 from mlplab.nn.network import NO_NOISE, Network, Workspace
@@ -20,6 +21,7 @@ from mlplab.nn.schedules import Schedule
 from mlplab.training.averaging import NoAverage, WeightAverage
 from mlplab.training.batches import Batch, BatchReader
 from mlplab.training.history import Epoch, History
+from mlplab.training.prediction import Predictor
 from mlplab.training.tasks import Task
 
 #: Rows of a batch where nothing is learnt: 1,000 fill the matrix product and stay in the cache.
@@ -49,14 +51,14 @@ class Rates:
 
 @dataclass
 class Learner:
-    """What learns, and what it state_attributes from one epoch to the next: all that continuing it later takes.
+    """A network with everything that changes from one epoch to the next: what a later fit needs to continue it.
 
     Attributes:
         network: changed in place.
-        optimizer, schedule: how it is changed; no optimizer with lbfgs, which sees all rows at once.
-        generators: one a member, for the order of the rows; None keeps the rows as they lie.
-        average: of the weights, which is what is measured, kept and used.
-        epochs, rows: finished and learnt from, in all.
+        optimizer, schedule: how it is changed; no optimizer with lbfgs, which reads all rows at once.
+        generators: one for each member, for the order of the rows; None keeps the stored order.
+        average: of the weights; the averaged weights are the ones that are measured, kept and used.
+        epochs, rows: the epochs finished and the rows read in them, in all fits together.
     """
 
     network: Network
@@ -116,8 +118,24 @@ class Trainer:
         self.task, self.loss, self.rates = task, loss, rates
         self.training, self.validation = training, validation
         self.histories = histories or [History() for _ in range(self.network.members)]
-        self._workspaces: dict[int, Workspace] = {}
+        self._compiled = self._compile()
+        self._predictor = Predictor(self.network, loss, self._compiled)
         self._weights = self.network.theta.flat[:, : self.network.theta.weight_count]
+
+    def _compile(self) -> CompiledNetwork | None:
+        """Return what runs the steps in compiled code, or None where the formulas in `mlplab.nn` run one by one."""
+        learner = self.learner
+        if learner.optimizer is None:
+            return None
+        return self.network.engine.compile(
+            self.network,
+            self.loss,
+            learner.optimizer,
+            task=self.task,
+            rates=self.rates,
+            average=learner.average,
+            training=self.training,
+        )
 
     def run(
         self,
@@ -199,12 +217,12 @@ class Trainer:
         # what every row gave is kept to the end of the epoch: adding up batch by batch took a third of a small step
         losses, right = engine.empty(members, count), np.empty((members, count), np.float32)
         penalties, done = np.zeros(members), 0
-        for batch in self._batches():
-            rows = batch.X.shape[1]
+        for steps in self._steps(one_by_one=on_batch_end is not None):
+            rows = steps.losses.shape[1]
             part = slice(done, done + rows)
-            losses[:, part], right[:, part], penalty = self._step(batch, self._learning_rates(done / count))
-            if penalty is not None:
-                penalties += engine.to_numpy(penalty) * (rows / count)
+            losses[:, part], right[:, part] = steps.losses, steps.right
+            if steps.penalty is not None:
+                penalties += engine.to_numpy(steps.penalty) * (rows / count)
             done += rows
             if on_batch_end and on_batch_end(float(engine.to_numpy(losses[:, part]).mean(dtype=np.float64))):
                 raise _StopEpoch
@@ -213,11 +231,29 @@ class Trainer:
                 break
         return engine.to_numpy(losses).mean(axis=1, dtype=np.float64), right.mean(axis=1, dtype=np.float64), penalties
 
-    def _batches(self) -> Iterator[Batch]:
+    def _steps(self, one_by_one: bool) -> Iterator[Steps]:
+        """Learn from all rows once and yield the measures: of each batch, or of several where compiled code runs them.
+
+        one_by_one: compiled code runs each batch on its own too.
+        """
+        order, size, count = self._order(), self.training.batch_size, len(self.training.rows)
+        if self._compiled is None:
+            for k, batch in enumerate(self.training.batches(order)):
+                yield self._step(batch, self._learning_rates(k * size / count))
+            return
+        # calls of at least _LOOK rows: often enough to notice a divergence, seldom enough to cost nothing
+        rows = size if one_by_one else size * ceil(_LOOK / size)
+        for first in range(0, count, rows):
+            starts = range(first, min(first + rows, count), size)
+            rates = [self._learning_rates(start / count) for start in starts]
+            yield self._compiled.train(order[:, first : first + rows], rates)
+
+    def _order(self) -> Array:
+        """Return the order in which each member reads the rows in the next epoch, (M, N)."""
         generators, count = self.learner.generators, len(self.training.rows)
         if generators is None:
-            return self.training.in_order()
-        return self.training.batches(np.stack([rng.permutation(count) for rng in generators]))
+            return self.training.stored_order()
+        return np.stack([rng.permutation(count) for rng in generators])
 
     def _learning_rates(self, finished: float) -> Sequence[float]:
         """Return the members' learning rates for the step after that part of the epoch, 0 to 1."""
@@ -225,12 +261,8 @@ class Trainer:
         factor = learner.schedule.factor(learner.epochs + finished, learner.rows)
         return self.rates.learning_rate if factor == 1 else [factor * rate for rate in self.rates.learning_rate]
 
-    def _step(self, batch: Batch, learning_rates: Sequence[float]) -> tuple[Array, Array, Array | None]:
-        """Learn from one batch.
-
-        Returns every row's loss (M, B), whether it was classified rightly (M, B) and the penalty (M,), or None where
-        there is none: all before the update. Weighted losses are scaled so that their mean is the weighted mean.
-        """
+    def _step(self, batch: Batch, learning_rates: Sequence[float]) -> Steps:
+        """Learn from one batch and return its measures, taken before the update."""
         network, engine, optimizer = self.network, self.network.engine, self.learner.optimizer
         assert optimizer is not None
         rows = batch.X.shape[1]
@@ -244,7 +276,7 @@ class Trainer:
             z *= batch.weights[..., None]
             totals = engine.to_numpy(batch.weights).sum(axis=1, dtype=np.float64).tolist()
             if not any(totals):  # every row of the batch weighs nothing: there is nothing to learn
-                return engine.zeros(*losses.shape), right, None
+                return Steps(engine.zeros(*losses.shape), right, None)
             totals = [total or 1.0 for total in totals]  # a member that learns nothing beside others that do
             losses *= engine.asarray([rows / total for total in totals])[:, None]
         rates = self.rates
@@ -257,7 +289,7 @@ class Trainer:
             for W in network.theta.weights[:-1]:
                 limit_norms(engine.xp, W, rates.max_norm)
         self.learner.average.on_step(network)
-        return losses, right, penalty
+        return Steps(losses, right, penalty)
 
     def _penalty(self, decay: Sequence[float]) -> Array | None:
         xp, l1 = self.network.engine.xp, self.rates.l1
@@ -275,7 +307,7 @@ class Trainer:
 
     def _loss_of_one_batch(self) -> Array:
         batch = self.training.first()
-        z = self.network.forward(batch.X, self.workspace(batch.X.shape[1]))
+        z = self._predictor.logits(batch.X)
         losses = self.network.engine.to_numpy(self.loss.value_and_delta(self.network.engine.xp, z, batch.T))
         total: Array = losses.sum(axis=1, dtype=np.float64)
         return total
@@ -286,7 +318,7 @@ class Trainer:
         losses, totals = np.zeros((2, self.network.members))
         sums = {metric.name: np.zeros(self.network.members) for metric in self.task.metrics}
         for batch in reader.in_order():
-            z = self.network.forward(batch.X, self.workspace(batch.X.shape[1]))
+            z = self._predictor.logits(batch.X)
             weights = np.ones(1) if batch.weights is None else engine.to_numpy(batch.weights)
             true = self.task.true(batch.y)
             for metric in self.task.metrics:
@@ -308,9 +340,7 @@ class Trainer:
 
     def workspace(self, rows: int) -> Workspace:
         """Return the arrays for batches of that many rows, the same ones every time."""
-        if rows not in self._workspaces:
-            self._workspaces[rows] = Workspace(self.network, rows)
-        return self._workspaces[rows]
+        return self._predictor.workspace(rows)
 
 
 def row_values(metric: Metric, true: Array, predicted: Array) -> Array:
