@@ -1,4 +1,4 @@
-"""Where arrays live, and the one heavy primitive."""
+"""Arrays and their operations; matrix products by a BLAS library."""
 
 from mlplab.engine.numpy_engine import NumpyEngine
 
