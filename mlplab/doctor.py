@@ -1,4 +1,4 @@
-"""What this machine can do, which libraries would do it, and what stands in the way."""
+"""Report what this machine can do, with which libraries, and what limits it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a suite will take: the pace of every kind of network, measured, and multiplied."""
+"""Estimate how long a suite will take, from the measured speed of its networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run folder that a suite is to go on in: whether it is its own, and what of it is damaged or half-written."""
+"""Check that a run folder belongs to a suite, and remove what is damaged or incomplete."""
 
 from __future__ import annotations
 
