@@ -237,7 +237,7 @@ def test_lists(capsys):
         (["train", "TABLE", "--target", "digit", "--seed", "-1"], "--seed must be a whole number of at least 0"),
         (["train", "TABLE", "--target", "digit", "--set", "solver=adan"], "(did you mean 'adam'?)"),
         (["train", "digits", "--set", "learning_rate_init=1e30", "--set", "solver=sgd"], "stopped being finite"),
-        (["predict", "TABLE", "TABLE"], "is damaged, truncated or no .safetensors file"),
+        (["predict", "TABLE", "TABLE"], "is damaged, truncated or not a .safetensors file"),
         (["evaluate", "nowhere.safetensors", "digits"], "nowhere.safetensors: no such file"),
     ],
 )

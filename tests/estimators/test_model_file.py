@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from sklearn.exceptions import NotFittedError
 
-from mlplab import Callback, NeuralNetworkRegressor, load_model, save_model, tensorfile
+from mlplab import Callback, NeuralNetworkRegressor, load_model, save_model
 from mlplab.errors import ModelFileError, SettingError
 from mlplab.estimators.model_file import load_classifier
 from mlplab.nn.activations import ACTIVATIONS
@@ -17,6 +17,7 @@ from mlplab.nn.normalization import NORMALIZATIONS
 from mlplab.nn.optimizers import OPTIMIZERS
 from mlplab.nn.schedules import SCHEDULES
 from mlplab.training.settings import Settings
+from mlplab.utils import tensor_file
 
 LABELS = {
     "str": ["ant", "bee", "cät"],
@@ -236,7 +237,7 @@ def test_an_interrupted_write_leaves_the_old_file_whole(saved, three_classes, cl
         temporary.write_bytes(b"half")
         raise interruption
 
-    monkeypatch.setattr(tensorfile, "save_file", write_half)
+    monkeypatch.setattr(tensor_file, "save_file", write_half)
     with pytest.raises((KeyboardInterrupt, OSError)):
         save_model(classifier(random_state=1).fit(*three_classes), path)
     assert_same(load_model(path), model, three_classes[0])
@@ -269,7 +270,7 @@ def test_another_kind_of_file_is_refused(path, refuses, content):
 @pytest.mark.parametrize("metadata", [None, {}, {"format": "pt"}, {"format": "mlplab-99"}])
 def test_safetensors_of_something_else_are_refused(path, refuses, metadata):
     save_file({"weight": np.eye(2)}, path, metadata)
-    with refuses(ModelFileError, path, "no model of mlplab"):
+    with refuses(ModelFileError, path, "not a model written by mlplab"):
         load_model(path)
 
 
@@ -279,7 +280,7 @@ def rewrite(path, change):
         metadata, tensors = dict(file.metadata()), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     metadata.pop("sha256")
     change(metadata, tensors)
-    metadata["sha256"] = tensorfile._digest(metadata, tensors)  # as somebody would who forges a file
+    metadata["sha256"] = tensor_file._hash_tensors(metadata, tensors)  # as somebody would who forges a file
     save_file(tensors, path, metadata)
 
 
