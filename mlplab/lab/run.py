@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mlplab.data import Dataset
     from mlplab.estimators.classifier import NeuralNetworkClassifier
-    from mlplab.lab.report.tables import Predictions
+    from mlplab.lab.storage.run_folder import Predictions
     from mlplab.stats.comparison import Comparison
     from mlplab.training.history import History
 

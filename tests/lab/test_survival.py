@@ -453,7 +453,7 @@ def test_damage_in_each_file_is_named_and_made_good(whole, capsys):
         said = capsys.readouterr().err
         trial = name.split("/")[1] if name.startswith("trials/") else None
         if name != ".seals.json":  # which are for the others, and written in every run
-            assert (f"trials/{trial} is damaged" if trial else f"{name} is not as it was written") in said, name
+            assert (f"trials/{trial} is damaged" if trial else f"{name} has been modified or damaged") in said, name
         assert verify_manifest(RunFolder(out)) == []
         after = _contents(out)
         assert set(after) == set(before), name
@@ -470,7 +470,7 @@ def test_a_suite_file_that_cannot_be_read_locks_nobody_out_of_the_trials(whole, 
     (out / "suite.toml").unlink() if content is None else (out / "suite.toml").write_bytes(content)
     shown = Listening()
     assert run_suite(load_suite(whole[1][1]), out, observer=shown).trained == 0
-    assert shown.notes == [f"{out / 'suite.toml'} is not as it was written: it is made again"]
+    assert shown.notes == [f"{out / 'suite.toml'} has been modified or damaged; regenerating it"]
     assert (out / "suite.toml").read_bytes() == expected
 
 

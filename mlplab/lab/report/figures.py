@@ -128,7 +128,7 @@ def _confusions(folder: RunFolder, winner: Winner, wording: Wording) -> Figure:
     return plots.draw_confusions(panels, classes, title)
 
 
-def _confident_errors(dataset: Dataset, found: tables.Predictions, errors: Array, classes: Array) -> Figure:
+def _confident_errors(dataset: Dataset, found: tables.PartPredictions, errors: Array, classes: Array) -> Figure:
     captions = [
         f"{classes[found.true[k]]}, not {classes[found.predicted[k]]}\n({found.probability[k]:.1%} sure)"
         for k in errors

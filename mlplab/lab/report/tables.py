@@ -169,7 +169,7 @@ def _slices(name: str, what: Dimension, rows: Sequence[ResultRow]) -> list[Slice
 
 
 @dataclass(frozen=True)
-class Predictions:
+class PartPredictions:
     """The predictions of the chosen network for one part of the rows: (rows,) each; classes as indices."""
 
     rows: Array
@@ -188,10 +188,10 @@ class Predictions:
         return wrong[np.argsort(-self.probability[wrong], kind="stable")][:count]
 
 
-def chosen_predictions(folder: RunFolder, part: str) -> Predictions:
+def chosen_predictions(folder: RunFolder, part: str) -> PartPredictions:
     """Return the predictions of the chosen network for the part "train", "validation" or "test"."""
     arrays = folder.read_arrays(folder.chosen_file)
-    return Predictions(*(arrays[f"{part}_{name}"] for name in ("rows", "true", "predicted", "probability")))
+    return PartPredictions(*(arrays[f"{part}_{name}"] for name in ("rows", "true", "predicted", "probability")))
 
 
 def chosen_classes(folder: RunFolder) -> Array:

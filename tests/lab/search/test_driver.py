@@ -270,7 +270,7 @@ def test_damage_to_the_log_and_to_a_paused_trial_is_named_and_made_good(searched
         compare_results(out)
     display = Epochs()
     run_suite(file, out, jobs=2, observer=display)
-    assert any("search.json is not as it was written" in note for note in display.notes)
+    assert any("search.json has been modified or damaged" in note for note in display.notes)
     assert read_results(out) == read_results(searched[0].folder.path)
 
 
