@@ -1,4 +1,4 @@
-"""Arrays and their operations; matrix products by a BLAS library."""
+"""Where arrays live, and the one heavy primitive."""
 
 from mlplab.engine.numpy_engine import NumpyEngine
 
