@@ -15,6 +15,7 @@ import ast
 import colorsys
 import random
 import textwrap
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 from html import escape
@@ -34,16 +35,16 @@ Node = tuple[str, ...]
 Link = tuple[Node, Node]
 
 # Pixels.
-_BOX, _LANE, _GAP, _MARGIN = 196, 14, 22, 12
-_ROW_GAP, _PORTS = 46, 26
-_TITLE, _LINE, _PADDING = 19, 15, 10
-_LETTERS = 28  # in a line of a box
-_STARTS = 16  # orders from which few crossings are looked for
+_BOX, _LANE, _GAP, _MARGIN = 176, 8, 18, 8
+_ROW_GAP, _PORTS = 44, 24
+_TITLE, _LINE, _PADDING = 20, 16, 10
+_LETTERS = 25  # in a line of a box
+_STARTS = 60  # orders from which few crossings are looked for
 
 _STYLE = """\
 text { font-family: -apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif; fill: #fff; }
-.name { font-size: 15px; font-weight: 600; }
-.text { font-size: 12px; fill-opacity: 0.9; }
+.name { font-size: 16px; font-weight: 600; }
+.text { font-size: 12.5px; fill-opacity: 0.9; }
 .arrow { fill: none; stroke: #7d8590; stroke-width: 1.6; }
 .head { fill: #7d8590; }"""
 
@@ -124,41 +125,51 @@ def _place(arrows: Graph) -> tuple[list[list[Node]], dict[Node, float], dict[tup
     for route in routes.values():
         for node in route[1:-1]:
             rows[-1 - int(node[2])].append(node)
-    best: tuple[float, list[list[Node]], dict[Node, float]] | None = None
-    for start in range(_STARTS):
-        ordered = _order([sorted(nodes) for nodes in rows], links, random.Random(start))  # noqa: S311 - no secret
-        x = _coordinates(ordered, links)
-        badness = 1000 * _crossings(ordered, links) + sum(abs(x[a] - x[b]) for a, b in links)
-        if best is None or badness < best[0]:
-            best = badness, ordered, x
-    assert best
-    return best[1], best[2], routes
+    starts = []
+    for k in range(_STARTS):
+        ordered = _order([sorted(nodes) for nodes in rows], links, random.Random(k))  # noqa: S311 - no secret
+        if ordered not in starts:
+            starts.append(ordered)
+    fewest = min(_crossings(ordered, links) for ordered in starts)
+    found = [(o, _coordinates(o, links)) for o in starts if _crossings(o, links) == fewest]
+    rows, x = min(found, key=lambda pair: sum(abs(pair[1][a] - pair[1][b]) for a, b in links))
+    return rows, x, routes
 
 
 def _order(rows: list[list[Node]], links: Sequence[Link], rng: random.Random) -> list[list[Node]]:
     """Return the rows in an order with few crossings: means of neighbours, then exchanges of two side by side."""
     neighbours = _neighbours(links)
+    above, below = _neighbours(links, upwards=True), _neighbours(links, downwards=True)
+    place: dict[Node, float] = {}
+
+    def arrange(nodes: list[Node]) -> None:
+        place.update({node: k / len(nodes) for k, node in enumerate(nodes)})
+
+    def crossings(left: Node, right: Node) -> int:
+        """Return how often the links of two nodes of a row cross, the one being left of the other."""
+        return sum(place[a] > place[b] for side in (above, below) for a in side[left] for b in side[right])
+
     for nodes in rows:
         rng.shuffle(nodes)
+        arrange(nodes)
     for sweep in range(12):
         for nodes in rows if sweep % 2 else reversed(rows):
-            place = {node: k / len(others) for others in rows for k, node in enumerate(others)}
-            nodes.sort(key=lambda node: fmean([place[other] for other in neighbours.get(node, ())] or [place[node]]))
-    least, improved = _crossings(rows, links), True
+            nodes.sort(key=lambda node: fmean([place[other] for other in neighbours[node]] or [place[node]]))
+            arrange(nodes)
+    improved = True
     while improved:
         improved = False
         for nodes in rows:
-            for k in range(len(nodes) - 1):
-                nodes[k : k + 2] = reversed(nodes[k : k + 2])
-                now = _crossings(rows, links)
-                if now < least:
-                    least, improved = now, True
-                else:
-                    nodes[k : k + 2] = reversed(nodes[k : k + 2])
+            for k, (left, right) in enumerate(pairwise(tuple(nodes))):
+                if (left, right) == (nodes[k], nodes[k + 1]) and crossings(right, left) < crossings(left, right):
+                    nodes[k : k + 2] = right, left
+                    arrange(nodes)
+                    improved = True
     return rows
 
 
 def _crossings(rows: Sequence[Sequence[Node]], links: Sequence[Link]) -> int:
+    """Return how many pairs of links cross."""
     level = {node: k for k, nodes in enumerate(rows) for node in nodes}
     place = {node: k for nodes in rows for k, node in enumerate(nodes)}
     return sum(
@@ -175,13 +186,13 @@ def _coordinates(rows: Sequence[Sequence[Node]], links: Sequence[Link]) -> dict[
     weights = {link: 40.0 if len(link[0]) == len(link[1]) == 3 else 1.0 for link in links}
     neighbours = _neighbours(links)
     x = {node: 0.0 for nodes in rows for node in nodes}
-    for sweep in range(400):
+    for sweep in range(200):
         for nodes in rows if sweep % 2 else reversed(rows):
             offsets, wanted, total = [], [], 0.0
             for k, node in enumerate(nodes):
                 total += (_width(nodes[k - 1]) + _width(node)) / 2 + _GAP if k else 0
                 offsets.append(total)
-                pulls = [(weights.get((node, b)) or weights[b, node], x[b]) for b in neighbours.get(node, ())]
+                pulls = [(weights.get((node, b)) or weights[b, node], x[b]) for b in neighbours[node]]
                 weight = sum(w for w, _ in pulls)
                 mean = sum(w * at for w, at in pulls) / weight if pulls else x[node]
                 wanted.append((weight or 1.0, mean - total))
@@ -205,11 +216,16 @@ def _increasing(values: Sequence[tuple[float, float]]) -> list[float]:
     return [mean for _, mean, count in blocks for _ in range(count)]
 
 
-def _neighbours(links: Sequence[Link]) -> dict[Node, list[Node]]:
-    found: dict[Node, list[Node]] = {node: [] for link in links for node in link}
+def _neighbours(
+    links: Sequence[Link], *, upwards: bool = False, downwards: bool = False
+) -> defaultdict[Node, list[Node]]:
+    """Return what each node is linked to, in the row above, in the row below, or (neither is asked for) in both."""
+    found: defaultdict[Node, list[Node]] = defaultdict(list)
     for a, b in links:
-        found[a].append(b)
-        found[b].append(a)
+        if not upwards:
+            found[a].append(b)
+        if not downwards:
+            found[b].append(a)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Data sets, built in or from files, and how their rows are split."""
+"""Data sets, built in or a user's own, and how their rows are split."""
 
 from mlplab.data.datasets import Dataset, Source, load_dataset
 from mlplab.data.splits import Split, hold_out, split_rows
