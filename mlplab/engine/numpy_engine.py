@@ -15,12 +15,12 @@ import numpy.typing as npt
 from mlplab.engine.base import Array, Factor
 from mlplab.engine.blas import load_blas
 
-#: How many products of a network's arrays stay prepared: preparing one takes 20 µs, as long as a small network's step.
+#: The number of products kept prepared: preparing one takes 20 µs, as long as a small network's step.
 PRODUCTS_KEPT = 256
 
 
 class _Product:
-    """A prepared ``out ← alpha·op(A)·op(B) + beta·out``; it does not keep the arrays alive."""
+    """A prepared ``out ← alpha·op(A)·op(B) + beta·out``. It holds weak references only, so the arrays can be freed."""
 
     def __init__(
         self, gemm: Callable[..., None], A: Array, B: Array, out: Array, transpose_a: bool, transpose_b: bool
@@ -54,7 +54,7 @@ class _Product:
 
 
 def _check(A: Array, B: Array, out: Array, transpose_a: bool, transpose_b: bool) -> None:
-    """Raise ValueError for arrays that C code would read or write beyond their ends, or take for another type."""
+    """Raise ValueError for arrays that C code would read or write beyond their ends, or with a wrong type."""
     rows, inner = A.shape[:0:-1] if transpose_a else A.shape[1:]
     inner_b, columns = B.shape[:0:-1] if transpose_b else B.shape[1:]
     fit = len(A) == len(B) == len(out) and inner == inner_b and out.shape[1:] == (rows, columns)

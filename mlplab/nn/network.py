@@ -1,4 +1,4 @@
-"""A fully-connected network: where its parameters lie, forward, backward.
+"""A fully connected network: the layout of its parameters, the forward and the backward pass.
 
 Shapes as in docs/architecture.md: M members of the same shape side by side, B rows, I inputs, O outputs of a layer,
 P parameters of a member.
@@ -57,10 +57,10 @@ class Parameters:
     """A flat buffer, every W first, then every b, then gains and shifts, and the views of it that the layers use.
 
     The same layout serves the parameters, their gradient and an optimizer's moments. Where the engine lays the rows of
-    a W apart the buffer is a little longer than P, and what lies between the rows is zero and stays so.
+    a W apart the buffer is a little longer than P, and the elements between the rows are and stay 0.
     """
 
-    flat: Array  # (M, P and what lies between the rows)
+    flat: Array  # (M, P and the elements between the rows)
     weights: list[Array]  # of every layer, (M, I, O)
     biases: list[Array]  # of every layer, (M, 1, O); empty for a network without biases
     scales: list[tuple[Array, Array]]  # gain and shift of every hidden layer, (M, 1, O) each, where it is normalised
@@ -158,7 +158,7 @@ class Network:
         return Parameters.zeros(self.engine, self.layout, self.members)
 
     def initialize(self, initializers: Sequence[Initializer], generators: Sequence[np.random.Generator]) -> None:
-        """Draw the weights of every member from its own generator, layer by layer; biases become zero."""
+        """Draw the weights of each member from its own generator, layer by layer; biases become 0."""
         for m, rng in enumerate(generators):
             for W, initializer in zip(self.theta.weights, initializers, strict=True):
                 W[m] = self.engine.asarray(initializer(rng, *W.shape[1:]))

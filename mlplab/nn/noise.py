@@ -1,4 +1,4 @@
-"""Noise that training adds to what passes through a network, so that it does not learn the rows by heart."""
+"""Noise that training adds to the values in a network, which reduces overfitting."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mlplab.engine.base import Array, Engine
 
 @dataclass(frozen=True)
 class Noise:
-    """How much of which noise; none by default. In predictions there never is any.
+    """The amount of each kind of noise, 0 by default. Predictions are made without noise.
 
     Attributes:
-        dropout: the share of a hidden layer's activations that each row loses. Source: Srivastava et al. 2014, in the
-            form in which the others grow by 1/(1 - dropout), so that predictions need no correction.
-        input_dropout: the same of the inputs.
-        input_noise: standard deviation of what is added to the inputs, after `input_scale`.
-        hidden_noise: standard deviation of what is added to the pre-activations of the hidden layers.
+        dropout: the share of a hidden layer's activations that is set to 0 in each row. Source: Srivastava et al. 2014,
+            in the form in which the others grow by 1/(1 - dropout), so that predictions need no correction.
+        input_dropout: the same for the inputs.
+        input_noise: standard deviation of the noise added to the inputs, after `input_scale`.
+        hidden_noise: standard deviation of the noise added to the pre-activations of the hidden layers.
     """
 
     dropout: float = 0.0

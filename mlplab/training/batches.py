@@ -1,4 +1,4 @@
-"""Rows of a data set, gathered batch by batch into buffers that are used again."""
+"""Rows of a data set, gathered batch by batch into buffers that are reused."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mlplab.utils.randomness import SPLIT, generator
 
 @dataclass(frozen=True)
 class Rows:
-    """What is trained or evaluated on: N rows of X, which is never copied and may be larger than memory.
+    """N rows of X for training or evaluation. X is never copied and may be larger than memory.
 
     Attributes:
         X: (K, I), of any number type; images stay uint8, memory maps stay on disk, sparse matrices stay sparse.
         y: (N,) the class of every row, as an index, or (N, C) its targets.
         scale: X is multiplied by it as it is gathered.
         weights: (N,) of every row, or None where all are 1.
-        numbers: (N,) which rows of X; None is all of them, as they lie.
+        numbers: (N,) the rows' indices in X; None uses all rows in their stored order.
     """
 
     X: Array
@@ -65,10 +65,13 @@ class BatchReader:
     """Reads batches of `rows` for M members.
 
     Args:
-        rows: where from.
+        rows: the rows to read.
         targets: (K, C), the target of each class; None where the rows hold targets.
         batch_size: B; the last batch of an epoch may be smaller.
         members: M.
+
+    Attributes:
+        rows, targets, batch_size: as above; the targets as an array of the engine, B at most the number of rows.
     """
 
     def __init__(self, engine: Engine, rows: Rows, targets: Array | None, batch_size: int, members: int = 1) -> None:
@@ -78,15 +81,15 @@ class BatchReader:
         self._buffers: dict[int, tuple[Array, Array]] = {}
 
     def batches(self, order: Array) -> Iterator[Batch]:
-        """Return the rows in the given order, an index array (M, N). A batch is valid until the next one."""
+        """Return batches of the rows at `order` (M, R), positions. A batch is valid until the next one is read."""
         return self._in_slices(order)
 
     def in_order(self) -> Iterator[Batch]:
-        """Return the batches of the rows as they lie, the same for every member."""
+        """Return the batches of the rows in their stored order, the same for every member."""
         return self.batches(self.stored_order())
 
     def first(self) -> Batch:
-        """Return the first batch of the rows as they lie."""
+        """Return the first batch of the rows in their stored order."""
         return next(self._in_slices(self.stored_order()))
 
     def stored_order(self) -> Array:

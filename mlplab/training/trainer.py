@@ -24,9 +24,9 @@ from mlplab.training.history import Epoch, History
 from mlplab.training.prediction import Predictor
 from mlplab.training.tasks import Task
 
-#: Rows of a batch where nothing is learnt: 1,000 fill the matrix product and stay in the cache.
+#: Rows of a batch without training: 1,000 fill the matrix product and stay in the cache.
 EVALUATION_BATCH = 1000
-#: Rows after which training looks whether anything is still finite; every batch would take 2 µs of a small step's 80.
+#: Rows after which training checks whether losses are finite; checking every batch took 2 µs of a small step's 80.
 _LOOK = 10_000
 
 
@@ -90,7 +90,7 @@ class Measured:
 
 
 class _StopEpoch(Exception):  # noqa: N818
-    """A callback wants no more of this epoch."""
+    """A callback ends this epoch."""
 
 
 class Trainer:
@@ -190,7 +190,7 @@ class Trainer:
         return self.histories
 
     def _swap_in(self) -> None:
-        """Put the average of the weights into the network, and what batch normalisation must know of it."""
+        """Put the average of the weights into the network, with the running statistics of batch normalization."""
         network, average = self.network, self.learner.average
         average.swap_in(network)
         if not (network.running and average.remeasures):
@@ -211,7 +211,7 @@ class Trainer:
         """Make one pass; return each member's mean loss, accuracy and penalty, (M,) each.
 
         Raises:
-            _StopEpoch: when `on_batch_end` wants it.
+            _StopEpoch: where `on_batch_end` returns True.
         """
         engine, members, count = self.network.engine, self.network.members, len(self.training.rows)
         # what every row gave is kept to the end of the epoch: adding up batch by batch took a third of a small step
@@ -227,7 +227,7 @@ class Trainer:
             if on_batch_end and on_batch_end(float(engine.to_numpy(losses[:, part]).mean(dtype=np.float64))):
                 raise _StopEpoch
             if done % _LOOK < rows and not np.isfinite(engine.to_numpy(losses[:, part])).any():
-                losses[:, done:], right[:, done:] = np.nan, 0  # every member has diverged: no need to go on
+                losses[:, done:], right[:, done:] = np.nan, 0  # every member has diverged: the rest is skipped
                 break
         return engine.to_numpy(losses).mean(axis=1, dtype=np.float64), right.mean(axis=1, dtype=np.float64), penalties
 
