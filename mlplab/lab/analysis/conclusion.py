@@ -6,7 +6,7 @@ import datetime
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,8 +21,8 @@ from mlplab.lab.analysis.findings import (
     ValidationCurve,
     Winner,
     WinnerComparison,
+    test_evaluations_from_json,
 )
-from mlplab.lab.analysis.plain import from_plain
 from mlplab.lab.analysis.ranking import (
     COMPARED,
     ValidationValues,
@@ -65,16 +65,15 @@ def read_conclusion(folder: RunFolder) -> Conclusion | None:
     """Return the conclusion that a folder holds, None where there is none that can be read."""
     try:
         return Conclusion.from_json(_read_json(folder))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError):
         return None
 
 
-def _read_json(folder: RunFolder) -> dict[str, Any]:
+def _read_json(folder: RunFolder) -> object:
     try:
-        content = json.loads(folder.conclusion_json.read_text(encoding="utf-8"))
+        return json.loads(folder.conclusion_json.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return None
 
 
 def write_conclusion(folder: RunFolder, conclusion: Conclusion) -> None:
@@ -105,7 +104,7 @@ def draw_conclusion(results: Results, evaluate: EvaluateOnTestSet, cautions: Seq
     comparable = with_the_seeds_of_the_best(ranked, done)
     ranked, compared = _compare(ranked, comparable, done, row_values)
     networks = networks_of(done)[ranked[0].trial] if ranked else []
-    evaluations = _read_test_evaluations(results.folder)
+    evaluations = test_evaluations_from_json(_read_json(results.folder))
     if networks and not any(row.unfinished for row in rows):
         evaluations = _evaluate_once(evaluations, networks, results, evaluate)
     experiments = [experiment for experiment in suite.experiments if not experiment.from_search]
@@ -206,23 +205,6 @@ def _not_done(rows: Sequence[ResultRow]) -> Iterator[tuple[str, str, str]]:
     for row in seen.values():
         error = row.result.error if row.result else None
         yield row.label, str(row.status), error.strip().splitlines()[-1] if error else "not trained yet"
-
-
-def _read_test_evaluations(folder: RunFolder) -> tuple[TestEvaluation, ...]:
-    """Return every test-set evaluation that the folder has recorded, one by one: damage to one loses no other."""
-    content = _read_json(folder)
-    entries = content.get("test_evaluations", content.get("openings"))
-    found = (
-        [_test_evaluation(e, content.get("metric", "accuracy")) for e in entries] if isinstance(entries, list) else []
-    )
-    return tuple(test for test in found if test)
-
-
-def _test_evaluation(entry: Any, metric: Any) -> TestEvaluation | None:
-    try:
-        return from_plain(TestEvaluation, entry, metric)
-    except (TypeError, ValueError, KeyError):
-        return None
 
 
 def _evaluate_once(

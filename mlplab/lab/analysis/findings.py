@@ -6,6 +6,7 @@ Measures are those of the suite's metric. In JSON their keys carry its name: `va
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -273,17 +274,31 @@ class Conclusion:
         return content
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
+    def from_json(cls, content: object) -> Self:
         """Return the conclusion that `to_json` was called on, or that version 0.1.0 wrote.
 
         Raises:
             ValueError, TypeError, KeyError: for content that is none.
         """
+        if not isinstance(content, Mapping):
+            raise TypeError(f"expected a table; got {content!r}")
         if "format" not in content:
             content = _from_first_format(content)
         if content["format"] != FORMAT:
             raise ValueError(f"conclusion.json has format {content['format']}; this version reads up to {FORMAT}")
         return from_plain(cls, content, content["metric"])
+
+
+def test_evaluations_from_json(content: object) -> tuple[TestEvaluation, ...]:
+    """Return the test-set evaluations in a `conclusion.json`, each on its own: damage to one loses no other."""
+    if not isinstance(content, Mapping):
+        return ()
+    entries = content.get("test_evaluations", content.get("openings"))
+    found = []
+    for entry in entries if isinstance(entries, list) else ():
+        with suppress(TypeError, ValueError, KeyError):
+            found.append(from_plain(TestEvaluation, entry, content.get("metric", "accuracy")))
+    return tuple(found)
 
 
 def _from_first_format(old: Mapping[str, Any]) -> dict[str, Any]:

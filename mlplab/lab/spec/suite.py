@@ -20,7 +20,7 @@ from mlplab.lab.spec.trial import Trial, lab_settings, normal
 from mlplab.metrics import METRICS, Metric
 from mlplab.training.settings import SETTINGS, check_count, check_setting_name, to_plain
 
-_FOLDER = Path(__file__).parents[1] / "suites"
+_FOLDER = Path(__file__).parent / "suites"
 _KEYS = (
     "name", "title", "dataset", "target", "fingerprint", "split", "seeds", "samples", "settings", "experiment", "search"
 )  # fmt: skip

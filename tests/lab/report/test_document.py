@@ -18,7 +18,9 @@ from mlplab.lab.report.markdown import inline, to_markdown
 
 
 def test_a_template_is_filled_with_typed_facts():
-    found = sentence("{name} has {count} parameters, {share}.", name=code("[4-3]"), count=1234, share=number(0.5, "50 %"))
+    found = sentence(
+        "{name} has {count} parameters, {share}.", name=code("[4-3]"), count=1234, share=number(0.5, "50 %")
+    )
     assert str(found) == "[4-3] has 1,234 parameters, 50 %."
     assert found.numbers == [1234, 0.5]
     assert found.spans[0] == Span("[4-3]", Emphasis.CODE)
