@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mlplab.data import Dataset
     from mlplab.estimators.classifier import NeuralNetworkClassifier
-    from mlplab.lab.storage.run_folder import Predictions
+    from mlplab.lab.storage.predictions import Predictions
     from mlplab.stats.comparison import Comparison
     from mlplab.training.history import History
 
@@ -101,8 +101,21 @@ class Run(Results):
         return self.folder.read_history(self._find(trial).trial.id)
 
     def validation_predictions(self, trial: str) -> Predictions:
-        """Return the predictions of a trial's network for the validation rows."""
-        return self.folder.read_predictions(self._find(trial).trial.id)
+        """Return the predictions of a trial's network for the validation rows.
+
+        Raises:
+            SettingError: for a trial that the run does not have.
+            RunFolderError: for a trial without predictions: it waits, failed or diverged.
+        """
+        from mlplab.lab.storage.predictions import complete_predictions
+
+        row = self._find(trial)
+        if not self.folder.predictions_file(row.trial.id).is_file():
+            raise RunFolderError(f"{row.label} has no predictions: its status is {row.status}")
+        found = self.folder.read_predictions(row.trial.id)
+        if found.probabilities is None:  # of an earlier version
+            return complete_predictions(self.folder, row.trial.id, self.dataset) or found
+        return found
 
     def compare(self, *, experiment: str | None = None, confidence: float = 0.95, margin: float = 0.0) -> Comparison:
         """Compare the configurations; see `compare_results`."""

@@ -19,6 +19,7 @@ from mlplab.lab import runner
 from mlplab.lab.execution import process_pool
 from mlplab.lab.spec.parsing import read_settings
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.metrics import METRICS
 from mlplab.training import build
 from tests.small_suite import Listening, read_results, run_suite
 
@@ -56,8 +57,15 @@ def test_results_are_what_the_classifier_gives_on_its_own(finished):
     kept = load_model(finished.folder.trial(row.trial.id) / "model.safetensors")
     assert kept.max_iter == 2
     np.testing.assert_allclose(kept.coefs_[0], model.coefs_[0], rtol=1e-4, atol=1e-6)
-    correct = finished.folder.read_correct(row.trial.id)[1]
-    assert correct.mean() == pytest.approx(row.result.val_accuracy)
+    found = finished.folder.read_predictions(row.trial.id)
+    np.testing.assert_array_equal(found.rows, split.validation)
+    np.testing.assert_array_equal(dataset.classes[found.true], dataset.y[split.validation])
+    np.testing.assert_array_equal(dataset.classes[found.predicted], kept.predict(dataset.X[split.validation]))
+    assert found.probabilities.dtype == np.float32
+    np.testing.assert_array_equal(found.probabilities, kept.predict_proba(dataset.X[split.validation]))
+    assert found.value(METRICS["accuracy"]) == pytest.approx(row.result.val_accuracy)
+    assert found.value(METRICS["brier"]) == pytest.approx(row.result.val_brier, rel=1e-6)
+    assert row.result.val_brier == pytest.approx(model.history_["val_brier"][-1], rel=1e-5)
 
 
 def test_a_shared_training_gives_the_short_trial_what_training_it_alone_gives(finished, suite, tmp_path):

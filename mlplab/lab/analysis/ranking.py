@@ -46,10 +46,7 @@ class ValidationValues:
 
         def read(trial_id: str) -> tuple[Array, Array]:
             found = results.folder.read_predictions(trial_id)
-            predicted = found.predicted if metric.needs == "labels" else found.probabilities
-            assert metric.row_values is not None
-            assert predicted is not None
-            return found.rows, metric.row_values(found.true, predicted)
+            return found.rows, found.row_values(metric)
 
         return cls(metric, cache(read))
 

@@ -33,7 +33,7 @@ def evaluate_on_test_set(folder: RunFolder, trials: Sequence[Trial], dataset: Da
         The value of the metric in each test row, (seeds, rows).
     """
     split = split_rows(dataset, trials[0].split, samples=trials[0].samples)
-    models = [load_classifier(folder.trial(trial.id) / "model.safetensors") for trial in trials]
+    models = [load_classifier(folder.network_file(trial.id)) for trial in trials]
     # the classes of the data, not of the models: with few training rows, they may never have seen some of them
     classes = dataset.classes
     arrays = {"classes": classes}

@@ -13,6 +13,11 @@ from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.suite import Experiment
 from mlplab.lab.spec.trial import Trial, TrialResult
 
+#: Columns that results.csv files of earlier versions lack.
+OPTIONAL = ("val_brier",)
+#: The columns of a trial's numbers; those of results.csv files of earlier versions come first, in their order.
+MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters", *OPTIONAL)
+
 
 @dataclass(frozen=True)
 class ResultRow:
@@ -42,9 +47,6 @@ class ResultRow:
     def is_compared(self) -> bool:
         """Whether its configuration is compared: it was trained to its end, and not only tried by a search."""
         return self.status == Status.DONE and not self.experiment.from_search
-
-
-MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")
 
 
 def format_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -5,7 +5,7 @@ import pytest
 from mlplab import load_suite
 from mlplab.errors import RunFolderError
 from mlplab.lab.storage.run_folder import RunFolder
-from mlplab.training.history import COLUMNS, Epoch, History
+from mlplab.training.history import Epoch, History
 from tests.small_suite import result_of
 
 
@@ -14,11 +14,12 @@ def test_results_have_a_row_for_each_trial_of_each_experiment_in_the_order_of_th
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
         "experiment", "trial", "label", "seed", "status", "hidden_layer_sizes", "learning_rate_init", "max_iter",
-        "epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters",
+        "epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters", "val_brier",
     ]  # fmt: skip
     assert [row["experiment"] for row in rows] == ["width"] * 2 + ["rate"] * 4
     for row, held in zip(rows, finished.rows, strict=True):
         assert float(row["val_loss"]) == held.result.val_loss
+        assert float(row["val_brier"]) == held.result.val_brier
 
 
 def test_a_history_reads_back_as_it_was_written(finished):
@@ -26,8 +27,9 @@ def test_a_history_reads_back_as_it_was_written(finished):
     history = finished.folder.read_history(row.trial.id)
     assert history["epoch"] == [1, 2, 3, 4]
     assert history["val_loss"][-1] == row.result.val_loss
+    assert history["val_brier"][-1] == row.result.val_brier
     with (finished.folder.trial(row.trial.id) / "history.csv").open() as file:
-        assert file.readline().strip() == ",".join(COLUMNS)
+        assert file.readline().strip() == ",".join(history.columns)
 
 
 def _write_network(folder):
