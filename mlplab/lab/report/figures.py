@@ -28,7 +28,7 @@ from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.plots import plots
 from mlplab.plots.plots import COLOURS
 from mlplab.utils.atomic import write_text_whole, write_whole
-from mlplab.utils.text import percent
+from mlplab.utils.text import percent, true_and_predicted
 
 _FORMATS = ("png", "svg")
 _OURS = re.compile(r"(samples|search|experiment-\d+-.*|all-trials|confusion-matrices|confident-errors)\.(png|svg)")
@@ -127,10 +127,11 @@ def _chosen(
     errors = answers.most_confident_errors(_SAMPLES)
     if dataset and dataset.image_shape and len(errors):
         captions = [
-            f"{classes[answers.true[k]]}, not {classes[answers.predicted[k]]}\n({answers.probability[k]:.1%} sure)"
+            f"{true_and_predicted(classes[answers.true[k]], classes[answers.predicted[k]])}\n"
+            f"(probability {100 * answers.probability[k]:.1f} %)"
             for k in errors
         ]
-        title = "Test images that the chosen network gets most confidently wrong"
+        title = "The chosen network's most confident errors on the test set"
         yield "confident-errors", plots.draw_images(_images(dataset, answers.rows[errors]), captions, title)
 
 
