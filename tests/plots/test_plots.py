@@ -62,7 +62,7 @@ def test_the_same_results_give_the_same_files(drawn):
 def test_the_svg_says_what_the_table_says(drawn, finished):
     by_name = {path.name: path for path in drawn[0]}
     curves = by_name["experiment-2-rate.svg"].read_text()
-    for text in ("Learning rate", "Validation accuracy", "lr 0.05, 16", "best validation accuracy", "Epoch"):
+    for text in ("Learning rate", "Validation accuracy", "16, lr 0.05", "best validation accuracy", "Epoch"):
         assert text in curves
     overview = by_name["all-trials.svg"].read_text()
     for row in finished.rows:
