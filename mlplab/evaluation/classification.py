@@ -18,7 +18,7 @@ from mlplab.engine.base import Array
 from mlplab.errors import DataError
 from mlplab.evaluation.calibration import Calibration, calibration_of
 from mlplab.metrics import METRICS, Metric
-from mlplab.utils.text import align, percent
+from mlplab.utils.text import align, percent, true_and_predicted
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,8 @@ class Evaluation:
     def __str__(self) -> str:
         return "\n\n".join(
             [
-                f"{percent(self.accuracy)} of {self.rows:,} rows right; log loss {self.log_loss:.4f} nats; Brier score "
-                f"{self.brier:.4f}; expected calibration error {percent(self.calibration().error)}",
+                f"accuracy {percent(self.accuracy)} on {self.rows:,} rows, log loss {self.log_loss:.4f} nats, Brier score "
+                f"{self.brier:.4f}, expected calibration error {percent(self.calibration().error)}",
                 self._report_text(),
                 self._matrix_text(),
                 *self._lists(),
@@ -214,18 +214,18 @@ class Evaluation:
         names = list(map(str, self.classes.tolist()))
         counts = [[f"{count or '·'}" for count in row] for row in self.confusion_matrix.tolist()]
         rows = [[name, *row] for name, row in zip(names, counts, strict=True)]
-        return "Confusion matrix (rows: truth, columns: prediction)\n\n" + align([["", *names], *rows])
+        return "Confusion matrix (rows: true class, columns: predicted class)\n\n" + align([["", *names], *rows])
 
     def _lists(self) -> list[str]:
         confused = [
-            [str(pair.truth), "for", str(pair.prediction), f"{pair.rows:,}", percent(pair.share)]
+            [true_and_predicted(pair.truth, pair.prediction), f"{pair.rows:,}", percent(pair.share)]
             for pair in self.most_confused(5)
         ]
         costly = [
             [
                 f"row {one.row:,}",
                 f"{one.loss:.2f} nats",
-                f"{one.truth}, not {one.prediction}",
+                true_and_predicted(one.truth, one.prediction),
                 f"p = {one.probability:.2g}",
             ]
             for one in self.top_losses(5)
@@ -233,9 +233,9 @@ class Evaluation:
         ]
         texts = []
         if confused:
-            texts.append("Taken for another most often (share of the class's rows)\n\n" + align(confused))
+            texts.append("Most frequent confusions (rows, share of the true class)\n\n" + align(confused))
         if costly:
-            texts.append("The dearest mistakes (rows from 0, probability of the truth)\n\n" + align(costly))
+            texts.append("Largest losses (rows from 0, probability of the true class)\n\n" + align(costly))
         return texts
 
 

@@ -429,8 +429,8 @@ def test_validation_labels_may_lack_classes_and_be_text(classifier, three_classe
     [
         (np.eye(4), None, ["X_val and y_val belong together"]),
         (None, [0, 1], ["X_val and y_val belong together"]),
-        (np.eye(4), [0, 1, 2, 7], ["y_val", "7", "none of the known classes"]),
-        (np.eye(4), [0, 1, 2, -1], ["y_val", "-1", "none of the known classes"]),
+        (np.eye(4), [0, 1, 2, 7], ["y_val", "7", "not among the known classes"]),
+        (np.eye(4), [0, 1, 2, -1], ["y_val", "-1", "not among the known classes"]),
         (np.eye(4), ["a", "b", "a", "b"], ["y_val", "a"]),
         (np.eye(4), [0.5, 1, 2, 0], ["y_val", "0.5"]),
         (np.eye(4), [0, 1], ["4", "2"]),

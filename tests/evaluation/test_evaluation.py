@@ -93,9 +93,9 @@ def test_the_top_losses_are_the_rows_that_cost_most(evaluated):
 def test_it_can_be_printed_and_written_as_json(evaluated):
     _, _, _, found = evaluated
     text = str(found)
-    assert text.startswith(f"{100 * found.accuracy:.2f} % of 90 rows right; log loss {found.log_loss:.4f} nats")
+    assert text.startswith(f"accuracy {100 * found.accuracy:.2f} % on 90 rows, log loss {found.log_loss:.4f} nats")
     assert all(len(line) <= 120 for line in text.splitlines())
-    assert ("Taken for another" in text) == bool(found.most_confused())
+    assert ("Most frequent confusions" in text) == bool(found.most_confused())
     facts = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert [facts["accuracy"], facts["brier"]] == [found.accuracy, found.brier]
     assert f"Brier score {found.brier:.4f}; expected calibration error" in text
@@ -142,7 +142,7 @@ def test_regressors_are_evaluated(three_classes, columns):
 def test_what_cannot_be_evaluated_is_refused(classifier, three_classes, refuses):
     X, y = three_classes
     model = classifier().fit(X, y)
-    with refuses(DataError, "the label 7 is none of the known classes"):
+    with refuses(DataError, "the label 7 is not among the known classes"):
         evaluate(model, X, np.where(y == 1, 7, y))
     with refuses(DataError, "90 rows and y has 80"):
         evaluate(model, X, y[:80])

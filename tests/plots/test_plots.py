@@ -3,9 +3,21 @@ import shutil
 
 import numpy as np
 import pytest
+from matplotlib import image
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from mlplab import NeuralNetworkClassifier, load_dataset, plot_confusion_matrix, plot_learning_curves
+from mlplab import (
+    HistoryDisplay,
+    NeuralNetworkClassifier,
+    ReliabilityDisplay,
+    TopLossesDisplay,
+    find_learning_rate,
+    load_dataset,
+    plot_confusion_matrix,
+    plot_learning_curves,
+    plot_learning_rates,
+)
 from mlplab.lab.report.figures import draw_figures, draw_overview
 from mlplab.lab.report.tables import Dot
 from mlplab.lab.storage.run_folder import RunFolder
@@ -37,6 +49,12 @@ def test_every_figure_is_drawn_as_png_and_svg(drawn):
     assert [path.name for path in drawn[0]] == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
 
 
+def test_figures_of_a_run_folder_are_unknown_to_pyplot(finished, tmp_path):
+    folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path / "out"))
+    draw_figures(folder, finished.suite, finished.rows, load_dataset("digits"))
+    assert plt.get_fignums() == []
+
+
 def test_the_same_results_give_the_same_files(drawn):
     assert [path.read_bytes() for path in drawn[0]] == drawn[1]
 
@@ -44,7 +62,7 @@ def test_the_same_results_give_the_same_files(drawn):
 def test_the_svg_says_what_the_table_says(drawn, finished):
     by_name = {path.name: path for path in drawn[0]}
     curves = by_name["experiment-2-rate.svg"].read_text()
-    for text in ("Learning rate", "Validation accuracy", "lr 0.05, 16", "best validation accuracy", "Epoch"):
+    for text in ("Learning rate", "Validation accuracy", "16, lr 0.05", "best validation accuracy", "Epoch"):
         assert text in curves
     overview = by_name["all-trials.svg"].read_text()
     for row in finished.rows:
@@ -110,3 +128,44 @@ def test_the_public_plots_take_fitted_classifiers(tmp_path):
     assert counts == len(labels)
     given = Figure().subplots()
     assert plot_confusion_matrix(model, dataset.X, labels, ax=given) is given
+
+
+PLOTS = {
+    "learning curves": lambda model, X, y: plot_learning_curves([model]),
+    "confusion matrix": plot_confusion_matrix,
+    "learning rates": lambda model, X, y: plot_learning_rates(find_learning_rate(model, X, y)),
+    "reliability": ReliabilityDisplay.from_estimator,
+    "history": lambda model, X, y: HistoryDisplay.from_estimator(model),
+    "losses": TopLossesDisplay.from_estimator,
+    "images": lambda model, X, y: TopLossesDisplay.from_estimator(model, X, y, image_shape=(2, 2)),
+}
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_pyplot_saves_what_was_plotted_last(name, classifier, three_classes, tmp_path):
+    plotted = PLOTS[name](classifier().fit(*three_classes), *three_classes)
+    figure = plotted if isinstance(plotted, Figure) else getattr(plotted, "figure_", None) or plotted.figure
+    assert plt.get_fignums() == [figure.number]
+    plt.savefig(tmp_path / "saved.png")
+    saved = image.imread(tmp_path / "saved.png")
+    assert saved[..., :3].min() < saved[..., :3].max()  # an empty figure is white
+
+
+def test_plots_into_given_axes_open_no_figure(classifier, three_classes):
+    model = classifier().fit(*three_classes)
+    ax = Figure().subplots()
+    plot_confusion_matrix(model, *three_classes, ax=ax)
+    ReliabilityDisplay.from_estimator(model, *three_classes, ax=ax)
+    assert plt.get_fignums() == []
+
+
+def test_a_notebook_shows_a_returned_figure_once(classifier, three_classes, monkeypatch):
+    # what IPython calls to show a value; after NotImplementedError it shows the figure as a picture
+    figure = plot_learning_curves([classifier().fit(*three_classes)])
+    with pytest.raises(NotImplementedError):
+        figure._ipython_display_()
+    assert plt.get_fignums() == [1]  # another backend has a window for it
+    monkeypatch.setattr("mlplab.plots.pyplot_figure.get_backend", lambda: "inline")
+    with pytest.raises(NotImplementedError):
+        figure._ipython_display_()
+    assert plt.get_fignums() == []  # at the end of a cell, the inline backend shows those that are left

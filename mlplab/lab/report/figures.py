@@ -29,7 +29,7 @@ from mlplab.metrics import Metric, find_metric
 from mlplab.plots import plots
 from mlplab.plots.plots import COLOURS
 from mlplab.utils.atomic import write_text_whole, write_whole
-from mlplab.utils.text import percent
+from mlplab.utils.text import percent, true_and_predicted
 
 _FORMATS = ("png", "svg")
 _OURS = re.compile(r"(samples|search|experiment-\d+-.*|all-trials|confusion-matrices|confident-errors)\.(png|svg)")
@@ -130,10 +130,11 @@ def _confusions(folder: RunFolder, winner: Winner, wording: Wording) -> Figure:
 
 def _confident_errors(dataset: Dataset, found: tables.PartPredictions, errors: Array, classes: Array) -> Figure:
     captions = [
-        f"{classes[found.true[k]]}, not {classes[found.predicted[k]]}\n({found.probability[k]:.1%} sure)"
+        f"{true_and_predicted(classes[found.true[k]], classes[found.predicted[k]])}\n"
+        f"(probability {100 * found.probability[k]:.1f} %)"
         for k in errors
     ]
-    title = "Test images that the chosen network gets most confidently wrong"
+    title = "The chosen network's most confident errors on the test set"
     return plots.draw_images(_images(dataset, found.rows[errors]), captions, title)
 
 

@@ -50,10 +50,11 @@ class Experiment:
 
     @property
     def varied(self) -> list[str]:
-        """The settings that differ between its trials, as far as it says."""
-        given = dict.fromkeys(name for configuration in self.configurations for name in configuration)
-        chosen = [name for name in given if len({repr(c.get(name)) for c in self.configurations}) > 1]
-        return [name for name, values in self.grid.items() if len(values) > 1] + chosen
+        """The settings that it varies, in the order of `SETTINGS`."""
+        given = {name for configuration in self.configurations for name in configuration}
+        chosen = {name for name in given if len({repr(c.get(name)) for c in self.configurations}) > 1}
+        varied = chosen | {name for name, values in self.grid.items() if len(values) > 1}
+        return [name for name in SETTINGS if name in varied]
 
     def cells(self) -> Iterator[dict[str, Any]]:
         """Yield the settings of each of its configurations."""

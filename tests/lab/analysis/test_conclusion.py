@@ -381,7 +381,7 @@ def test_what_is_to_be_known_of_the_data_is_in_the_conclusion(suite, tmp_path):
     source = Source(str(tmp_path / "table.csv"), "kind")
     run = run_suite(replace(suite, source=source, experiments=suite.experiments[:1]), tmp_path / "out", jobs=1)
     text = run.folder.conclusion_md.read_text()
-    assert "- Of the data: the features of table.csv differ in size by a factor of" in text
+    assert "- Of the data: the features of table.csv differ in scale by a factor of" in text
     assert "- Of the data: 1 of the 4 classes of table.csv has fewer than 3 rows" in text
     assert len(read_conclusion(run.folder).cautions) == 2
 

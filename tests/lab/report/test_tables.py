@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlplab.lab import compare_results
 from mlplab.lab.analysis.conclusion import read_conclusion
 from mlplab.lab.report import tables
 from mlplab.lab.storage.results import Results
@@ -30,6 +31,14 @@ def test_an_experiments_curves_are_its_configurations_with_the_best_marked(finis
     assert [c.name for c in curves] == ["16, lr 0.05", "4, lr 0.05", "16, lr 0.01", "4, lr 0.01"]
     last = [c.curve("val_accuracy")[0, -1] for c in curves]
     assert [c.best for c in curves] == [accuracy == max(last) for accuracy in last]
+
+
+def test_figures_and_comparisons_name_configurations_alike(finished):
+    compared = compare_results(finished.folder.path, experiment="rate").names
+    curves = tables.experiment_curves(finished.folder, finished.suite.experiments[1], finished.rows)
+    dots = tables.overview(finished.rows, read_conclusion(finished.folder))
+    assert {curve.name for curve in curves} == set(compared)
+    assert {dot.name for dot in dots if dot.experiment == "Learning rate"} == set(compared)
 
 
 @pytest.mark.parametrize("diverged", [False, True])
