@@ -22,6 +22,13 @@ from mlplab.plots.curves import CurveSet
 from mlplab.training.history import History
 
 
+def _histories(count, epochs=5):
+    rng = np.random.default_rng(0)
+    return [
+        History([Epoch(e, *rng.random(4).tolist(), seconds=1.0) for e in range(1, epochs + 1)]) for _ in range(count)
+    ]
+
+
 def test_eight_lines_differ_in_colour_and_each_has_its_legend():
     curves = [CurveSet(f"line {k}", (h,), best=k == 3) for k, h in enumerate(_histories(8))]
     figure = figures.draw_curves(curves)

@@ -61,13 +61,6 @@ def test_figures_of_older_runs_are_removed(finished, drawn):
     assert not stale.exists()
 
 
-def _histories(count, epochs=5):
-    rng = np.random.default_rng(0)
-    return [
-        History([Epoch(e, *rng.random(4).tolist(), seconds=1.0) for e in range(1, epochs + 1)]) for _ in range(count)
-    ]
-
-
 def test_a_diverged_network_is_marked_in_the_overview():
     dots = [Dot("e", "a", (0.5,), (0.4, 0.6), False), Dot("e", "b", (), None, True)]
     overview = draw_overview(dots, metric=METRICS["accuracy"])
