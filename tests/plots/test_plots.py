@@ -19,7 +19,7 @@ from mlplab import (
 )
 from mlplab.plots import plots as figures
 from mlplab.plots.curves import CurveSet
-from mlplab.training.history import History
+from mlplab.training.history import Epoch, History
 
 
 def _histories(count, epochs=5):
