@@ -70,4 +70,4 @@ def test_a_suite_in_the_readme_is_one_that_loads(tmp_path):
     suite = re.search(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "table.csv").write_text("a,label\n1,x\n2,y\n")
     (tmp_path / "my-suite.toml").write_text(suite[1])
-    assert len(load_suite(tmp_path / "my-suite.toml").cells("")) == 3 * (3 + 4)
+    assert len(load_suite(tmp_path / "my-suite.toml").cells()) == 3 * (3 + 4)

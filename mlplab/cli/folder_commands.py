@@ -31,8 +31,8 @@ def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
     from mlplab.lab.storage.run_folder import RunFolder
 
     folder = RunFolder(path)
-    suite = expand_search(folder.suite(), folder)
-    return folder, suite, folder.rows(suite, suite.known_fingerprint(), folder.read_labels())
+    suite = expand_search(folder.suite().bind(), folder)
+    return folder, suite, folder.rows(suite, folder.read_labels())
 
 
 @click.command()

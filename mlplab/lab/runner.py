@@ -84,8 +84,7 @@ def run_suite(
     if not isinstance(suite, Suite):
         suite = load_suite(suite)
     count = check_count("jobs", jobs) if jobs is not None else usable_cores()
-    fingerprint = suite.source.fingerprint()
-    suite = replace(suite, fingerprint=fingerprint)
+    suite = suite.bind(suite.source.fingerprint())
     folder = RunFolder(Path(out) if out is not None else Path("runs") / suite.name)
     load = cache(partial(_load, suite))
     if not folder.suite_file.is_file():
@@ -95,7 +94,7 @@ def run_suite(
         hands = _Hands(workers, count, scheduler, checkpoint_seconds)
         recover_folder(folder, suite, shown)
         suite = expand_search(suite, folder)
-        rows = folder.rows(suite, fingerprint, folder.read_labels(), thorough=True)
+        rows = folder.rows(suite, folder.read_labels(), thorough=True)
         # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
         dataset = None
         if not is_concluded(folder, rows):
@@ -193,7 +192,7 @@ def _train_and_conclude(
     from mlplab.lab.execution.dispatch import TrainingContext, train_missing
     from mlplab.lab.report.conclusion import to_markdown
 
-    trained, fingerprint, cautions = 0, suite.known_fingerprint(), dataset.cautions()
+    trained, cautions = 0, dataset.cautions()
     for caution in cautions:
         display.note(caution)
     with hands.at(dataset, folder, display) as (work, processes):
@@ -201,9 +200,9 @@ def _train_and_conclude(
         if suite.search:
             from mlplab.lab.search.driver import run_search
 
-            suite, trained = run_search(crew, fingerprint, processes)
-            rows = folder.rows(suite, fingerprint, {}, thorough=True)
-        labels = suite.labels(fingerprint, dataset)
+            suite, trained = run_search(crew, processes)
+            rows = folder.rows(suite, {}, thorough=True)
+        labels = suite.labels(dataset)
         rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in rows]
         missing = {row.trial.id for row in rows if row.unfinished}
         try:

@@ -77,7 +77,7 @@ def test_figures_are_drawn_before_another_run_can_take_the_folder(suite_file, fi
 def test_status_tells_what_is_begun(suite, tmp_path, capsys):
     folder = RunFolder(tmp_path)
     folder.write_suite(suite)
-    lineage = suite.cells(suite.source.fingerprint())[0][1].lineage
+    lineage = suite.bind().cells()[0][1].lineage
     folder.checkpoints.mkdir()
     folder.checkpoint(lineage).write_bytes(b"")
     assert mlplab(["status", str(tmp_path)]) == 0

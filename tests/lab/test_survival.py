@@ -251,8 +251,8 @@ def test_thirty_kills_at_random_moments_change_no_bit(long_suite_file, tmp_path)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     # the very seconds of the epochs in the last checkpoints: they were not made again
-    suite = load_suite(long_suite_file)
-    trials = {trial.lineage: trial.id for _, trial in suite.cells(suite.source.fingerprint())}
+    suite = load_suite(long_suite_file).bind()
+    trials = {trial.lineage: trial.id for _, trial in suite.cells()}
     assert all(seconds_of(out, trials[lineage])[: len(made)] == made for lineage, made in before.items())
     assert_same(out, undisturbed)
 

@@ -36,7 +36,7 @@ def compare_results(
         SettingError: for an experiment that is not there, a confidence or a margin that is none.
     """
     folder = RunFolder(Path(path))
-    suite = expand_search(folder.suite(), folder)
+    suite = expand_search(folder.suite().bind(), folder)
     experiments = {e.name: e for e in suite.experiments if not e.from_search}
     if not experiments:
         raise _nothing(folder)
@@ -44,7 +44,7 @@ def compare_results(
         raise SettingError(
             f"experiment must be {one_of(experiments)}; got {experiment!r}{nearest(experiment, experiments)}"
         )
-    rows = folder.rows(suite, suite.known_fingerprint(), folder.read_labels())
+    rows = folder.rows(suite, folder.read_labels())
     chosen = [row for row in rows if row.experiment.name in ([experiment] if experiment else experiments)]
     done = [row for row in chosen if row.status == Status.DONE]
     varying = [name for name in suite.varying() if experiment is None or name in experiments[experiment].varied]

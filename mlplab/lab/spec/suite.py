@@ -73,8 +73,8 @@ class Suite:
         settings: for every trial.
         experiments: the questions, in order.
         search: what is looked for instead; `mlplab.lab.search` makes experiments of what it found.
-        fingerprint: of the data that a run folder was made with, wherever they are now; None elsewhere. A run asks the
-            data themselves.
+        fingerprint: the fingerprint of the data, which is part of the identity of every trial. A run folder keeps it,
+            so that its results can be read wherever the data are now. None until `bind` sets it.
     """
 
     name: str
@@ -88,13 +88,15 @@ class Suite:
     search: Search | None = None
     fingerprint: str | None = field(default=None, compare=False)
 
-    def known_fingerprint(self) -> str:
-        """Return the fingerprint that a run folder keeps of its data, or else that of the source.
+    def bind(self, fingerprint: str | None = None) -> Suite:
+        """Return the suite with the fingerprint of its data set, so that its trials have their identity.
+
+        It is the one given, else the one the suite has already, else that of the source.
 
         Raises:
-            DataError: where it is needed and the file is missing.
+            DataError: if the source has to be read and its file is missing.
         """
-        return self.fingerprint or self.source.fingerprint()
+        return replace(self, fingerprint=fingerprint or self.fingerprint or self.source.fingerprint())
 
     def with_setting(self, name: str, value: Any) -> Suite:
         """Return the suite with one setting fixed for every trial; a grid that varies it keeps this value alone."""
@@ -121,14 +123,14 @@ class Suite:
         """Return the settings that differ between trials, in the order of `SETTINGS`."""
         if self.search:  # always the same columns, however many were tried by now
             return [name for name in SETTINGS if name in self.search.space]
-        trials = [trial for _, trial in self.cells(fingerprint="")]
+        trials = [trial for _, trial in self.cells()]
         given = {name for trial in trials for name in trial.settings}
         values = {name: {repr(normal(name, trial[name])) for trial in trials} for name in given}
         return [name for name in SETTINGS if len(values.get(name, ())) > 1]
 
-    def labels(self, fingerprint: str, dataset: Dataset) -> dict[str, str]:
+    def labels(self, dataset: Dataset) -> dict[str, str]:
         """Return the label of every trial by its id."""
-        return self.labels_of([trial for _, trial in self.cells(fingerprint)], dataset)
+        return self.labels_of([trial for _, trial in self.cells()], dataset)
 
     def labels_of(self, trials: Iterable[Trial], dataset: Dataset) -> dict[str, str]:
         """Return the labels of some of its trials, or of those that its search makes, by their ids."""
@@ -136,10 +138,10 @@ class Suite:
         varying, several = self.varying(), self.seeds > 1 or self.search is not None
         return {t.id: t.label(inputs, outputs, varying) + (f"_seed{t.seed}" if several else "") for t in trials}
 
-    def cells(self, fingerprint: str) -> list[tuple[Experiment, Trial]]:
+    def cells(self) -> list[tuple[Experiment, Trial]]:
         """Return every experiment with each of its trials; a trial that two experiments share appears in both.
 
-        fingerprint: of the data, which is part of a trial's identity.
+        Before `bind`, the ids of the trials are not those of any data set; their settings and seeds are final.
         """
         return [
             (
@@ -147,7 +149,7 @@ class Suite:
                 Trial(
                     settings=lab_settings({**self.settings, **settings}),
                     seed=seed,
-                    data=fingerprint,
+                    data=self.fingerprint or "",
                     split=self.split,
                     samples=self.samples,
                 ),

@@ -212,11 +212,9 @@ class RunFolder:
         except (OSError, ValueError, KeyError, csv.Error):
             return {}
 
-    def rows(
-        self, suite: Suite, fingerprint: str, labels: Mapping[str, str], *, thorough: bool = False
-    ) -> list[ResultRow]:
-        """Return the rows of the suite's results as the folder holds them now; `thorough` as in `read_result`."""
-        cells = suite.cells(fingerprint)
+    def rows(self, suite: Suite, labels: Mapping[str, str], *, thorough: bool = False) -> list[ResultRow]:
+        """Return the rows of the bound suite's results as the folder holds them now; `thorough` as in `read_result`."""
+        cells = suite.cells()
         results = {trial.id: self.read_result(trial.id, thorough=thorough) for _, trial in cells}
         return [
             ResultRow(experiment, trial, result.label if result else labels.get(trial.id, trial.id), result)

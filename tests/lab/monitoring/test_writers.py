@@ -123,7 +123,7 @@ def test_mlflow_holds_settings_curves_and_the_end_of_every_network(suite, tmp_pa
 
 def test_a_network_goes_on_in_the_run_that_it_began_and_one_that_diverges_has_failed(suite, tmp_path, mlflow):
     one = suite.with_setting("hidden_layer_sizes", (16,)).with_setting("learning_rate_init", 0.05)
-    job = types.SimpleNamespace(labels=["mine"], trials=[one.with_setting("max_iter", 4).cells("")[0][1]])
+    job = types.SimpleNamespace(labels=["mine"], trials=[one.with_setting("max_iter", 4).cells()[0][1]])
     from mlplab.training.history import Epoch
 
     first = writer()

@@ -33,7 +33,7 @@ def test_an_experiments_curves_are_its_configurations_with_the_best_marked(finis
 def test_of_more_configurations_than_there_are_lines_the_best_are_drawn(suite, diverged):
     rates = tuple(k / 1000 for k in range(1, 101))
     many = replace(suite.experiments[1], grid={"learning_rate_init": rates})
-    cells = replace(suite, experiments=(suite.experiments[0], many), seeds=2).cells("")
+    cells = replace(suite, experiments=(suite.experiments[0], many), seeds=2).cells()
     accuracies = np.random.default_rng(0).permutation(len(cells)) / len(cells)
     status = "diverged" if diverged else "done"
     rows = [
@@ -56,7 +56,7 @@ def test_the_overview_has_a_dot_for_every_row(finished):
 
 
 def test_the_heading_of_curves_says_what_their_bands_are(suite):
-    cells = replace(suite, seeds=3).cells("")
+    cells = replace(suite, seeds=3).cells()
     rows = [ResultRow(experiment, trial, "", result_of(trial)) for experiment, trial in cells]
     assert tables.curves_heading(suite.experiments[0], rows) == (
         "Width\nmeans of 3 seeds, in bands from the lowest to the highest"

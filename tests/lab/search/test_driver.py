@@ -203,11 +203,11 @@ def test_a_search_that_was_interrupted_has_results_and_its_time(file, tmp_path):
     assert (trials["status"] == "paused").sum() >= 3
     assert "waiting" in set(trials["status"])
     assert set(epochs["trial"]) == set(trials.loc[trials["status"] == "paused", "trial"])
-    seconds = read_log(RunFolder(tmp_path / "out"), suite).seconds
+    seconds = read_log(RunFolder(tmp_path / "out"), suite.bind()).seconds
     assert seconds > 0.01
     with pytest.raises(KeyboardInterrupt):
         run_suite(suite, tmp_path / "out", jobs=1, display=Interrupting)
-    assert read_log(RunFolder(tmp_path / "out"), suite).seconds > seconds + 0.01
+    assert read_log(RunFolder(tmp_path / "out"), suite.bind()).seconds > seconds + 0.01
 
 
 def test_trials_that_failed_are_tried_again(searched, file, tmp_path, monkeypatch):
@@ -336,7 +336,7 @@ def test_minutes_are_as_many_epochs_as_there_is_time_for(file, tmp_path, monkeyp
     for budget, name in ((in_minutes, "minutes"), (in_epochs, "epochs")):
         with pytest.raises(KeyboardInterrupt):
             run_suite(budget, tmp_path / name, jobs=2, display=Interrupting)
-        first.append(read_log(RunFolder(tmp_path / name), budget).rounds[0])
+        first.append(read_log(RunFolder(tmp_path / name), budget.bind()).rounds[0])
     assert first[0] == first[1]  # 2 processes × 120 seconds / 1.99 seconds an epoch
 
 
@@ -385,7 +385,7 @@ def test_a_job_that_is_given_up_after_a_pause_counts_as_failed_and_the_search_go
     """The workers die of one trial whenever it is trained on."""
     out = tmp_path / "out"
     shutil.copytree(searched[0].folder.path, out)
-    suite, folder = load_suite(file), RunFolder(out)
+    suite, folder = load_suite(file).bind(), RunFolder(out)
     done = next(row.trial for row in searched[0].rows if row.experiment.from_search and row.status == "done")
     result = folder.read_result(done.id)
     history = History(folder.read_history(done.id).epochs[:3])
@@ -399,7 +399,7 @@ def test_a_job_that_is_given_up_after_a_pause_counts_as_failed_and_the_search_go
             yield Event(waiting.popleft(), None, "worker ended with exit status -9")
 
     dataset = suite.source.load()
-    _, made = run_search(TrainingContext(suite, dataset, folder, deadly, NullObserver()), suite.source.fingerprint(), 1)
+    _, made = run_search(TrainingContext(suite, dataset, folder, deadly, NullObserver()), 1)
     assert made >= 1
     assert folder.read_result(done.id).status == "failed"
     assert "exit status -9" in folder.read_result(done.id).error

@@ -37,7 +37,7 @@ def _write_network(folder):
 
 @pytest.mark.parametrize("seconds", [0.002, 1000.0])
 def test_a_result_reads_back_as_it_was_written_and_replaces_an_older_one(suite, tmp_path, seconds):
-    folder, trial = RunFolder(tmp_path), suite.cells("")[0][1]
+    folder, trial = RunFolder(tmp_path), suite.cells()[0][1]
     failed = result_of(trial, status="failed", error="it failed", seconds=seconds)
     folder.write_trial(failed, History())
     assert folder.read_result(trial.id) == failed
@@ -51,7 +51,7 @@ def test_a_result_reads_back_as_it_was_written_and_replaces_an_older_one(suite, 
 @pytest.mark.parametrize("name", ["model.safetensors", "validation_predictions.npz", "history.csv", "trial.json"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "shorter"])
 def test_a_trial_with_a_file_missing_or_cut_short_is_none(suite, tmp_path, name, damage):
-    folder, trial = RunFolder(tmp_path), suite.cells("")[0][1]
+    folder, trial = RunFolder(tmp_path), suite.cells()[0][1]
     folder.write_trial(result_of(trial), History([Epoch(1, 0.5, 0.5)]), _write_network)
     file = folder.trial(trial.id) / name
     content = file.read_bytes()
@@ -63,7 +63,7 @@ def test_a_trial_with_a_file_missing_or_cut_short_is_none(suite, tmp_path, name,
 
 @pytest.mark.parametrize("name", ["model.safetensors", "validation_predictions.npz", "history.csv", "trial.json"])
 def test_a_flipped_bit_anywhere_makes_a_trial_none(suite, tmp_path, name):
-    folder, trial = RunFolder(tmp_path), suite.cells("")[0][1]
+    folder, trial = RunFolder(tmp_path), suite.cells()[0][1]
     result = result_of(trial)
     folder.write_trial(result, History([Epoch(1, 0.5, 0.5)]), _write_network)
     file = folder.trial(trial.id) / name
@@ -78,7 +78,7 @@ def test_a_flipped_bit_anywhere_makes_a_trial_none(suite, tmp_path, name):
 
 
 def test_folders_that_changed_places_hold_no_results(suite, tmp_path):
-    folder, (one, other) = RunFolder(tmp_path), [trial for _, trial in suite.cells("")[:2]]
+    folder, (one, other) = RunFolder(tmp_path), [trial for _, trial in suite.cells()[:2]]
     for trial in (one, other):
         folder.write_trial(result_of(trial), History())
     folder.trial(one.id).rename(tmp_path / "aside")
