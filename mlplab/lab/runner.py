@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlplab.engine.cpu import usable_cores
 from mlplab.errors import SettingError
 from mlplab.lab.analysis.conclusion import is_concluded, write_conclusion
-from mlplab.lab.execution.process_pool import Workers
+from mlplab.lab.execution.process_pool import ProcessPool
 from mlplab.lab.monitoring.observer import NullObserver
 from mlplab.lab.recovery import recover_folder
 from mlplab.lab.search.log import expand_search
@@ -26,10 +23,8 @@ from mlplab.training.settings import check_count
 
 if TYPE_CHECKING:
     from mlplab.data import Dataset
-    from mlplab.lab.execution.dispatch import Workforce
-    from mlplab.lab.execution.process_pool import Event
+    from mlplab.lab.execution.executor import Executor
     from mlplab.lab.monitoring.observer import RunObserver
-    from mlplab.lab.spec.job import Job
     from mlplab.training.tasks import Task
 
 
@@ -90,23 +85,26 @@ def run_suite(
     if not folder.suite_file.is_file():
         load()  # what is wrong is noticed before anything is written
     shown = (display or NullObserver)()
-    with folder.locked(), Workers(folder) as workers:
-        hands = _Hands(workers, count, scheduler, checkpoint_seconds)
+    with folder.locked():
         recover_folder(folder, suite, shown)
         suite = expand_search(suite, folder)
         rows = folder.rows(suite, folder.read_labels(), thorough=True)
         # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
-        dataset = None
-        if not is_concluded(folder, rows):
-            hands.start(count if suite.search else sum(row.unfinished for row in rows))
-            dataset = load()
-        remove_manifest(folder)
-        folder.write_suite(suite)
-        if dataset is None:
+        if is_concluded(folder, rows):
+            remove_manifest(folder)
+            folder.write_suite(suite)
             folder.write_results(rows, suite.varying())
             outcome = Run(folder, suite, tuple(rows), 0)
         else:
-            outcome = _train_and_conclude(suite, rows, dataset, folder, shown, hands)
+            with _make_executor(folder, count, scheduler, checkpoint_seconds, shown) as executor:
+                executor.start(executor.slots if suite.search else sum(row.unfinished for row in rows))
+                dataset = load()
+                executor.bind(dataset)
+                remove_manifest(folder)
+                folder.write_suite(suite)
+                suite, rows, trained = _train(suite, rows, dataset, folder, shown, executor)
+            _conclude(folder, suite, rows, dataset)
+            outcome = Run(folder, suite, tuple(rows), trained)
         write_manifest(folder)
         if then:
             then(outcome)
@@ -143,76 +141,62 @@ def _check_networks(suite: Suite, task: Task) -> None:
             raise SettingError(f"search: {error}") from error
 
 
-@dataclass(frozen=True)
-class _Hands:
-    """Those who can be asked to train: `count` processes of this machine, or the workers of a scheduler."""
+def _make_executor(
+    folder: RunFolder, jobs: int, scheduler: str | None, checkpoint_seconds: float, observer: RunObserver
+) -> Executor:
+    """Return what trains: so many processes of this machine, or the workers of a scheduler."""
+    if scheduler is None:
+        return ProcessPool(folder, jobs, checkpoint_seconds)
+    from mlplab.lab.execution.dask_cluster import DaskCluster
 
-    workers: Workers
-    count: int
-    scheduler: str | None
-    checkpoint_seconds: float
-
-    def start(self, missing: int) -> None:
-        """Start as many processes as so many missing trials can use."""
-        if self.scheduler is None:
-            self.workers.start(min(self.count, missing))
-
-    @contextmanager
-    def at(self, dataset: Dataset, folder: RunFolder, display: RunObserver) -> Iterator[tuple[Workforce, int]]:
-        """Yield who trains on these data, and how many networks at a time."""
-        if self.scheduler is not None:
-            from mlplab.lab.execution.dask_cluster import connected, count_workers, run_on_cluster
-
-            with connected(self.scheduler, display.note) as client:
-                seconds = self.checkpoint_seconds
-                work = partial(run_on_cluster, client=client, dataset=dataset, folder=folder, seconds=seconds)
-                yield work, count_workers(client)
-            return
-
-        from mlplab.lab.execution.process_worker import save_data
-
-        def work_here(waiting: deque[Job]) -> Iterator[Event]:
-            data = {**save_data(dataset, folder.data), "checkpoint_seconds": self.checkpoint_seconds}
-            return self.workers.run(waiting, self.count, data)
-
-        try:
-            yield work_here, self.count
-        finally:
-            shutil.rmtree(folder.data, ignore_errors=True)
+    return DaskCluster(scheduler, folder, checkpoint_seconds, observer.note)
 
 
-def _train_and_conclude(
-    suite: Suite, rows: Sequence[ResultRow], dataset: Dataset, folder: RunFolder, display: RunObserver, hands: _Hands
-) -> Run:
-    """Train what is missing, write the results and the conclusion.
+def _train(
+    suite: Suite,
+    rows: Sequence[ResultRow],
+    dataset: Dataset,
+    folder: RunFolder,
+    observer: RunObserver,
+    executor: Executor,
+) -> tuple[Suite, list[ResultRow], int]:
+    """Train what is missing of the rows, which are as the folder holds them now, and write the results.
 
-    rows: as the folder holds them now.
+    Returns:
+        The suite, with the experiments of its search, its rows, and how many trainings were made.
     """
-    from mlplab.lab.analysis.test_set import evaluate_on_test_set
     from mlplab.lab.execution.dispatch import TrainingContext, train_missing
+
+    for caution in dataset.cautions():
+        observer.note(caution)
+    context, trained = TrainingContext(suite, dataset, folder, executor, observer), 0
+    if suite.search:
+        from mlplab.lab.search.driver import run_search
+
+        suite, trained = run_search(context)
+        rows = folder.rows(suite, {}, thorough=True)
+    labels = suite.labels(dataset)
+    rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in rows]
+    missing = {row.trial.id for row in rows if row.unfinished}
+    try:
+        if missing:
+            train_missing(replace(context, suite=suite), rows)
+    finally:
+        rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
+        folder.write_results(rows, suite.varying())
+    return suite, rows, trained + len(missing - {row.trial.id for row in rows if row.unfinished})
+
+
+def _conclude(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dataset: Dataset) -> None:
+    """Write the conclusion, and for it evaluate the best configuration on the test set."""
+    from mlplab.lab.analysis.test_set import evaluate_on_test_set
     from mlplab.lab.report.conclusion import to_markdown
 
-    trained, cautions = 0, dataset.cautions()
-    for caution in cautions:
-        display.note(caution)
-    with hands.at(dataset, folder, display) as (work, processes):
-        crew = TrainingContext(suite, dataset, folder, work, display)
-        if suite.search:
-            from mlplab.lab.search.driver import run_search
-
-            suite, trained = run_search(crew, processes)
-            rows = folder.rows(suite, {}, thorough=True)
-        labels = suite.labels(dataset)
-        rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in rows]
-        missing = {row.trial.id for row in rows if row.unfinished}
-        try:
-            if missing:
-                train_missing(replace(crew, suite=suite), rows)
-        finally:
-            rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
-            folder.write_results(rows, suite.varying())
     write_conclusion(
-        folder, suite, rows, lambda trials: evaluate_on_test_set(folder, trials, dataset), to_markdown, cautions
+        folder,
+        suite,
+        rows,
+        lambda trials: evaluate_on_test_set(folder, trials, dataset),
+        to_markdown,
+        dataset.cautions(),
     )
-    trained += len(missing - {row.trial.id for row in rows if row.unfinished})
-    return Run(folder, suite, tuple(rows), trained)
