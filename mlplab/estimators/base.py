@@ -18,19 +18,18 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from mlplab.engine import NumpyEngine
-from mlplab.engine.base import Array
+from mlplab.engine.base import Array, Engine
 from mlplab.errors import DataError, DivergenceError, SettingError
 from mlplab.estimators.fitted import FittedAttributes, FittedState
 from mlplab.estimators.sklearn_callbacks import CallbackSupportMixin, Listeners
 from mlplab.estimators.summary import Summary, describe_training, summarize
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.losses import Loss
-from mlplab.nn.network import Workspace
 from mlplab.nn.normalization import NORMALIZATIONS
 from mlplab.nn.schedules import HORIZON_DEPENDENT
 from mlplab.training.batches import Rows, hash_rows, set_apart
 from mlplab.training.build import (
+    build_engine,
     build_learner,
     build_loss,
     build_network,
@@ -43,6 +42,7 @@ from mlplab.training.callbacks import Callback, Callbacks
 from mlplab.training.checkpoint import Checkpoint
 from mlplab.training.history import Epoch, History
 from mlplab.training.lbfgs import run_lbfgs
+from mlplab.training.prediction import Predictor
 from mlplab.training.progress import FitDisplay
 from mlplab.training.settings import RegressorSettings, Settings, check_settings, is_integer
 from mlplab.training.stopping import Patience
@@ -160,7 +160,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         if going_on:
             self._renew()
         else:
-            self._build(NumpyEngine(self._dtype_for(training.X)), seed, coef_init, intercept_init)
+            self._build(build_engine(settings, self._dtype_for(training.X)), seed, coef_init, intercept_init)
         self._learner = build_learner(settings, self._network, [seed], rows_before)
         self._epochs_before = len(self.history_)
         epochs, keep = settings.max_iter, None
@@ -200,7 +200,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         if hasattr(self, "_network"):
             self._renew()
         else:
-            self._build(NumpyEngine(self._dtype_for(training.X)), seed)
+            self._build(build_engine(settings, self._dtype_for(training.X)), seed)
         if not hasattr(self, "_learner"):
             self._learner = build_learner(settings, self._network, [seed], self.t_)
         self._epochs_before = len(self.history_)
@@ -208,7 +208,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
 
     def _build(
         self,
-        engine: NumpyEngine,
+        engine: Engine,
         seed: int,
         coef_init: Sequence[Array] | None = None,
         intercept_init: Sequence[Array] | None = None,
@@ -356,8 +356,8 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         return self._fitted_network().arrays()
 
     def _validation_score(self, epoch: Epoch, validation: Rows) -> float:
-        """Return what early stopping wants to grow, for the rows that it watches."""
-        return epoch.val_accuracy
+        """Return what early stopping maximizes: the metric that the task watches, for the validation rows."""
+        return epoch.score(self._task.watched)
 
     def _restore(self, left: FittedState) -> None:
         """Put this estimator, whose task is set, into the state that a fit had left.
@@ -370,7 +370,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         if names is not None and len(names) != inputs:
             raise DataError("the feature names do not fit the weights")
         self._set_features(inputs, names)
-        self._build(NumpyEngine(arrays["coefs.0"].dtype), 0)
+        self._build(build_engine(self._settings(), arrays["coefs.0"].dtype), 0)
         views = self.arrays()
         if {name: (view.shape, view.dtype) for name, view in views.items()} != {
             name: (array.shape, array.dtype) for name, array in arrays.items()
@@ -381,7 +381,9 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             view[...] = arrays[name]
         self.history_, self.n_training_rows_ = left.history, left.n_training_rows
         scores = left.validation_scores
-        self._validation_scores = left.history["val_accuracy"] if scores is None else scores
+        if scores is None:
+            scores = [epoch.score(self._task.watched) for epoch in left.history]
+        self._validation_scores = scores
         self.t_ = len(left.history) * left.n_training_rows
 
     # ---- predict -------------------------------------------------------------------------------------------------
@@ -393,20 +395,20 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
 
     def _of_logits(self, function: Callable[[Any, Array], Array], X: Array, rows: Array | None) -> Array:
         """Return ``function(xp, logits)`` of the rows of X with these numbers, None for all as they lie: (N, ...)."""
-        engine, parts, size = self._network.engine, [], 0
+        engine, predictor, parts, size = self._network.engine, Predictor(self._network, self._loss), [], 0
         scale, numbers = self._settings().input_scale, np.arange(X.shape[0]) if rows is None else rows
         in_place = rows is None and isinstance(X, np.ndarray) and X.dtype == engine.dtype and scale == 1
         for part in _parts(numbers):
             if len(part) != size:
                 size = len(part)
-                buffer, work = engine.empty(1, size, X.shape[1]), Workspace(self._network, size)
+                buffer = engine.empty(1, size, X.shape[1])
             if in_place:
                 batch = X[None, part[0] : part[0] + size]
             else:
                 batch = buffer
                 engine.gather(X, part[None], batch, scale)
             with engine.quiet():
-                z = self._network.forward(batch, work)
+                z = predictor.logits(batch)
             parts.append(engine.to_numpy(function(engine.xp, z))[0].copy())
         return np.concatenate(parts)
 

@@ -1,4 +1,4 @@
-"""What a fitted estimator is worth on rows with known answers."""
+"""Evaluation of a classifier on rows whose classes are known."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mlplab.data.labels import encode
 from mlplab.engine.base import Array
 from mlplab.errors import DataError
 from mlplab.evaluation.calibration import Calibration, calibration_of
+from mlplab.metrics import METRICS, Metric
 from mlplab.utils.text import align, percent, true_and_predicted
 
 
@@ -65,7 +66,7 @@ class RowLoss:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a classifier said of rows, and what follows from it; ``print(evaluation)`` tells it.
+    """The predictions of a classifier and the metrics computed from them; ``print(evaluation)`` shows a report.
 
     Attributes:
         classes: (classes,).
@@ -85,26 +86,42 @@ class Evaluation:
 
     @property
     def right(self) -> Array:
-        """Whether each row was classified rightly, (rows,)."""
-        right: Array = self.true == self.predicted
+        """Whether each row was classified correctly, (rows,)."""
+        right: Array = self._row_values("accuracy")
         return right
 
     @property
     def accuracy(self) -> float:
-        """The share of right answers."""
-        return float(self.right.mean())
+        """The share of the rows that were classified correctly."""
+        return self._metric("accuracy")
 
     @cached_property
     def losses(self) -> Array:
         """-log of the true class's probability, nats, (rows,); a probability of 0 counts as the smallest number."""
-        p = self.probabilities[np.arange(self.rows), self.true]
-        losses: Array = -np.log(np.maximum(p, np.finfo(p.dtype).tiny))
+        losses: Array = self._row_values("log_loss")
         return losses
 
     @property
     def log_loss(self) -> float:
         """The mean of the losses, nats."""
-        return float(self.losses.mean(dtype=np.float64))
+        return self._metric("log_loss")
+
+    @property
+    def brier(self) -> float:
+        """The Brier score, 0 to 2: the mean squared difference between probabilities and truth, summed over classes."""
+        return self._metric("brier")
+
+    def _metric(self, name: str) -> float:
+        metric = METRICS[name]
+        return metric.value(self.true, self._predictions(metric))
+
+    def _row_values(self, name: str) -> Array:
+        metric = METRICS[name]
+        assert metric.row_values
+        return metric.row_values(self.true, self._predictions(metric))
+
+    def _predictions(self, metric: Metric) -> Array:
+        return self.predicted if metric.needs == "labels" else self.probabilities
 
     @cached_property
     def confusion_matrix(self) -> Array:
@@ -160,6 +177,7 @@ class Evaluation:
             "rows": self.rows,
             "accuracy": self.accuracy,
             "log_loss": self.log_loss,
+            "brier": self.brier,
             "calibration_error": calibration.error,
             "classes": [name if isinstance(name, known) else str(name) for name in self.classes.tolist()],
             "confusion_matrix": self.confusion_matrix.tolist(),
@@ -177,8 +195,8 @@ class Evaluation:
     def __str__(self) -> str:
         return "\n\n".join(
             [
-                f"accuracy {percent(self.accuracy)} on {self.rows:,} rows, log loss {self.log_loss:.4f} nats, expected "
-                f"calibration error {percent(self.calibration().error)}",
+                f"accuracy {percent(self.accuracy)} on {self.rows:,} rows, log loss {self.log_loss:.4f} nats, Brier score "
+                f"{self.brier:.4f}, expected calibration error {percent(self.calibration().error)}",
                 self._report_text(),
                 self._matrix_text(),
                 *self._lists(),

@@ -1,4 +1,4 @@
-"""How long a suite will take: the pace of every kind of network, measured, and multiplied."""
+"""Estimate how long a suite will take, from the measured speed of its networks."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Estimate:
 
 def estimate(suite: Suite, folder: RunFolder, jobs: int) -> Estimate:
     """Measure how long the suite's missing trials will take on that many processes; nothing is written."""
-    dataset, fingerprint = suite.source.load(), suite.source.fingerprint()
-    rows = folder.rows(suite, fingerprint, suite.labels(fingerprint, dataset))
+    dataset, suite = suite.source.load(), suite.bind(suite.source.fingerprint())
+    rows = folder.rows(suite, suite.labels(dataset))
     todo = plan(rows, dataset)
     seconds = seconds_per_epoch(todo, dataset, split_rows(dataset, suite.split, 0, suite.samples))
     trials = {row.trial.id: row for row in rows}
@@ -72,13 +72,13 @@ def estimate_search(suite: Suite, folder: RunFolder, jobs: int) -> SearchEstimat
 
     search = suite.search
     assert search is not None
-    dataset, fingerprint = suite.source.load(), suite.source.fingerprint()
-    rate = jobs / measure_pace(search, suite, fingerprint, dataset)
+    dataset, suite = suite.source.load(), suite.bind(suite.source.fingerprint())
+    rate = jobs / measure_pace(search, suite, dataset)
     log = read_log(folder, suite)
     first = len(log.rounds[0].proposals) if log.rounds else None
     if first is None:
         _, first = first_round(search, suite, rate, jobs)
-    results = {row.trial.id: row.result for row in folder.rows(expand_search(suite, folder), fingerprint, {})}
+    results = {row.trial.id: row.result for row in folder.rows(expand_search(suite, folder), {})}
     made = sum(result.epochs for result in results.values() if result)
     left = max(0, epochs_left(search, suite, made, log.seconds, rate, jobs) + cost_of_finalists(search, suite))
     return SearchEstimate(suite.name, len(log.proposals), first, made, left, jobs, left / rate)

@@ -1,10 +1,10 @@
-"""Run a suite: train what is missing, in parallel, and conclude."""
+"""Run a suite: train what is missing, in parallel, conclude, and write the report."""
 
 from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from mlplab.engine.cpu import usable_cores
 from mlplab.errors import SettingError
-from mlplab.lab.analysis.conclusion import is_concluded, write_conclusion
+from mlplab.lab.analysis.conclusion import draw_conclusion, is_concluded
 from mlplab.lab.execution.process_pool import Workers
 from mlplab.lab.monitoring.observer import NullObserver
 from mlplab.lab.recovery import recover_folder
-from mlplab.lab.search.log import expand_search
+from mlplab.lab.report.writing import draw_missing_figures, store_conclusion
+from mlplab.lab.run import Run, open_run
 from mlplab.lab.spec.suite import Suite, load_suite
 from mlplab.lab.storage.integrity import remove_manifest, write_manifest
-from mlplab.lab.storage.results_csv import ResultRow
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.settings import check_count
 
@@ -33,48 +33,27 @@ if TYPE_CHECKING:
     from mlplab.training.tasks import Task
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a run left.
-
-    Attributes:
-        folder: the run folder. suite: what was run.
-        rows: a row for each trial of each experiment.
-        trained: how many trials this run trained to their end.
-    """
-
-    folder: RunFolder
-    suite: Suite
-    rows: tuple[ResultRow, ...]
-    trained: int
-
-    @property
-    def failed(self) -> list[ResultRow]:
-        """The rows whose trial failed, or could not even be written."""
-        return [row for row in self.rows if row.unfinished or row.failed]
-
-
 def run_suite(
     suite: Suite | str | Path,
     out: str | Path | None = None,
     *,
     jobs: int | None = None,
-    display: Callable[[], RunObserver] | None = None,
+    observer: RunObserver | None = None,
     checkpoint_seconds: float = 10.0,
     scheduler: str | None = None,
-    then: Callable[[Run], object] | None = None,
+    figures: bool = True,
 ) -> Run:
-    """Train every trial of a suite that the run folder does not hold yet, and write the conclusion.
+    """Train every trial of a suite that the run folder does not hold yet; write the conclusion and the figures.
 
     Args:
         suite: a suite, the name of a built-in one, or a TOML file.
         out: the run folder; None is ``runs/`` and the suite's name.
-        jobs: worker processes; None is as many as cores.
-        checkpoint_seconds: how often each training writes its state, from which it goes on when the run is interrupted
-            and started again.
+        jobs: worker processes; None is one for each core.
+        observer: shows the progress, such as `mlplab.lab.monitoring.terminal.SuiteDisplay`; None shows nothing.
+        checkpoint_seconds: seconds between two checkpoints of a training, which resumes from the last one when the run
+            is interrupted and started again.
         scheduler: the address of a Dask scheduler, or its file, whose workers train; None trains on this machine.
-        display: makes what shows the progress, such as `monitoring.terminal.SuiteDisplay`; None shows nothing.
-        then: called with the run while the folder is still held for writing: draws its figures, say.
+        figures: whether to draw the figures; `mlplab.lab.Run.figure` and ``mlplab report`` draw them later.
 
     Raises:
         SettingError, DataError: for a suite, data or a scheduler that cannot be used.
@@ -84,34 +63,30 @@ def run_suite(
     if not isinstance(suite, Suite):
         suite = load_suite(suite)
     count = check_count("jobs", jobs) if jobs is not None else usable_cores()
-    fingerprint = suite.source.fingerprint()
-    suite = replace(suite, fingerprint=fingerprint)
+    suite = suite.bind(suite.source.fingerprint())
     folder = RunFolder(Path(out) if out is not None else Path("runs") / suite.name)
     load = cache(partial(_load, suite))
     if not folder.suite_file.is_file():
         load()  # what is wrong is noticed before anything is written
-    shown = (display or NullObserver)()
+    watching = observer or NullObserver()
     with folder.locked(), Workers(folder) as workers:
         hands = _Hands(workers, count, scheduler, checkpoint_seconds)
-        recover_folder(folder, suite, shown)
-        suite = expand_search(suite, folder)
-        rows = folder.rows(suite, fingerprint, folder.read_labels(), thorough=True)
-        # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
-        dataset = None
-        if not is_concluded(folder, rows):
-            hands.start(count if suite.search else sum(row.unfinished for row in rows))
-            dataset = load()
+        recover_folder(folder, suite, watching)
+        run = open_run(folder.path, suite, thorough=True)
+        concluded = is_concluded(run)
+        if not concluded:  # scikit-learn takes a second to import; a finished suite needs nothing of it
+            hands.start(count if suite.search else sum(row.unfinished for row in run.rows))
+            load()
         remove_manifest(folder)
         folder.write_suite(suite)
-        if dataset is None:
-            folder.write_results(rows, suite.varying())
-            outcome = Run(folder, suite, tuple(rows), 0)
+        if concluded:
+            folder.write_results(run.rows, run.suite.varying())
         else:
-            outcome = _train_and_conclude(suite, rows, dataset, folder, shown, hands)
+            run = _train_and_conclude(run, load(), watching, hands)
+        if figures:
+            draw_missing_figures(run, lambda: None if suite.source.is_frame else load())
         write_manifest(folder)
-        if then:
-            then(outcome)
-    return outcome
+    return run
 
 
 def _load(suite: Suite) -> Dataset:
@@ -182,38 +157,38 @@ class _Hands:
             shutil.rmtree(folder.data, ignore_errors=True)
 
 
-def _train_and_conclude(
-    suite: Suite, rows: Sequence[ResultRow], dataset: Dataset, folder: RunFolder, display: RunObserver, hands: _Hands
-) -> Run:
-    """Train what is missing, write the results and the conclusion.
-
-    rows: as the folder holds them now.
-    """
+def _train_and_conclude(run: Run, dataset: Dataset, observer: RunObserver, hands: _Hands) -> Run:
+    """Train what is missing, write the results and the conclusion, and return the run as it is then."""
     from mlplab.lab.analysis.test_set import evaluate_on_test_set
-    from mlplab.lab.execution.dispatch import TrainingContext, train_missing
-    from mlplab.lab.report.conclusion import to_markdown
 
-    trained, fingerprint, cautions = 0, suite.known_fingerprint(), dataset.cautions()
+    cautions = dataset.cautions()
     for caution in cautions:
-        display.note(caution)
-    with hands.at(dataset, folder, display) as (work, processes):
-        crew = TrainingContext(suite, dataset, folder, work, display)
-        if suite.search:
+        observer.note(caution)
+    run = _train(run, dataset, observer, hands)
+    evaluate = partial(evaluate_on_test_set, run.folder, dataset=dataset, metric=run.suite.measure)
+    store_conclusion(run.folder, draw_conclusion(run, evaluate, cautions))
+    return run
+
+
+def _train(run: Run, dataset: Dataset, observer: RunObserver, hands: _Hands) -> Run:
+    from mlplab.lab.execution.dispatch import TrainingContext, train_missing
+
+    folder, trained = run.folder, 0
+    with hands.at(dataset, folder, observer) as (work, processes):
+        context = TrainingContext(run.suite, dataset, folder, work, observer)
+        if run.suite.search:
             from mlplab.lab.search.driver import run_search
 
-            suite, trained = run_search(crew, fingerprint, processes)
-            rows = folder.rows(suite, fingerprint, {}, thorough=True)
-        labels = suite.labels(fingerprint, dataset)
-        rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in rows]
+            suite, trained = run_search(context, processes)
+            run = replace(run, suite=suite, rows=tuple(folder.rows(suite, {}, thorough=True)))
+        labels = run.suite.labels(dataset)
+        rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in run.rows]
         missing = {row.trial.id for row in rows if row.unfinished}
         try:
             if missing:
-                train_missing(replace(crew, suite=suite), rows)
+                train_missing(replace(context, suite=run.suite), rows)
         finally:
             rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
-            folder.write_results(rows, suite.varying())
-    write_conclusion(
-        folder, suite, rows, lambda trials: evaluate_on_test_set(folder, trials, dataset), to_markdown, cautions
-    )
+            folder.write_results(rows, run.suite.varying())
     trained += len(missing - {row.trial.id for row in rows if row.unfinished})
-    return Run(folder, suite, tuple(rows), trained)
+    return replace(run, rows=tuple(rows), trained=trained)

@@ -162,7 +162,7 @@ def test_the_type_of_whole_numbers_does_not_matter(classifier, given):
 
 
 def test_images_stay_uint8_and_are_scaled_batch_by_batch(classifier, monkeypatch):
-    from mlplab.engine import NumpyEngine
+    from mlplab.engine.numpy_engine import NumpyEngine
 
     seen, gather = set(), NumpyEngine.gather
     monkeypatch.setattr(

@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import (
     accuracy_score,
+    brier_score_loss,
     classification_report,
     confusion_matrix,
     log_loss,
@@ -41,7 +42,12 @@ def test_the_figures_are_scikit_learns(evaluated):
     assert found.accuracy == accuracy_score(y, predicted)
     if len(model.classes_) > 1:
         np.testing.assert_array_equal(found.confusion_matrix, confusion_matrix(y, predicted, labels=model.classes_))
-        assert found.log_loss == pytest.approx(log_loss(y, model.predict_proba(X)))
+        p = model.predict_proba(X)
+        assert found.log_loss == pytest.approx(log_loss(y, p))
+        theirs = brier_score_loss(
+            y, p if p.shape[1] > 2 else p[:, 1], pos_label=model.classes_[-1], scale_by_half=False
+        )
+        assert found.brier == pytest.approx(theirs, rel=1e-6)
     theirs = classification_report(y, predicted, output_dict=True, zero_division=0)
     for line in found.report:
         expected = theirs[str(line.name)]
@@ -91,7 +97,8 @@ def test_it_can_be_printed_and_written_as_json(evaluated):
     assert all(len(line) <= 120 for line in text.splitlines())
     assert ("Most frequent confusions" in text) == bool(found.most_confused())
     facts = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert facts["accuracy"] == found.accuracy
+    assert [facts["accuracy"], facts["brier"]] == [found.accuracy, found.brier]
+    assert f"Brier score {found.brier:.4f}, expected calibration error" in text
     assert np.array(facts["confusion_matrix"]).sum() == 90
 
 
@@ -127,6 +134,7 @@ def test_regressors_are_evaluated(three_classes, columns):
         assert found.r2 == pytest.approx(r2_score(y, predicted))
         assert found.rmse == pytest.approx(np.mean(np.sqrt(mean_squared_error(y, predicted, multioutput="raw_values"))))
         assert found.mae == pytest.approx(mean_absolute_error(y, predicted))
+        assert found.mse == pytest.approx(mean_squared_error(y, predicted))
         assert str(found).startswith(f"R² {found.r2:.4f} on 90 rows")
         assert found.to_dict()["rows"] == 90
 

@@ -1,5 +1,6 @@
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from mlplab import (
 from mlplab.lab.report.figures import draw_figures, draw_overview
 from mlplab.lab.report.tables import Dot
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.metrics import METRICS
 from mlplab.plots import plots as figures
 from mlplab.plots.curves import CurveSet
 from mlplab.training.history import Epoch, History
@@ -30,11 +32,12 @@ from mlplab.training.history import Epoch, History
 def drawn(finished, tmp_path_factory):
     """The figures of the small suite, drawn twice into a copy of its run folder."""
     dataset = load_dataset("digits")
-    folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path_factory.mktemp("drawn") / "out"))
-    first = draw_figures(folder, finished.suite, finished.rows, dataset)
+    copied = shutil.copytree(finished.folder.path, tmp_path_factory.mktemp("drawn") / "out")
+    run = replace(finished, folder=RunFolder(copied))
+    first = draw_figures(run, dataset)
     contents = [path.read_bytes() for path in first]
-    assert draw_figures(folder, finished.suite, finished.rows, dataset) == first
-    return first, contents, folder
+    assert draw_figures(run, dataset) == first
+    return first, contents, run
 
 
 def test_every_figure_is_drawn_as_png_and_svg(drawn):
@@ -50,8 +53,8 @@ def test_every_figure_is_drawn_as_png_and_svg(drawn):
 
 
 def test_figures_of_a_run_folder_are_unknown_to_pyplot(finished, tmp_path):
-    folder = RunFolder(shutil.copytree(finished.folder.path, tmp_path / "out"))
-    draw_figures(folder, finished.suite, finished.rows, load_dataset("digits"))
+    run = replace(finished, folder=RunFolder(shutil.copytree(finished.folder.path, tmp_path / "out")))
+    draw_figures(run, load_dataset("digits"))
     assert plt.get_fignums() == []
 
 
@@ -69,10 +72,10 @@ def test_the_svg_says_what_the_table_says(drawn, finished):
         assert f"{100 * row.result.val_accuracy:.2f} %" in overview
 
 
-def test_figures_of_older_runs_are_removed(finished, drawn):
-    stale = drawn[2].figures / "experiment-9-gone.png"
+def test_figures_of_older_runs_are_removed(drawn):
+    stale = drawn[2].folder.figures / "experiment-9-gone.png"
     stale.write_bytes(b"")
-    draw_figures(drawn[2], finished.suite, finished.rows, load_dataset("digits"))
+    draw_figures(drawn[2], load_dataset("digits"))
     assert not stale.exists()
 
 
@@ -110,7 +113,8 @@ def test_a_diverged_network_is_marked_in_curves_and_overview():
     curves = [CurveSet("a", (_histories(1)[0],), diverged=True), CurveSet("b", (History(),), diverged=True)]
     figure = figures.draw_curves(curves)
     assert all("diverged" in text.get_text() for text in figure.legends[0].get_texts())
-    overview = draw_overview([Dot("e", "a", (0.5,), (0.4, 0.6), False), Dot("e", "b", (), None, True)])
+    dots = [Dot("e", "a", (0.5,), (0.4, 0.6), False), Dot("e", "b", (), None, True)]
+    overview = draw_overview(dots, metric=METRICS["accuracy"])
     assert any("diverged" in text.get_text() for text in overview.axes[0].texts)
 
 

@@ -1,9 +1,11 @@
-"""Where the checkpoint of a job is written, and when."""
+"""Where the checkpoint of a job is written, and when; and when a training stops to be resumed from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
+from math import inf
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -34,21 +36,59 @@ def forget_checkpoint(job: Job, folder: RunFolder, file: Path, *, finished: bool
         file.unlink(missing_ok=True)
 
 
-@dataclass
-class SparingCheckpoint(Checkpoint):
-    """Writes nothing before its seconds have passed, not even at the end: what is quickly made is made again.
+class Stop(Enum):
+    """Why a training stops before its last epoch, to be resumed later."""
 
-    going_on: whether the training will go on from here; then it is written in any case.
+    PAUSE = "the search trains others first"
+    TIME = "the time of this slice is over"
+
+
+@dataclass
+class StopRule:
+    """Decides after which epoch a training stops, to be resumed later from its checkpoint.
+
+    Args:
+        last_epoch: the last epoch of the training, after which there is nothing to resume.
+        pause_after: the epoch after which the training is paused, or None.
+        until: the time, as `perf_counter` gives it, after which the next epoch to end is the last one of this slice.
+
+    Attributes:
+        stop: the last decision; None means that the training continues.
     """
 
-    going_on: Callable[[], bool] = lambda: False
+    last_epoch: int
+    pause_after: int | None = None
+    until: float = inf
+    stop: Stop | None = None
+
+    def begin(self, epochs: int) -> Stop | None:
+        """Decide whether a training that has made so many epochs was paused after them."""
+        self.stop = Stop.PAUSE if epochs == self.pause_after else None
+        return self.stop
+
+    def after(self, epoch: int) -> Stop | None:
+        """Decide whether the training stops after this epoch, which has ended now."""
+        is_late = perf_counter() > self.until and epoch < self.last_epoch
+        self.stop = Stop.PAUSE if epoch == self.pause_after else Stop.TIME if is_late else None
+        return self.stop
+
+
+@dataclass
+class SparingCheckpoint(Checkpoint):
+    """Writes nothing before its seconds have passed, not even at the end: a short training is quickly repeated.
+
+    rule: where it stops the training to be resumed later, the checkpoint is written in any case.
+    """
+
+    rule: StopRule | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._begun = self._written
 
     def write(self, fit: Any, identity: Mapping[str, Any], *, last: bool) -> None:
-        if self.going_on() or perf_counter() - self._begun >= self.seconds:
+        is_resumed = self.rule is not None and self.rule.stop is not None
+        if is_resumed or perf_counter() - self._begun >= self.seconds:
             super().write(fit, identity, last=last)
 
 

@@ -115,23 +115,11 @@ def train_missing(crew: TrainingContext, rows: Sequence[ResultRow]) -> None:
 
 def record_crashes(folder: RunFolder, event: Event) -> Iterator[TrialResult]:
     """Write the trials of a worker that died as failed, unless it had finished them."""
-    for trial, label in zip(event.job.trials, event.job.labels, strict=True) if event.crash_message else []:
+    if not event.crash_message:
+        return
+    for trial, label in zip(event.job.trials, event.job.labels, strict=True):
         held = folder.read_result(trial.id)
         if held is None or held.status in (Status.FAILED, Status.PAUSED):
-            result = TrialResult(
-                id=trial.id,
-                label=label,
-                seed=trial.seed,
-                settings=trial.plain_settings(),
-                status=Status.FAILED,
-                epochs=0,
-                train_loss=None,
-                train_accuracy=None,
-                val_loss=None,
-                val_accuracy=None,
-                seconds=0.0,
-                parameters=0,
-                error=event.crash_message,
-            )
+            result = TrialResult.failed(trial, label, event.crash_message)
             folder.write_trial(result, History())
             yield result

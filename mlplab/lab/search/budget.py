@@ -71,9 +71,9 @@ def first_round(search: Search, suite: Suite, rate: float, processes: int) -> tu
     )
 
 
-def measure_pace(search: Search, suite: Suite, fingerprint: str, dataset: Dataset) -> float:
+def measure_pace(search: Search, suite: Suite, dataset: Dataset) -> float:
     """Return the seconds of an epoch on one core, the mean of a few configurations that a search would begin with."""
-    trials = [trial_of(proposal, suite, fingerprint) for proposal in propose(search, [], 0, _MEASURED)]
+    trials = [trial_of(proposal, suite) for proposal in propose(search, [], 0, _MEASURED)]
     jobs = [Job((trial,), (trial.id,)) for trial in trials]
     found = float(np.mean(seconds_per_epoch(jobs, dataset, split_rows(dataset, suite.split, 0, suite.samples))))
     return max(found, 1e-6)  # where all diverged

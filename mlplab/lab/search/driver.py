@@ -20,7 +20,7 @@ from mlplab.lab.spec.suite import Suite
 from mlplab.lab.spec.trial import Trial, TrialResult
 
 
-def run_search(crew: TrainingContext, fingerprint: str, processes: int) -> tuple[Suite, int]:
+def run_search(crew: TrainingContext, processes: int) -> tuple[Suite, int]:
     """Search until the budget is used up, and choose the finalists.
 
     Args:
@@ -34,7 +34,7 @@ def run_search(crew: TrainingContext, fingerprint: str, processes: int) -> tuple
         RunFolderError: where the folder holds another search.
         MissingExtraError: without Optuna.
     """
-    running = _Running(crew, fingerprint, processes)
+    running = _Running(crew, processes)
     made = running.go_on()
     return expand_search(crew.suite, crew.folder), made
 
@@ -42,9 +42,9 @@ def run_search(crew: TrainingContext, fingerprint: str, processes: int) -> tuple
 class _Running:
     """A search at work: its log, and how far its trials have come."""
 
-    def __init__(self, crew: TrainingContext, fingerprint: str, processes: int) -> None:
+    def __init__(self, crew: TrainingContext, processes: int) -> None:
         assert crew.suite.search
-        self._crew, self._fingerprint, self._processes = crew, fingerprint, processes
+        self._crew, self._processes = crew, processes
         self._suite, self._search = crew.suite, crew.suite.search
         self._epochs = epochs_of(self._suite)
         self._log = read_log(crew.folder, self._suite)
@@ -92,12 +92,12 @@ class _Running:
         self._log.seconds = self._seconds_before + monotonic() - self._started
         self._log.write(folder)
         suite = expand_search(self._suite, folder)
-        labels = suite.labels(self._fingerprint, self._crew.dataset)
-        folder.write_results(folder.rows(suite, self._fingerprint, labels), suite.varying())
+        labels = suite.labels(self._crew.dataset)
+        folder.write_results(folder.rows(suite, labels), suite.varying())
 
     def _take(self, one: Round) -> None:
         """Take a round of the log in, with what its trials have left."""
-        trials = [trial_of(proposal, self._suite, self._fingerprint) for proposal in one.proposals]
+        trials = [trial_of(proposal, self._suite) for proposal in one.proposals]
         self._rounds.append((one.rungs, [trial.id for trial in trials]))
         for trial, proposal in zip(trials, one.proposals, strict=True):
             self._trials[trial.id] = trial, proposal
@@ -166,7 +166,7 @@ class _Running:
             return 0.0
         if made := sum(len(progress.scores) for progress in self._progress.values()):
             return made / self._log.seconds
-        return self._processes / measure_pace(self._search, self._suite, self._fingerprint, self._crew.dataset)
+        return self._processes / measure_pace(self._search, self._suite, self._crew.dataset)
 
     def _time_is_over(self, steps: list[tuple[str, int]]) -> bool:
         """Return whether these steps, and the finalists after them, would take longer than there is time."""

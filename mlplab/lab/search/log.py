@@ -60,9 +60,13 @@ class SearchLog:
 
 
 def digest_of_search(suite: Suite, *, budget: bool) -> str:
-    """Return a hash of what determines what a suite's search tries; with `budget`, also how much and what follows."""
+    """Return a hash of what determines the configurations that a bound suite's search tries.
+
+    budget: whether the hash also covers how many it tries and how many of them become finalists.
+    """
     assert suite.search
-    data = [suite.known_fingerprint(), suite.split, suite.samples, NUMERICS]
+    assert suite.fingerprint
+    data = [suite.fingerprint, suite.split, suite.samples, NUMERICS]
     plain = json.dumps([suite.search.determining(budget=budget), suite.settings, data], sort_keys=True, default=list)
     return hash_text(plain)[:16]
 
@@ -126,11 +130,12 @@ def expand_search(suite: Suite, folder: RunFolder) -> Suite:
     return replace(suite, experiments=tuple(experiments))
 
 
-def trial_of(proposal: Proposal, suite: Suite, fingerprint: str) -> Trial:
+def trial_of(proposal: Proposal, suite: Suite) -> Trial:
     """Return the trial that the search makes of a proposal."""
     assert suite.search
+    assert suite.fingerprint
     settings = {**suite.settings, **settings_of(proposal, suite.search.space)}
-    return Trial(lab_settings(settings), SEED, fingerprint, suite.split, suite.samples)
+    return Trial(lab_settings(settings), SEED, suite.fingerprint, suite.split, suite.samples)
 
 
 def progress_of(result: TrialResult | None, folder: RunFolder) -> TrialProgress:

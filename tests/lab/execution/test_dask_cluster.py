@@ -10,13 +10,13 @@ from time import monotonic, sleep
 
 import pytest
 
-from mlplab import load_suite, run_suite
+from mlplab import load_suite
 from mlplab.cli import run as mlplab
 from mlplab.engine.blas import load_blas
 from mlplab.errors import MissingExtraError, SettingError
 from mlplab.lab.execution.dask_cluster import connected
 from mlplab.lab.monitoring.observer import NullObserver
-from tests.small_suite import read_results, read_weights
+from tests.small_suite import read_results, read_weights, run_suite
 
 SUITE = """
 name = "far"
@@ -102,9 +102,7 @@ def test_with_a_worker_killed_on_the_way_the_results_are_those_of_one_machine(cl
     first, _ = cluster.add_worker(), cluster.add_worker()
     display = Killer(first, after=6)
     # every epoch is a stretch of its own: news come home after each, and a checkpoint
-    far = run_suite(
-        file, tmp_path / "out", scheduler=str(cluster.file), display=lambda: display, checkpoint_seconds=0.001
-    )
+    far = run_suite(file, tmp_path / "out", scheduler=str(cluster.file), observer=display, checkpoint_seconds=0.001)
     assert first.poll() is not None  # it was killed
     assert not far.failed
     assert read_results(far.folder.path) == read_results(here.folder.path)
@@ -125,8 +123,8 @@ def test_a_run_that_is_ended_goes_on_on_the_cluster_from_its_checkpoints(cluster
     first, second = Enough(None, -1), Killer(None, -1)
     options = {"scheduler": str(cluster.file), "checkpoint_seconds": 0.001}
     with pytest.raises(KeyboardInterrupt):
-        run_suite(file, tmp_path / "out", display=lambda: first, **options)
-    run_suite(file, tmp_path / "out", display=lambda: second, **options)
+        run_suite(file, tmp_path / "out", observer=first, **options)
+    run_suite(file, tmp_path / "out", observer=second, **options)
     assert not set(first.epochs) & set(second.epochs)
     assert read_weights(tmp_path / "out") == read_weights(here.folder.path)
 
@@ -142,7 +140,7 @@ def test_when_the_last_worker_dies_the_next_one_gets_the_data_anew(cluster, file
                 cluster.add_worker()
 
     options = {"scheduler": str(cluster.file), "checkpoint_seconds": 0.001}
-    run_suite(file, tmp_path / "out", display=lambda: Replaced(only, after=5), **options)
+    run_suite(file, tmp_path / "out", observer=Replaced(only, after=5), **options)
     assert read_weights(tmp_path / "out") == read_weights(here.folder.path)
 
 
@@ -185,7 +183,7 @@ def test_a_worker_with_threads_is_told_of_and_one_that_comes_late_is_waited_for(
 
     display.note = note
     suite = load_suite(file).with_setting("max_iter", 1)
-    run_suite(suite, tmp_path / "out", scheduler=str(cluster.file), display=lambda: display)
+    run_suite(suite, tmp_path / "out", scheduler=str(cluster.file), observer=display)
     assert "no workers yet: waiting for the first" in display.notes[0]
     assert "has 2 threads and trains one network at a time: start it with --nthreads 1" in display.notes[1]
 
@@ -225,7 +223,7 @@ def test_a_worker_without_room_is_left_out(cluster, file, here, no_room, tmp_pat
     with connected(str(cluster.file), print) as client:
         client.wait_for_workers(2, timeout=60)
     display, options = Killer(None, -1), {"scheduler": str(cluster.file), "checkpoint_seconds": 0.001}
-    far = run_suite(file, tmp_path / "out", display=lambda: display, **options)  # so many stretches that both get some
+    far = run_suite(file, tmp_path / "out", observer=display, **options)  # so many stretches that both get some
     assert not far.failed
     assert read_weights(far.folder.path) == read_weights(here.folder.path)
     assert any("No space left on device; the others go on without it" in note for note in display.notes)
@@ -254,7 +252,7 @@ def test_a_worker_with_another_kernel_is_told_of(cluster, file, tmp_path, monkey
     monkeypatch.setattr("mlplab.lab.execution.dask_cluster.load_blas", lambda: other)
     display = Killer(None, -1)
     suite = load_suite(file).with_setting("max_iter", 1)
-    run_suite(suite, tmp_path / "out", scheduler=str(cluster.file), display=lambda: display)
+    run_suite(suite, tmp_path / "out", scheduler=str(cluster.file), observer=display)
     assert any("not Other as here: its results may differ" in note for note in display.notes)
 
 

@@ -13,7 +13,7 @@ from tests.small_suite import result_of
 
 @pytest.fixture
 def jobs(suite):
-    return plan(RunFolder(Path("none")).rows(suite, "", {}), suite.source.load())
+    return plan(RunFolder(Path("none")).rows(suite, {}), suite.source.load())
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import pytest
 
-from mlplab import run_suite
 from mlplab.cli import run as mlplab
 from mlplab.errors import MissingExtraError, SettingError
 from mlplab.lab.monitoring.composite import CompositeObserver
 from mlplab.lab.monitoring.mlflow import MlflowWriter
 from mlplab.lab.monitoring.observer import NullObserver
 from mlplab.lab.monitoring.tensorboard import TensorBoardWriter
+from tests.small_suite import run_suite
 
 
 class Recording(NullObserver):
@@ -40,7 +40,7 @@ def curves_in(folder):
 
 
 def test_tensorboard_shows_the_curves_of_every_network(suite, tmp_path):
-    run = run_suite(suite, tmp_path / "out", jobs=1, display=lambda: TensorBoardWriter(tmp_path / "logs"))
+    run = run_suite(suite, tmp_path / "out", jobs=1, observer=TensorBoardWriter(tmp_path / "logs"))
     found = curves_in(tmp_path / "logs")
     longest = [row for row in run.rows if row.trial["max_iter"] == 4]
     assert {label for label, _ in found} == {row.label for row in longest}
@@ -109,7 +109,7 @@ def writer():
 
 
 def test_mlflow_holds_settings_curves_and_the_end_of_every_network(suite, tmp_path, mlflow):
-    run = run_suite(suite, tmp_path / "out", jobs=1, display=writer)
+    run = run_suite(suite, tmp_path / "out", jobs=1, observer=writer())
     longest = [row for row in run.rows if row.trial["max_iter"] == 4]
     assert set(mlflow.runs) == {f"small {row.label}" for row in longest}
     for row in longest:
@@ -123,7 +123,7 @@ def test_mlflow_holds_settings_curves_and_the_end_of_every_network(suite, tmp_pa
 
 def test_a_network_goes_on_in_the_run_that_it_began_and_one_that_diverges_has_failed(suite, tmp_path, mlflow):
     one = suite.with_setting("hidden_layer_sizes", (16,)).with_setting("learning_rate_init", 0.05)
-    job = types.SimpleNamespace(labels=["mine"], trials=[one.with_setting("max_iter", 4).cells("")[0][1]])
+    job = types.SimpleNamespace(labels=["mine"], trials=[one.with_setting("max_iter", 4).cells()[0][1]])
     from mlplab.training.history import Epoch
 
     first = writer()

@@ -13,7 +13,7 @@ import numpy as np
 import pandas
 import pytest
 
-from mlplab import load_dataset, load_model, load_results, load_suite, run_suite
+from mlplab import load_dataset, load_model, load_results, load_suite
 from mlplab.cli import run as mlplab
 from mlplab.data.datasets import Source
 from mlplab.errors import MissingExtraError, RunFolderError, SettingError
@@ -28,7 +28,7 @@ from mlplab.lab.search.log import read_log
 from mlplab.lab.search.samplers import ObservedTrial, propose
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.history import History
-from tests.small_suite import read_results, read_weights
+from tests.small_suite import read_results, read_weights, run_suite
 
 SUITE = """
 name = "look"
@@ -70,7 +70,7 @@ class Epochs(NullObserver):
 def searched(file, tmp_path_factory):
     """A finished search, not to be written to, and the epochs that were made for it."""
     display = Epochs()
-    outcome = run_suite(load_suite(file), tmp_path_factory.mktemp("search") / "out", jobs=1, display=lambda: display)
+    outcome = run_suite(load_suite(file), tmp_path_factory.mktemp("search") / "out", jobs=1, observer=display)
     return outcome, display.made
 
 
@@ -100,10 +100,10 @@ def test_the_conclusion_stands_on_the_finalists_fresh_seeds_alone(searched):
     finalists = [row for row in outcome.rows if row.experiment.name == "finalists"]
     assert [row.trial.seed for row in finalists] == [1, 2, 1, 2]
     held = read_conclusion(outcome.folder)
-    assert held["best"]["seeds"] == 2
-    assert held["best"]["trial"] in {row.trial.id for row in finalists}
-    mine = [row.result.val_accuracy for row in finalists if row.result.settings == _settings(outcome, held["best"])]
-    assert held["best"]["val_accuracy"] == pytest.approx(np.mean(mine))
+    assert held.best.seeds == 2
+    assert held.best.trial in {row.trial.id for row in finalists}
+    mine = [row.result.val_accuracy for row in finalists if row.result.settings == _settings(outcome, held.best)]
+    assert held.best.value == pytest.approx(np.mean(mine))
     tried = [row.result for row in outcome.rows if row.experiment.from_search]
     assert held["search"]["tried"] == len(tried)
     assert held["search"]["epochs"] == sum(result.epochs for result in tried)
@@ -116,7 +116,7 @@ def test_the_conclusion_stands_on_the_finalists_fresh_seeds_alone(searched):
 
 
 def _settings(outcome, best):
-    return next(row.result.settings for row in outcome.rows if row.trial.id == best["trial"])
+    return next(row.result.settings for row in outcome.rows if row.trial.id == best.trial)
 
 
 def test_the_same_search_on_two_processes_tries_and_finds_the_same(searched, file, tmp_path):
@@ -127,7 +127,7 @@ def test_the_same_search_on_two_processes_tries_and_finds_the_same(searched, fil
 
 def test_a_finished_search_makes_nothing_again(searched, file):
     display = Epochs()
-    outcome = run_suite(load_suite(file), searched[0].folder.path, display=lambda: display)
+    outcome = run_suite(load_suite(file), searched[0].folder.path, observer=display)
     assert (outcome.trained, display.made) == (0, [])
 
 
@@ -168,7 +168,7 @@ def test_a_larger_budget_goes_on_where_the_smaller_one_ended(file, tmp_path):
     first = run_suite(suite, tmp_path / "out", jobs=2)
     display = Epochs()
     larger = replace(suite, search=replace(suite.search, epochs=140))
-    second = run_suite(larger, tmp_path / "out", jobs=2, display=lambda: display)
+    second = run_suite(larger, tmp_path / "out", jobs=2, observer=display)
     tried = [{row.trial.id for row in one.rows if row.experiment.from_search} for one in (first, second)]
     assert tried[0] < tried[1]
     before = {row.trial.id: row.result.epochs for row in first.rows}
@@ -179,7 +179,7 @@ def test_more_fresh_seeds_train_only_those(searched, file, tmp_path):
     out = shutil.copytree(searched[0].folder.path, tmp_path / "out")
     more = run_suite(replace(load_suite(file), seeds=5), out, jobs=2)
     assert more.trained == 2 * 3  # beyond the budget
-    assert read_conclusion(more.folder)["best"]["seeds"] == 5
+    assert read_conclusion(more.folder).best.seeds == 5
     tried = [[row.trial.id for row in one.rows if row.experiment.from_search] for one in (searched[0], more)]
     assert tried[0] == tried[1]
 
@@ -198,16 +198,16 @@ def test_a_search_that_was_interrupted_has_results_and_its_time(file, tmp_path):
     with pytest.raises(RunFolderError, match="is no run folder"):
         load_results(tmp_path / "out")
     with pytest.raises(KeyboardInterrupt):
-        run_suite(suite, tmp_path / "out", jobs=1, display=Interrupting)
+        run_suite(suite, tmp_path / "out", jobs=1, observer=Interrupting())
     trials, epochs = load_results(tmp_path / "out")
     assert (trials["status"] == "paused").sum() >= 3
     assert "waiting" in set(trials["status"])
     assert set(epochs["trial"]) == set(trials.loc[trials["status"] == "paused", "trial"])
-    seconds = read_log(RunFolder(tmp_path / "out"), suite).seconds
+    seconds = read_log(RunFolder(tmp_path / "out"), suite.bind()).seconds
     assert seconds > 0.01
     with pytest.raises(KeyboardInterrupt):
-        run_suite(suite, tmp_path / "out", jobs=1, display=Interrupting)
-    assert read_log(RunFolder(tmp_path / "out"), suite).seconds > seconds + 0.01
+        run_suite(suite, tmp_path / "out", jobs=1, observer=Interrupting())
+    assert read_log(RunFolder(tmp_path / "out"), suite.bind()).seconds > seconds + 0.01
 
 
 def test_trials_that_failed_are_tried_again(searched, file, tmp_path, monkeypatch):
@@ -223,7 +223,7 @@ def test_trials_that_failed_are_tried_again(searched, file, tmp_path, monkeypatc
         patch.syspath_prepend(tmp_path)
         first = run_suite(file, tmp_path / "out", jobs=2)
     assert {row.status for row in first.rows if row.experiment.from_search} >= {"failed", "paused"}
-    assert read_conclusion(first.folder)["test"]  # which is of the finalists
+    assert read_conclusion(first.folder).winner.test  # which is of the finalists
     again = run_suite(file, tmp_path / "out", jobs=2)
     assert again.trained >= len(first.failed)
     assert not again.failed
@@ -269,8 +269,8 @@ def test_damage_to_the_log_and_to_a_paused_trial_is_named_and_made_good(searched
     with pytest.raises(RunFolderError, match=r"search\.json is damaged: run the search again"):
         compare_results(out)
     display = Epochs()
-    run_suite(file, out, jobs=2, display=lambda: display)
-    assert any("search.json is not as it was written" in note for note in display.notes)
+    run_suite(file, out, jobs=2, observer=display)
+    assert any("search.json has been modified or damaged" in note for note in display.notes)
     assert read_results(out) == read_results(searched[0].folder.path)
 
 
@@ -296,7 +296,7 @@ def test_a_pause_whose_trial_was_not_written_any_more_makes_no_epoch_again(searc
     for trial in first:
         shutil.rmtree(copy.trial(trial))
     display = Epochs()
-    run_suite(file, copy.path, jobs=1, display=lambda: display)
+    run_suite(file, copy.path, jobs=1, observer=display)
     assert first
     assert not display.made
     assert read_results(copy.path) == read_results(searched[0].folder.path)
@@ -309,7 +309,7 @@ def test_what_got_lost_of_a_finished_search_is_made_again_and_nothing_else(searc
     trial = copy.trial(row.trial.id) / "trial.json"
     trial.write_bytes(trial.read_bytes().replace(b"paused", b"pausee"))
     display = Epochs()
-    run_suite(file, copy.path, jobs=1, display=lambda: display)
+    run_suite(file, copy.path, jobs=1, observer=display)
     assert display.made == [(row.trial.id, 1)]  # the rest is in its checkpoint
     assert any(f"{row.trial.id} is damaged or incomplete" in note for note in display.notes)
     assert copy.search_file.read_bytes().partition(b'"seconds"')[0] == before.partition(b'"seconds"')[0]
@@ -323,7 +323,7 @@ def test_minutes_end_it_in_time(file, tmp_path):
     started = monotonic()
     outcome = run_suite(suite, tmp_path / "out", jobs=2)
     assert monotonic() - started < 60
-    assert read_conclusion(outcome.folder)["best"]
+    assert read_conclusion(outcome.folder).best
     assert not outcome.failed
 
 
@@ -335,8 +335,8 @@ def test_minutes_are_as_many_epochs_as_there_is_time_for(file, tmp_path, monkeyp
     first = []
     for budget, name in ((in_minutes, "minutes"), (in_epochs, "epochs")):
         with pytest.raises(KeyboardInterrupt):
-            run_suite(budget, tmp_path / name, jobs=2, display=Interrupting)
-        first.append(read_log(RunFolder(tmp_path / name), budget).rounds[0])
+            run_suite(budget, tmp_path / name, jobs=2, observer=Interrupting())
+        first.append(read_log(RunFolder(tmp_path / name), budget.bind()).rounds[0])
     assert first[0] == first[1]  # 2 processes × 120 seconds / 1.99 seconds an epoch
 
 
@@ -385,7 +385,7 @@ def test_a_job_that_is_given_up_after_a_pause_counts_as_failed_and_the_search_go
     """The workers die of one trial whenever it is trained on."""
     out = tmp_path / "out"
     shutil.copytree(searched[0].folder.path, out)
-    suite, folder = load_suite(file), RunFolder(out)
+    suite, folder = load_suite(file).bind(), RunFolder(out)
     done = next(row.trial for row in searched[0].rows if row.experiment.from_search and row.status == "done")
     result = folder.read_result(done.id)
     history = History(folder.read_history(done.id).epochs[:3])
@@ -399,7 +399,7 @@ def test_a_job_that_is_given_up_after_a_pause_counts_as_failed_and_the_search_go
             yield Event(waiting.popleft(), None, "worker ended with exit status -9")
 
     dataset = suite.source.load()
-    _, made = run_search(TrainingContext(suite, dataset, folder, deadly, NullObserver()), suite.source.fingerprint(), 1)
+    _, made = run_search(TrainingContext(suite, dataset, folder, deadly, NullObserver()), 1)
     assert made >= 1
     assert folder.read_result(done.id).status == "failed"
     assert "exit status -9" in folder.read_result(done.id).error
@@ -444,7 +444,7 @@ def test_results_status_and_figures_of_a_search(searched, capsys):
     assert "finalists                   4 of 4" in capsys.readouterr().out
     assert mlplab(["report", str(out)]) == 0
     assert {"search.png", "experiment-2-finalists.svg"} <= {path.name for path in (out / "figures").iterdir()}
-    best = read_conclusion(searched[0].folder)["best"]["trial"]
+    best = read_conclusion(searched[0].folder).best.trial
     assert load_model(out / "trials" / best / "model.safetensors").n_iter_ == 9
 
 
