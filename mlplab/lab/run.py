@@ -124,12 +124,13 @@ class Run(Results):
         return compare_stored(self, experiment=experiment, confidence=confidence, margin=margin)
 
     def plot_learning_curves(self, trials: Sequence[str], *, title: str = "") -> Figure:
-        """Draw loss and accuracy of training and validation of some trials."""
+        """Plot the learning curves of some trials into a new figure of pyplot; see `mlplab.plot_learning_curves`."""
         from mlplab.plots.curves import CurveSet
         from mlplab.plots.plots import draw_curves
+        from mlplab.plots.pyplot_figure import new_pyplot_figure
 
-        rows = [self._find(trial) for trial in trials]
-        return draw_curves([CurveSet(row.label, (self.history(row.trial.id),)) for row in rows], title)
+        curves = [CurveSet(row.label, (self.history(row.trial.id),)) for row in map(self._find, trials)]
+        return draw_curves(curves, title, make_figure=new_pyplot_figure)
 
     @property
     def figure_names(self) -> list[str]:

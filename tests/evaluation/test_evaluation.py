@@ -98,7 +98,7 @@ def test_it_can_be_printed_and_written_as_json(evaluated):
     assert ("Most frequent confusions" in text) == bool(found.most_confused())
     facts = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert [facts["accuracy"], facts["brier"]] == [found.accuracy, found.brier]
-    assert f"Brier score {found.brier:.4f}; expected calibration error" in text
+    assert f"Brier score {found.brier:.4f}, expected calibration error" in text
     assert np.array(facts["confusion_matrix"]).sum() == 90
 
 

@@ -10,13 +10,13 @@ from time import monotonic, sleep
 
 import pytest
 
-from mlplab import load_suite, run_suite
+from mlplab import load_suite
 from mlplab.cli import run as mlplab
 from mlplab.engine.blas import load_blas
 from mlplab.errors import MissingExtraError, SettingError
 from mlplab.lab.execution.dask_cluster import connected
 from mlplab.lab.monitoring.observer import NullObserver
-from tests.small_suite import read_results, read_weights
+from tests.small_suite import read_results, read_weights, run_suite
 
 SUITE = """
 name = "far"

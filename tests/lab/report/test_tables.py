@@ -35,8 +35,8 @@ def test_an_experiments_curves_are_its_configurations_with_the_best_marked(finis
 
 def test_figures_and_comparisons_name_configurations_alike(finished):
     compared = compare_results(finished.folder.path, experiment="rate").names
-    curves = tables.experiment_curves(finished.folder, finished.suite.experiments[1], finished.rows)
-    dots = tables.overview(finished.rows, read_conclusion(finished.folder))
+    curves = tables.experiment_curves(finished, finished.suite.experiments[1])
+    dots = tables.overview(finished.rows, METRICS["accuracy"], read_conclusion(finished.folder))
     assert {curve.name for curve in curves} == set(compared)
     assert {dot.name for dot in dots if dot.experiment == "Learning rate"} == set(compared)
 

@@ -103,8 +103,8 @@ def test_the_conclusion_uses_only_the_seeds_of_the_finalists(searched):
     mine = [row.result.val_accuracy for row in finalists if row.result.settings == _settings(outcome, held.best)]
     assert held.best.value == pytest.approx(np.mean(mine))
     tried = [row.result for row in outcome.rows if row.experiment.from_search]
-    assert held["search"]["tried"] == len(tried)
-    assert held["search"]["epochs"] == sum(result.epochs for result in tried)
+    assert held.search.tried == len(tried)
+    assert held.search.epochs == sum(result.epochs for result in tried)
     # the finalists are those with the highest accuracy that the search saw
     highest = sorted(tried, key=lambda r: (r.val_accuracy, r.epochs, -r.val_loss), reverse=True)[:2]
     assert [r.settings for r in highest] == [finalists[0].result.settings, finalists[2].result.settings]
