@@ -215,7 +215,7 @@ def test_trials_that_failed_are_tried_again(searched, file, tmp_path, monkeypatc
             "def fail(estimator, job, *rest):\n"
             "    if len(job.trials[-1]['hidden_layer_sizes']) == 1 and job.trials[-1].seed == 0:\n"
             "        raise MemoryError\n"
-            "    real(estimator, job, *rest)\n"
+            "    return real(estimator, job, *rest)\n"
             "job._train = fail\n"
         )
         patch.syspath_prepend(tmp_path)
