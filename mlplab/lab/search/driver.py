@@ -103,7 +103,7 @@ class _Search:
         ended, save = 0, Throttle(self.save)
         for event in self._context.train(jobs):
             if isinstance(event.payload, TrialResult):
-                self._state.progress[event.payload.id] = progress_of(event.payload, self._folder)
+                self._state.progress[event.payload.id] = progress_of(event.payload, self._folder, self._suite.measure)
             ended += event.payload is None
             save()
         return ended
@@ -136,7 +136,7 @@ class _Search:
         results = {trial: self._folder.read_result(trial, thorough=True) for trial in trials}
         self._context.note_damage(trial for trial, result in results.items() if result is None)
         return {
-            trial: progress_of(result, self._folder)
+            trial: progress_of(result, self._folder, self._suite.measure)
             for trial, result in results.items()
             if result and result.status != Status.FAILED
         }

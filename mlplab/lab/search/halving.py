@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from mlplab.lab.spec.search import Search
 
-#: The score of a trial, the larger the better: validation accuracy, then the negative loss.
+#: The score of a trial, the larger the better: that of the metric on the validation rows, then the negative loss.
 Score = tuple[float, float]
 WORST: Score = (float("-inf"), float("-inf"))
 

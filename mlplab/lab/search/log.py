@@ -13,6 +13,7 @@ from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.suite import Experiment, Suite
 from mlplab.lab.spec.trial import Trial, TrialResult, lab_settings
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.metrics import Metric
 from mlplab.utils.atomic import write_text_whole
 from mlplab.utils.hashing import hash_json, hash_text
 from mlplab.version import NUMERICS
@@ -138,12 +139,13 @@ def trial_of(proposal: Proposal, suite: Suite) -> Trial:
     return Trial(lab_settings(settings), SEED, suite.fingerprint, suite.split, suite.samples)
 
 
-def progress_of(result: TrialResult, folder: RunFolder) -> TrialProgress:
-    """Return the progress of a trial, from its result and its history in the run folder."""
+def progress_of(result: TrialResult, folder: RunFolder, metric: Metric) -> TrialProgress:
+    """Return the progress of a trial, from its result and its history in the run folder, by a metric."""
     pace = result.seconds / max(1, result.epochs)
-    scores = [(epoch.val_accuracy, -epoch.val_loss) for epoch in folder.read_history(result.id)]
+    scores = [(epoch.score(metric), -epoch.val_loss) for epoch in folder.read_history(result.id)]
     if result.status == Status.PAUSED:
         return TrialProgress(scores, seconds_per_epoch=pace)
-    if result.status != Status.DONE or result.val_accuracy is None or result.val_loss is None:
+    value: float | None = getattr(result, metric.column)
+    if result.status != Status.DONE or value is None or result.val_loss is None:
         return TrialProgress(ended=True, final=WORST, seconds_per_epoch=pace)
-    return TrialProgress(scores, ended=True, final=(result.val_accuracy, -result.val_loss), seconds_per_epoch=pace)
+    return TrialProgress(scores, ended=True, final=(metric.score(value), -result.val_loss), seconds_per_epoch=pace)

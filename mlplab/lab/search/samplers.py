@@ -49,7 +49,8 @@ def propose(search: Search, known: Sequence[ObservedTrial], number: int, count: 
     with _optuna() as optuna:
         distributions = {name: _distribution(optuna, what) for name, what in parameters.items()}
         study = optuna.create_study(direction="maximize", sampler=_sampler(optuna, search, number))
-        study.add_trials([to_optuna_trial(optuna, one, distributions) for one in known])
+        worst = min([0.0, *(value for one in known for value, _ in one.progress.scores)])
+        study.add_trials([to_optuna_trial(optuna, one, distributions, worst) for one in known])
         for _ in range(10 * count):  # a sampler may repeat an earlier proposal
             chosen = study.ask(distributions).params
             proposal = {
@@ -107,12 +108,15 @@ def _distribution(optuna: Any, what: Choices | Range) -> Any:
     return kind(what.low, what.high, log=what.log)
 
 
-def to_optuna_trial(optuna: Any, one: ObservedTrial, distributions: Mapping[str, Any]) -> Any:
-    """Return an earlier trial as one of Optuna's, pruned if it was paused, diverged or failed."""
+def to_optuna_trial(optuna: Any, one: ObservedTrial, distributions: Mapping[str, Any], worst: float) -> Any:
+    """Return an earlier trial as one of Optuna's, pruned if it was paused, diverged or failed.
+
+    worst: the value of a trial that has none.
+    """
     progress, states = one.progress, optuna.trial.TrialState
-    scores = {epoch: accuracy for epoch, (accuracy, _) in enumerate(progress.scores, start=1)}
+    scores = {epoch: value for epoch, (value, _) in enumerate(progress.scores, start=1)}
     if progress.best_known == WORST:
-        scores = {1: 0.0}
+        scores = {1: worst}
     done = progress.ended and progress.best_known != WORST
     return optuna.trial.create_trial(
         state=states.COMPLETE if done else states.PRUNED,

@@ -115,9 +115,9 @@ class SearchState:
         """Return the ids of the finalists, the best first; fewer if fewer have a score."""
 
         def rank(trial: str) -> tuple[float, int, float]:
-            # with equal accuracies, the one that was trained further: a loss grows with the epochs
-            accuracy, loss = self.progress[trial].best_known
-            return accuracy, len(self.progress[trial].scores), loss
+            # with equal values, the one that was trained further: a loss grows with the epochs
+            value, loss = self.progress[trial].best_known
+            return value, len(self.progress[trial].scores), loss
 
         ranked = sorted(self.progress, key=rank, reverse=True)
         return [trial for trial in ranked[: self._search.finalists] if self.progress[trial].best_known != WORST]
