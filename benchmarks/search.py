@@ -83,7 +83,8 @@ def right_answers(again: Run, chosen: Trial) -> list[np.ndarray]:
     """Return whether each validation row was right, an array for each fresh seed, of a configuration trained again."""
     settings = chosen.settings
     rows = [row for row in again.rows if row.trial.settings == settings and row.trial.seed > 0]
-    return [again.folder.read_correct(row.trial.id)[1].astype(np.float64) for row in rows]
+    found = [again.folder.read_predictions(row.trial.id) for row in rows]
+    return [(one.true == one.predicted).astype(np.float64) for one in found]
 
 
 def main() -> None:

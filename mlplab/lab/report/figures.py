@@ -29,7 +29,7 @@ from mlplab.metrics import Metric, find_metric
 from mlplab.plots import plots
 from mlplab.plots.plots import COLOURS
 from mlplab.utils.atomic import write_text_whole, write_whole
-from mlplab.utils.text import percent, true_and_predicted
+from mlplab.utils.text import true_and_predicted
 
 _FORMATS = ("png", "svg")
 _OURS = re.compile(r"(samples|search|experiment-\d+-.*|all-trials|confusion-matrices|confident-errors)\.(png|svg)")
@@ -116,7 +116,7 @@ def _confusions(folder: RunFolder, winner: Winner, wording: Wording) -> Figure:
     predictions = {part: tables.chosen_predictions(folder, part) for part in PARTS}
     panels = [
         (
-            f"{_PART_NAMES[part]}: {percent(p.accuracy)} of {len(p.rows):,} rows",
+            f"{_PART_NAMES[part]}: {wording.value(wording.metric.value(p.true, p.predicted)).text} of {len(p.rows):,} rows",
             count_pairs(p.true, p.predicted, len(classes)),
         )
         for part, p in predictions.items()

@@ -177,11 +177,6 @@ class PartPredictions:
     predicted: Array
     probability: Array
 
-    @property
-    def accuracy(self) -> float:
-        """The share of right answers."""
-        return float((self.true == self.predicted).mean())
-
     def most_confident_errors(self, count: int) -> Array:
         """Return the positions of the errors with the largest probabilities, the largest first."""
         wrong = np.flatnonzero(self.true != self.predicted)

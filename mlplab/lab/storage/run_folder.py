@@ -209,11 +209,6 @@ class RunFolder:
         except KeyError as error:
             raise RunFolderError(f"{path} has no {error}; delete it and run the suite again") from error
 
-    def read_correct(self, trial_id: str) -> tuple[Array, Array]:
-        """Return a trial's validation rows, by number, and whether its network was right in each, (rows,) bool."""
-        found = self.read_predictions(trial_id)
-        return found.rows, found.true == found.predicted
-
     def write_results(self, rows: Sequence[ResultRow], varying: Sequence[str]) -> None:
         """Write ``results.csv``: a row for every trial of every experiment, also for those that wait."""
         header = ["experiment", "trial", "label", "seed", "status", *varying, *MEASURES]
