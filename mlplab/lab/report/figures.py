@@ -25,7 +25,7 @@ from mlplab.lab.report.tables import Dot, Tried
 from mlplab.lab.report.wording import Wording
 from mlplab.lab.storage.results import Results
 from mlplab.lab.storage.run_folder import RunFolder
-from mlplab.metrics import Metric, find_metric
+from mlplab.metrics import METRICS, Metric, find_metric
 from mlplab.plots import plots
 from mlplab.plots.plots import COLOURS
 from mlplab.utils.atomic import write_text_whole, write_whole
@@ -114,9 +114,10 @@ def _confusions(folder: RunFolder, winner: Winner, wording: Wording) -> Figure:
 
     classes = tables.chosen_classes(folder)
     predictions = {part: tables.chosen_predictions(folder, part) for part in PARTS}
+    accuracy = METRICS["accuracy"]
     panels = [
         (
-            f"{_PART_NAMES[part]}: {wording.value(wording.metric.value(p.true, p.predicted)).text} of {len(p.rows):,} rows",
+            f"{_PART_NAMES[part]}: {accuracy.format(accuracy.value(p.true, p.predicted))} of {len(p.rows):,} rows",
             count_pairs(p.true, p.predicted, len(classes)),
         )
         for part, p in predictions.items()

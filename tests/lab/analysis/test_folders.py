@@ -11,12 +11,8 @@ from mlplab.lab.storage.run_folder import RunFolder
 def test_the_configurations_of_a_folder_are_compared(finished):
     found = compare_results(finished.folder.path, experiment="rate", margin=0.001)
     rows = [row for row in finished.rows if row.experiment.name == "rate"]
-    correct = np.array(
-        [
-            [(lambda f: (f.rows, f.true == f.predicted))(finished.folder.read_predictions(row.trial.id))[1]]
-            for row in rows
-        ]
-    )
+    predictions = [finished.folder.read_predictions(row.trial.id) for row in rows]
+    correct = np.array([[found.true == found.predicted] for found in predictions])
     names = [f"{row.trial['hidden_layer_sizes'][0]}, lr {row.trial['learning_rate_init']:g}" for row in rows]
     expected = compare_configurations(correct, names, margin=0.001, parameters=[row.result.parameters for row in rows])
     assert sorted(found.names) == sorted(names)
