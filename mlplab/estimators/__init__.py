@@ -1,1 +1,1 @@
-"""The classifier and the regressor, and what belongs to a fitted one."""
+"""The classifier and the regressor, and the functions for fitted estimators."""

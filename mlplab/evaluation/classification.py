@@ -1,4 +1,4 @@
-"""What a fitted estimator is worth on rows with known answers."""
+"""Evaluation of a classifier on rows with known classes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import (
-    precision_recall_fscore_support,
-)
+from sklearn.metrics import precision_recall_fscore_support
 from sklearn.utils import column_or_1d
 
 from mlplab.data.labels import encode
@@ -22,7 +20,7 @@ from mlplab.utils.text import align, percent
 
 @dataclass(frozen=True)
 class ClassReport:
-    """One class: of the rows said to be of it, the share that is; of those that are, the share found; and so on."""
+    """Precision, recall and F1 of one class, and the number of its rows."""
 
     name: Any
     precision: float
@@ -33,7 +31,7 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Rows of one class that were taken for another, and their share of the class's rows."""
+    """Rows of one class that were predicted as another, and their share of the rows of the class."""
 
     truth: Any
     prediction: Any
@@ -43,11 +41,12 @@ class Confusion:
 
 @dataclass(frozen=True)
 class RowLoss:
-    """A row, by its number from 0, and what it costs.
+    """The loss of one row.
 
     Attributes:
-        loss: -log of the true class's probability, nats.
-        truth, prediction: its class and the most probable one.
+        row: its index.
+        loss: -log of the probability of the true class, nats.
+        truth, prediction: the true class and the predicted one.
         probability: of the true class.
     """
 
@@ -65,7 +64,7 @@ class RowLoss:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a classifier said of rows, and what follows from it; ``print(evaluation)`` tells it.
+    """The predictions of a classifier and the measures derived from them; ``print(evaluation)`` shows them.
 
     Attributes:
         classes: (classes,).
@@ -80,23 +79,23 @@ class Evaluation:
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """The number of rows."""
         return len(self.true)
 
     @property
     def right(self) -> Array:
-        """Whether each row was classified rightly, (rows,)."""
+        """Whether each row was classified correctly, (rows,)."""
         right: Array = self.true == self.predicted
         return right
 
     @property
     def accuracy(self) -> float:
-        """The share of right answers."""
+        """The share of rows classified correctly."""
         return float(self.right.mean())
 
     @cached_property
     def losses(self) -> Array:
-        """-log of the true class's probability, nats, (rows,); a probability of 0 counts as the smallest number."""
+        """-log of the probability of the true class, nats, (rows,); 0 is replaced by the smallest normal number."""
         p = self.probabilities[np.arange(self.rows), self.true]
         losses: Array = -np.log(np.maximum(p, np.finfo(p.dtype).tiny))
         return losses
@@ -113,7 +112,7 @@ class Evaluation:
 
     @cached_property
     def report(self) -> list[ClassReport]:
-        """Precision, recall, F1 and rows of every class; 0 where nothing is to be divided by."""
+        """Precision, recall, F1 and rows of every class; 0 where the denominator is 0."""
         columns = precision_recall_fscore_support(
             self.true, self.predicted, labels=range(len(self.classes)), zero_division=0
         )
@@ -135,11 +134,11 @@ class Evaluation:
         ]
 
     def calibration(self, bins: int = 15) -> Calibration:
-        """Return how sure the predictions were and how often they were right."""
+        """Return the calibration of the probabilities of the predicted classes."""
         return calibration_of(self.probabilities[np.arange(self.rows), self.predicted], self.right, bins)
 
     def top_losses(self, count: int = 10) -> list[RowLoss]:
-        """Return the rows with the largest losses, the largest first: where to look for wrong labels."""
+        """Return the rows with the largest losses, the largest first. Some of them may be labeled wrongly."""
         names = self.classes.tolist()
         return [
             RowLoss(
@@ -153,7 +152,7 @@ class Evaluation:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain data, for JSON; class names that JSON does not know as text."""
+        """Return everything as plain data for JSON; class names that JSON cannot hold become text."""
         calibration = self.calibration()
         known = (str, int, float, bool)
         return {
@@ -215,17 +214,17 @@ class Evaluation:
         ]
         texts = []
         if confused:
-            texts.append("Taken for another most often (share of the class's rows)\n\n" + align(confused))
+            texts.append("Most frequent confusions (share of the rows of the class)\n\n" + align(confused))
         if costly:
-            texts.append("The dearest mistakes (rows from 0, probability of the truth)\n\n" + align(costly))
+            texts.append("Largest losses (rows from 0, probability of the truth)\n\n" + align(costly))
         return texts
 
 
 def evaluate_classifier(model: Any, X: npt.ArrayLike, y: npt.ArrayLike) -> Evaluation:
-    """Return what `evaluate` does for a classifier."""
+    """Evaluate a classifier, see `evaluate`."""
     probabilities, predicted = model.predict_proba(X), model.predict(X)
     if np.ndim(predicted) > 1 or np.ndim(y) > 1:
-        raise DataError("evaluate is for one class a row; here a row may have several labels")
+        raise DataError("evaluate needs one class a row; here a row may have several labels")
     given = column_or_1d(y)
     if len(given) != len(predicted):
         raise DataError(f"X has {len(predicted)} rows and y has {len(given)}; they must agree")
@@ -240,7 +239,7 @@ def evaluate_classifier(model: Any, X: npt.ArrayLike, y: npt.ArrayLike) -> Evalu
 def count_pairs(true: Array, predicted: Array, classes: int) -> Array:
     """Return the confusion matrix (classes, classes) of indices: rows are the truth, columns the prediction.
 
-    scikit-learn's warns of a single class even where it is told that there is no other.
+    scikit-learn's function warns of a single class even where `labels` names no other.
     """
     matrix = np.zeros((classes, classes), int)
     np.add.at(matrix, (true.astype(int), predicted.astype(int)), 1)

@@ -15,11 +15,11 @@ from mlplab.errors import DataError
 
 @dataclass(frozen=True)
 class RegressionEvaluation:
-    """What a regressor said of rows; ``print(evaluation)`` tells it.
+    """The predictions of a regressor and their errors; ``print(evaluation)`` shows them.
 
     Attributes:
         true, predicted: (rows,) or (rows, outputs) each.
-        r2: the share of the variance that is explained, the mean over outputs.
+        r2: the share of the variance that is explained, averaged over the outputs.
         rmse, mae: the root of the mean squared error and the mean absolute error, in units of y.
     """
 
@@ -30,7 +30,7 @@ class RegressionEvaluation:
     mae: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain data, for JSON."""
+        """Return the measures as plain data, for JSON."""
         return {"rows": len(self.true), "r2": self.r2, "rmse": self.rmse, "mae": self.mae}
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ class RegressionEvaluation:
 
 
 def evaluate_regressor(model: Any, X: npt.ArrayLike, y: npt.ArrayLike) -> RegressionEvaluation:
-    """Return what `evaluate` does for a regressor."""
+    """Evaluate a regressor, see `evaluate`."""
     predicted, true = np.asarray(model.predict(X)), np.asarray(y)
     if true.shape != predicted.shape:
         raise DataError(f"the predictions are {predicted.shape} and y is {true.shape}; they must agree")

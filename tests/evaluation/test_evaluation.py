@@ -89,7 +89,7 @@ def test_it_can_be_printed_and_written_as_json(evaluated):
     text = str(found)
     assert text.startswith(f"{100 * found.accuracy:.2f} % of 90 rows right; log loss {found.log_loss:.4f} nats")
     assert all(len(line) <= 120 for line in text.splitlines())
-    assert ("Taken for another" in text) == bool(found.most_confused())
+    assert ("Most frequent confusions" in text) == bool(found.most_confused())
     facts = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert facts["accuracy"] == found.accuracy
     assert np.array(facts["confusion_matrix"]).sum() == 90
