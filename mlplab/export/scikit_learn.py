@@ -9,7 +9,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
-from mlplab.errors import SettingError
+from mlplab.errors import SettingError, one_of
 from mlplab.estimators.classifier import NeuralNetworkClassifier
 from mlplab.estimators.fitted import FittedState
 from mlplab.estimators.regressor import NeuralNetworkRegressor
@@ -32,6 +32,8 @@ _SHARED = (
     "validation_scores_",
     "best_validation_score_",
 )
+#: The activations of scikit-learn.
+_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 #: The names that scikit-learn knows. Others are replaced by the first, because they do not matter after `fit`.
 _KNOWN = {"solver": ("sgd", "adam", "lbfgs"), "learning_rate": ("constant", "invscaling", "adaptive")}
 
@@ -47,9 +49,9 @@ def to_sklearn(model: NeuralNetworkClassifier | NeuralNetworkRegressor) -> MLPCl
     layers = [layer.folded() for layer in layers_of(model, "scikit-learn")]
     there = MLPRegressor if isinstance(model, NeuralNetworkRegressor) else MLPClassifier
     activation = {"sigmoid": "logistic"}.get(str(model.activation), model.activation)
-    if activation not in ("identity", "logistic", "tanh", "relu"):
+    if activation not in _ACTIVATIONS:
         raise SettingError(
-            f"{there.__name__} does not have activation {model.activation!r}, or a different one for each layer"
+            f"{there.__name__} has no activation {model.activation!r}; all its layers use {one_of(_ACTIVATIONS)}"
         )
     if any(layer.scales for layer in layers):
         raise SettingError(f"{there.__name__} has no layer normalization")
