@@ -1,18 +1,19 @@
-# Each target sets up what it needs, from nothing but Python, pip and make.
+# Each target installs what it needs. Requires Python, pip and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test check format docs bench clean
+.PHONY: study test check format picture docs bench clean
 
-# The whole exercise on the real MNIST: figures, results.csv and the conclusion in runs/exercise6.
+# Run the whole exercise on MNIST; the results, figures and conclusion are in runs/exercise6.
 study: $(VENV)/installed
 	$(BIN)/mlplab run exercise6
 
+# Run all checks and all tests.
 test: check
 	$(BIN)/python -m pytest -n 2
 
-# Formatting, lint, types, floors.
+# Check formatting, lint, types and layers.
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -28,12 +29,16 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	touch $@
 
-# Puts formatting and import order right.
+# Format the code and sort its imports.
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The documentation, into build/docs; a warning is an error.
+# Redraw the packages and their imports in docs/images. Requires Graphviz.
+picture: $(VENV)/installed-dev
+	$(BIN)/python docs/draw_architecture.py
+
+# Build the documentation into build/docs; a warning is an error.
 docs: $(VENV)/installed-docs
 	$(BIN)/sphinx-build -q -E -W --keep-going -c docs . build/docs
 	@echo "open build/docs/index.html"
@@ -42,7 +47,7 @@ $(VENV)/installed-docs: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	touch $@
 
-# Beside the peers and at scale, on this machine: tables in benchmarks/results. Leave the machine alone meanwhile.
+# Run the benchmarks; the tables are in benchmarks/results. Nothing else should run on the machine meanwhile.
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.scale

@@ -22,7 +22,7 @@ from mlplab import load_suite, run_suite
 from mlplab.lab import Experiment, Suite
 from mlplab.lab.analysis.ranking import name_of, rank_configurations
 from mlplab.lab.monitoring.terminal import SuiteDisplay
-from mlplab.lab.runner import Run
+from mlplab.lab.run import Run
 from mlplab.lab.spec.trial import Trial
 from mlplab.stats.variance_components import mean_difference
 
@@ -60,7 +60,7 @@ _AGAIN, _SEEDS = 3, 5
 
 def run(name: str, suite: Suite) -> Run:
     """Run a suite in a folder of its own, or go on there."""
-    return run_suite(replace(suite, name=name), _FOLDER / name, display=SuiteDisplay)
+    return run_suite(replace(suite, name=name), _FOLDER / name, observer=SuiteDisplay())
 
 
 def search_suite(seed: int, epochs: int) -> Suite:

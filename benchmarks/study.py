@@ -84,7 +84,7 @@ def run_notebook(samples: int | None) -> tuple[int, int, int, float]:
     split = split_rows(dataset, suite.split, 0, samples)
     X, y = dataset.X * dataset.scale, dataset.y.astype(np.int64)
     train, validation = ((X[rows], y[rows]) for rows in (split.train, split.validation))
-    trials = [trial for _, trial in suite.cells("")]
+    trials = [trial for _, trial in suite.cells()]
     started = perf_counter()
     for trial in trials:
         sizes = (X.shape[1], *trial["hidden_layer_sizes"], 10)

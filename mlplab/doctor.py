@@ -1,4 +1,4 @@
-"""What this machine can do, which libraries would do it, and what stands in the way."""
+"""Report what this machine can do, with which libraries, and what limits it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from time import perf_counter
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from mlplab.engine import NumpyEngine
 from mlplab.engine.blas import AVX2_KERNELS, Blas, load_blas
 from mlplab.engine.cpu import Cpu, read_cpu, usable_cores
+from mlplab.engine.numpy_engine import NumpyEngine
 
 #: Rows, inputs, outputs: the largest product, where a library shows its best, and the one that training consists of.
 SQUARE, TRAINING = (2000, 2000, 2000), (100, 1024, 1024)

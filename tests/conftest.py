@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 # Both before NumPy and SciPy are imported, which is why fixtures import what they need.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # else scikit-learn leaves its array API check out
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small, and test processes share the cores
+os.environ["MPLBACKEND"] = "agg"  # no windows
 
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=40)
 hypothesis.settings.load_profile("tests")
@@ -33,6 +35,14 @@ def refuses() -> Callable[..., Any]:
             assert str(fragment) in message
 
     return expect
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Close the figures that a test opened: pyplot warns of more than 20."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture(scope="session")

@@ -49,9 +49,16 @@ def suite(suite_file):
 @pytest.fixture(scope="session")
 def finished(suite_file, tmp_path_factory):
     """A finished run of the small suite; not to be written to."""
-    from mlplab import load_suite, run_suite
+    from mlplab import load_suite
 
     return run_suite(load_suite(suite_file), tmp_path_factory.mktemp("run") / "out", jobs=2)
+
+
+def run_suite(*arguments, **options):
+    """Run a suite without figures, which take longer to draw than small networks to train."""
+    import mlplab
+
+    return mlplab.run_suite(*arguments, **{"figures": False, **options})
 
 
 def result_of(trial, **measured):

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.cases import LEARNING_RATES, Case
 from benchmarks.rows import Array, random_matrices
 from mlplab import Callback, NeuralNetworkClassifier
-from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import NumpyEngine
 
 
 class _Clock(Callback):

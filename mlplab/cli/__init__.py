@@ -1,4 +1,4 @@
-"""The command `mlplab`."""
+"""The command line: `mlplab run`, `search`, `train` and the other commands."""
 
 from __future__ import annotations
 

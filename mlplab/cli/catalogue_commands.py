@@ -23,7 +23,7 @@ def suites(as_json: bool) -> None:
     for suite in found:
         click.echo(f"{suite.name}: {suite.title}")
         for experiment in suite.experiments:
-            trials = sum(e == experiment for e, _ in suite.cells(""))
+            trials = sum(e == experiment for e, _ in suite.cells())
             click.echo(f"  {experiment.name:24} {trials:3} trials  {experiment.title}")
         if suite.search:
             click.echo(f"  {'search':24} {suite.search.epochs:3} epochs  over {', '.join(suite.search.space)}")

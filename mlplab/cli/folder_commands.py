@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from mlplab.cli.options import folder_argument, json_option
 from mlplab.lab.spec.status import Status
-
-if TYPE_CHECKING:
-    from mlplab.lab.spec.suite import Suite
-    from mlplab.lab.storage.results_csv import ResultRow
-    from mlplab.lab.storage.run_folder import RunFolder
-
-
-def draw(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow]) -> list[Path]:
-    """Draw all figures of a run folder, which is locked; return their files."""
-    from mlplab.lab.report.figures import draw_figures
-
-    return draw_figures(folder, suite, rows, None if suite.source.is_frame else suite.source.load())
-
-
-def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
-    from mlplab.lab.search.log import expand_search
-    from mlplab.lab.storage.run_folder import RunFolder
-
-    folder = RunFolder(path)
-    suite = expand_search(folder.suite(), folder)
-    return folder, suite, folder.rows(suite, suite.known_fingerprint(), folder.read_labels())
 
 
 @click.command()
@@ -40,11 +17,14 @@ def _open(path: Path) -> tuple[RunFolder, Suite, list[ResultRow]]:
 @json_option
 def status(folder: Path, as_json: bool) -> None:
     """Tell how far the run in DIR is."""
-    opened, suite, rows = _open(folder)
+    from mlplab.lab import open_run
+
+    run = open_run(folder)
+    suite, rows = run.suite, run.rows
     states = Counter({row.trial.id: row.status for row in rows}.values())
     waiting = {row.trial.id: row.trial for row in rows if row.status == Status.WAITING}
-    at_work = opened.is_at_work()
-    begun = sum(opened.checkpoint(trial.lineage).is_file() for trial in waiting.values())
+    at_work = run.folder.is_at_work()
+    begun = sum(run.folder.checkpoint(trial.lineage).is_file() for trial in waiting.values())
     if as_json:
         also = {"begun": begun} if waiting else {}
         click.echo(json.dumps({"suite": suite.name, "at_work": at_work, "trials": states.total(), **states, **also}))
@@ -89,13 +69,17 @@ def compare(folder: Path, experiment: str | None, confidence: float, margin: flo
 @click.command()
 @folder_argument
 def report(folder: Path) -> None:
-    """Draw the figures of the run in DIR anew, from its stored results."""
-    from mlplab.lab.storage.run_folder import RunFolder
+    """Write the conclusion's text and the figures of the run in DIR again, from its stored results."""
+    from mlplab.lab import open_run
+    from mlplab.lab.report.writing import write_report
+    from mlplab.lab.storage.integrity import remove_manifest, write_manifest
 
-    held = RunFolder(folder)
-    held.suite()  # what is no run folder gets no lock
-    with held.locked():
-        written = draw(*_open(folder))
+    run = open_run(folder)
+    with run.folder.locked():
+        run = open_run(folder)  # as it is now that no other process changes it
+        remove_manifest(run.folder)
+        written = write_report(run, run.image_dataset)
+        write_manifest(run.folder)
     for path in written:
         click.echo(path)
 

@@ -210,19 +210,18 @@ def export(model: Path, out: Path) -> None:
 
     The name of OUT chooses the form: .onnx for ONNX, .json for plain JSON, .safetensors for a PyTorch state_dict.
     """
-    from safetensors.numpy import save_file
-
     from mlplab.errors import SettingError
     from mlplab.estimators.model_file import load_model
     from mlplab.export import to_json, to_onnx, to_state_dict
     from mlplab.utils.atomic import write_whole
+    from mlplab.utils.tensor_file import save_tensors
 
     _check_output(out, "OUT", (".onnx", ".json", ".safetensors"))
     if out.resolve() == model.resolve():
         raise SettingError(f"OUT is MODEL itself, {model}: choose another file")
     loaded = load_model(model)
     if out.suffix == ".safetensors":
-        write_whole(out, partial(save_file, to_state_dict(loaded)))
+        write_whole(out, partial(save_tensors, to_state_dict(loaded)))
     else:
         {".onnx": to_onnx, ".json": to_json}[out.suffix](loaded, out)
     click.echo(f"{out}: {loaded.n_features_in_} features to {loaded.n_outputs_} outputs, {loaded.out_activation_}")

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlplab.cli.folder_commands import draw
 from mlplab.cli.options import json_option, target_option
 
 # What takes long to import stands inside the commands that need it: `mlplab --help` answers at once.
 if TYPE_CHECKING:
     from mlplab.lab.monitoring.observer import RunObserver
-    from mlplab.lab.runner import Run
+    from mlplab.lab.run import Run
     from mlplab.lab.spec.suite import Suite
     from mlplab.lab.storage.run_folder import RunFolder
 
@@ -150,15 +149,14 @@ def _run(suite: Suite, way: RunOptions) -> int:
     if way.dry_run:
         return _dry_run(suite, RunFolder(out), jobs, way.as_json)
     signal.signal(signal.SIGTERM, _interrupt)
-    display = _display(suite, way.tensorboard, way.mlflow)
+    observer = _observer(suite, way.tensorboard, way.mlflow)
     outcome = run_suite(
         suite,
         out,
         jobs=jobs,
-        display=lambda: display,
+        observer=observer,
         checkpoint_seconds=way.checkpoint_seconds,
         scheduler=way.scheduler,
-        then=_draw_missing,
     )
     _print_run(outcome, way.as_json)
     return 1 if outcome.failed else 0
@@ -183,7 +181,7 @@ def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _display(suite: Suite, tensorboard: str | None, mlflow: str | None) -> RunObserver:
+def _observer(suite: Suite, tensorboard: str | None, mlflow: str | None) -> RunObserver:
     """Return what hears of everything that happens: the terminal, and the tools that were asked for."""
     from mlplab.lab.monitoring.terminal import SuiteDisplay
 
@@ -232,14 +230,6 @@ def _dry_search(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> in
     return 0
 
 
-def _draw_missing(outcome: Run) -> None:
-    """Draw the figures, unless they show these results already."""
-    from mlplab.lab.analysis.conclusion import digest_of
-
-    if outcome.folder.drawn_digest() != digest_of(outcome.rows):
-        draw(outcome.folder, outcome.suite, outcome.rows)
-
-
 def _print_run(outcome: Run, as_json: bool) -> None:
     folder = outcome.folder
     for row in {row.trial.id: row for row in outcome.failed}.values():
@@ -247,10 +237,27 @@ def _print_run(outcome: Run, as_json: bool) -> None:
     if as_json:
         click.echo(folder.conclusion_json.read_text(encoding="utf-8"), nl=False)
         return
-    click.echo(folder.conclusion_md.read_text(encoding="utf-8"))
+    _print_conclusion(outcome)
     if not outcome.trained and not outcome.failed:
         click.echo("Nothing was left to train.")
     click.echo(f"results: {folder.results_file}\nfigures: {folder.figures}\nconclusion: {folder.conclusion_md}")
+
+
+def _print_conclusion(outcome: Run) -> None:
+    """Print the conclusion: laid out on a terminal, as Markdown elsewhere."""
+    from rich.console import Console
+
+    from mlplab.lab.report.conclusion import describe_conclusion
+    from mlplab.lab.report.markdown import to_markdown
+    from mlplab.lab.report.terminal import print_document
+
+    assert outcome.conclusion is not None
+    document = describe_conclusion(outcome.conclusion)
+    console = Console(highlight=False)
+    if console.is_terminal:
+        print_document(document, console)
+    else:
+        click.echo(to_markdown(document))
 
 
 COMMANDS = (run, search)

@@ -1,4 +1,4 @@
-"""Data sets, built in or a user's own, and how their rows are split."""
+"""Built-in data sets, data sets from files, and their division into training, validation and test rows."""
 
 from mlplab.data.datasets import Dataset, Source, load_dataset
 from mlplab.data.splits import Split, hold_out, split_rows

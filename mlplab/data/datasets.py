@@ -1,6 +1,6 @@
 """Data sets by name or from a user's files.
 
-To add a built-in one: a line in `names.DATASETS` and one in `_BUILT_IN`.
+To add a built-in data set, add a line to `names.DATASETS` and one to `_BUILT_IN`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Dataset:
         name: "mnist", or a file's name.
         X: (rows, features), numbers of any type, C-ordered; images are uint8, and .npy files stay on disk.
         y: (rows,), labels of any kind.
-        scale: what X is multiplied by on its way into a network (the lab's `input_scale`): images come to 0..1.
-        image_shape: (height, width) where the rows are images.
+        scale: factor by which a network multiplies X (its `input_scale`); pixels are scaled to 0..1.
+        image_shape: (height, width) if the rows are images, else None.
         feature_names: the columns of a table, or None.
-        test_rows: how many of the last rows are the official test set, or None.
+        test_rows: number of official test rows, which are the last rows; None if there are none.
     """
 
     name: str
@@ -52,8 +52,8 @@ class Dataset:
         return np.unique(self.y)
 
     def cautions(self) -> list[str]:
-        """Return what whoever trains on these rows should know: features of very different sizes, too rare classes."""
-        return [caution for caution in (self._sizes(), self._rare_classes()) if caution]
+        """Return warnings for training on these rows: features of very different scales, classes with too few rows."""
+        return [caution for caution in (self._scales(), self._rare_classes()) if caution]
 
     def _rare_classes(self) -> str | None:
         labels, counts = np.unique(self.y, return_counts=True)
@@ -63,10 +63,10 @@ class Dataset:
         named = ", ".join(map(shorten, rare[:5])) + (f" and {len(rare) - 5} more" if len(rare) > 5 else "")
         return (
             f"{len(rare)} of the {len(labels)} classes of {self.name} {'has' if len(rare) == 1 else 'have'} fewer than "
-            f"{_PARTS} rows, too few to be among the training, validation and test rows alike: {named}"
+            f"{_PARTS} rows, too few for training, validation and test: {named}"
         )
 
-    def _sizes(self) -> str | None:
+    def _scales(self) -> str | None:
         if self.image_shape:
             return None
         spread = np.asarray(self.X[:10_000], np.float64).std(axis=0)
@@ -75,8 +75,8 @@ class Dataset:
         if ratio < 100:
             return None
         return (
-            f"the features of {self.name} differ in size by a factor of {ratio:,.0f}: networks learn far better when "
-            "the mean of each is subtracted and it is divided by its standard deviation"
+            f"the features of {self.name} differ in scale by a factor of {ratio:,.0f}; standardize them (subtract the "
+            "mean and divide by the standard deviation) for much better results"
         )
 
     def __repr__(self) -> str:
@@ -86,7 +86,7 @@ class Dataset:
 
 
 def with_names(X: Array, names: tuple[str, ...] | None) -> Any:
-    """Return X as a pandas data frame where its columns have names, so that a classifier knows them; else as it is."""
+    """Return X as a pandas data frame if its columns have names, so that an estimator checks them; else unchanged."""
     if names is None:
         return X
     import pandas
@@ -120,12 +120,12 @@ class Source:
         """Return a hash of the content, without loading it into arrays.
 
         Raises:
-            DataError: for a file that is missing.
+            DataError: for a missing file.
         """
         if self.name in _BUILT_IN:
             return f"mnist-{mnist.SHA256}" if self.name == "mnist" else self.name
         parts = find_parts(Path(self.name), self.target)
-        # a column's name is part of what the data are; the path of a labels' file is not, its content is
+        # the name of the target column counts; the path of a label file does not, only its content
         digest = hashlib.sha256(repr(self.target if len(parts) == 1 else None).encode())
         for path in parts:
             with path.open("rb") as file:
@@ -134,7 +134,7 @@ class Source:
 
     @property
     def is_frame(self) -> bool:
-        """Whether it is a table with named columns, whose rows are no images."""
+        """Whether it is a table with named columns, so that its rows are not images."""
         return is_frame(Path(self.name))
 
     def load(self) -> Dataset:
@@ -149,14 +149,14 @@ def load_dataset(name: str | Path, *, target: str | Path | None = None) -> Datas
         name: "mnist", "digits", or a path: a table (.csv, .csv.gz, .parquet) with a target column, an .npz file with
             X and y, an .npy or IDX file (gzip or not) with its labels beside it, or a folder with such a pair or with
             the four files of an MNIST-like set.
-        target: the target column of a table, or the labels' file where it is not found by its name.
+        target: the target column of a table, or the file with the labels if its name does not follow the rule.
 
     Raises:
-        DataError: for data that cannot be used, in one line. Nothing is ever unpickled.
+        DataError: for data that cannot be used. Nothing is ever unpickled.
     """
     if str(name) in _BUILT_IN:
         if target is not None:
-            raise DataError(f"the built-in data set {str(name)!r} brings its own target; got target={str(target)!r}")
+            raise DataError(f"the built-in data set {str(name)!r} has its own target; got target={str(target)!r}")
         return _BUILT_IN[str(name)]()
     path = Path(name)
     if not path.exists():
@@ -168,9 +168,9 @@ def load_dataset(name: str | Path, *, target: str | Path | None = None) -> Datas
 
 def _from_table(path: Path, table: Table) -> Dataset:
     X, y = table.X, table.y
-    assert y is not None  # asked for above
+    assert y is not None  # needs_target above
     if len(np.unique(y)) < 2:
-        raise DataError(f"{path}: the target must hold at least two classes; it holds one class only, {y.item(0)!r}")
+        raise DataError(f"{path}: the target must have at least two classes; it has one class only, {y.item(0)!r}")
     is_image = table.image_shape is not None and X.dtype == np.uint8
     scale = 1 / 255 if is_image else 1.0
     return Dataset(path.name, X, y, scale, table.image_shape, table.feature_names, table.test_rows)

@@ -1,4 +1,4 @@
-"""A user's own files: CSV, Parquet, .npz, .npy pairs and IDX pairs. Nothing is ever unpickled."""
+"""Reading of a user's files: CSV, Parquet, .npz, .npy pairs and IDX pairs. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlplab.errors import DataError, MissingExtraError, nearest, one_of
 if TYPE_CHECKING:
     import pandas
 
-#: Pairs of names that belong together, the features' and the labels'. The third spells it as the notebook's file does.
+#: Endings of file names that belong together, of features and labels. The third is misspelt like the notebook's file.
 _PAIRS = (
     ("X.npy", "y.npy"),
     ("-data.npy", "-labels.npy"),
@@ -26,12 +26,12 @@ _PAIRS = (
     ("-images-idx3-ubyte", "-labels-idx1-ubyte"),
 )
 _FORMATS = ".csv, .csv.gz, .parquet, .npz, .npy or IDX"
-_CHUNK = 4096  # rows looked at in one go, so that a memory map is never in memory as a whole
+_CHUNK = 4096  # rows checked at a time, so that a memory map is never loaded as a whole
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a file held: X (rows, features) C-ordered, y (rows,) or None, and what is known of them; see `Dataset`."""
+    """The content of a file: X (rows, features) C-ordered, y (rows,) or None; the other fields as in `Dataset`."""
 
     X: Array
     y: Array | None
@@ -41,12 +41,12 @@ class Table:
 
 
 def find_parts(path: Path, target: str | None) -> list[Path]:
-    """Return the files that a data set at `path` consists of: features, then labels where they lie apart.
+    """Return the files of the data set at `path`: features, then labels if they are in a file of their own.
 
-    A folder with the four files of an MNIST-like set gives all four, training first.
+    For a folder with the four files of an MNIST-like set, these are all four, training first.
 
     Raises:
-        DataError: when a file is missing.
+        DataError: for a missing file.
     """
     if path.is_dir():
         return _find_in_folder(path)
@@ -57,14 +57,14 @@ def find_parts(path: Path, target: str | None) -> list[Path]:
     _check_kind(path)
     if target is not None:
         if not Path(target).is_file():
-            raise DataError(f"{target}: no such file; target must be the file with the labels of {path.name}")
+            raise DataError(f"{target}: no such file; the target must be the file with the labels of {path.name}")
         return [path, Path(target)]
     for labels in _labels_beside(path):
         if labels.is_file():
             return [path, labels]
     names = sorted({labels.name for labels in _labels_beside(path)})
-    expected = f"looked for {one_of(names)} beside it" if names else "its name does not tell"
-    raise DataError(f"{path}: the file with its labels is missing ({expected}); name it as the target")
+    expected = f" (looked for {one_of(names)} in the same folder)" if names else ""
+    raise DataError(f"{path}: no file with the labels found{expected}; give it as the target")
 
 
 def _labels_beside(path: Path) -> list[Path]:
@@ -83,8 +83,8 @@ def _find_in_folder(folder: Path) -> list[Path]:
         if len(pairs) == 1 or [p.name.split("-")[0] for p, _ in pairs] == ["train", "t10k"]:
             return [part for pair in pairs for part in pair]
     raise DataError(
-        f"{folder}: found no pair of features and labels in this folder "
-        f"({'; '.join(f'*{features} with *{labels}' for features, labels in _PAIRS)})"
+        f"{folder}: no pair of features and labels found in this folder "
+        f"(looked for {'; '.join(f'*{features} with *{labels}' for features, labels in _PAIRS)})"
     )
 
 
@@ -92,16 +92,16 @@ def read_table(path: Path, target: str | None, *, needs_target: bool, features: 
     """Read a user's file.
 
     Args:
-        target: the target column of a table, or the labels' file.
+        target: the target column of a table, or the file with the labels.
         needs_target: False for rows to predict, whose labels may be missing.
         features: the columns of a table to use, in this order; None uses all but the target.
 
     Raises:
-        DataError: for anything that cannot be used, in one line that names the file.
+        DataError: for a file that cannot be used; the message names it.
         MissingExtraError: for Parquet without pyarrow.
     """
     if target is not None and (path.is_dir() or path.suffix == ".npz"):
-        raise DataError(f"{path}: brings its own labels, so that there is no target to name; got target={target!r}")
+        raise DataError(f"{path}: takes no target, because it has its own labels; got target={target!r}")
     if path.is_file() and is_frame(path):
         return _read_frame(path, target, needs_target, features)
     if path.is_file() and path.suffix == ".npz":
@@ -128,7 +128,7 @@ def read_table(path: Path, target: str | None, *, needs_target: bool, features: 
 
 
 def is_frame(path: Path) -> bool:
-    """Return whether a file is a table with named columns, by its name."""
+    """Return whether the file's name is that of a table with named columns."""
     return path.name.endswith((".csv", ".csv.gz", ".parquet"))
 
 
@@ -137,25 +137,28 @@ def _read_frame(path: Path, target: str | None, needs_target: bool, wanted: Sequ
     frame.columns = [str(column) for column in frame.columns]
     columns = list(frame.columns)
     if needs_target and target is None:
-        raise DataError(f"{path}: name the target column; the columns are {_some(columns)}")
+        raise DataError(f"{path}: a target column is required; the columns are {_some(columns)}")
     if target is not None and target not in columns:
         if needs_target:
             raise DataError(f"{path}: no column {target!r}{nearest(target, columns)}; the columns are {_some(columns)}")
         target = None
     missing = [column for column in wanted or () if column not in columns]
     if missing:
-        raise DataError(f"{path}: no column {missing[0]!r}, which the model was trained on; there are {_some(columns)}")
+        raise DataError(
+            f"{path}: no column {missing[0]!r}, which the model was trained on; the columns are {_some(columns)}"
+        )
     features = list(wanted) if wanted else [column for column in columns if column != target]
     if not features or frame.empty:
         raise DataError(
-            f"{path}: there are {len(frame)} rows and {len(features)} feature columns; both must be at least 1"
+            f"{path}: at least one row and one feature column are required; "
+            f"got {len(frame)} rows and {len(features)} feature columns"
         )
     for column in features:
         _check_numeric(path, column, frame[column])
     y = None
     if target is not None:
         labels = frame[target]
-        if labels.isna().any() and path.suffix != ".parquet":  # "NA" and "None" are labels; only nothing is nothing
+        if labels.isna().any() and path.suffix != ".parquet":  # "NA" and "None" are labels; only "" is missing
             labels = _load_frame(path, usecols=[target], keep_default_na=False, na_values=[""])[target]
         if labels.isna().any():
             raise DataError(f"{path}: the target column {target!r} is empty in row {int(labels.isna().argmax()) + 1}")
@@ -172,17 +175,17 @@ def _load_frame(path: Path, **options: Any) -> pandas.DataFrame:
         if path.suffix == ".parquet":
             return pandas.read_parquet(path)
         with warnings.catch_warnings():
-            # a row longer than the header: pandas would shift the columns or drop the rest with no more than a warning
+            # for a row longer than the header, pandas shifts the columns or drops values and only warns
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             frame: pandas.DataFrame = pandas.read_csv(path, index_col=False, **options)
             return frame
     except ImportError as error:
         raise MissingExtraError(
-            f"{path}: reading Parquet needs pyarrow, which is not installed: pip install 'mlplab[parquet]'"
+            f"{path}: reading Parquet requires pyarrow; install it with pip install 'mlplab[parquet]'"
         ) from error
     except pandas.errors.ParserWarning as warning:
         raise DataError(f"{path}: a row has more values than the header has columns") from warning
-    except Exception as error:  # a damaged file raises one of many types, by where the damage lies
+    except Exception as error:  # the type of the error depends on where the file is damaged
         raise DataError(f"{path} cannot be read: {_one_line(error)}") from error
 
 
@@ -193,21 +196,21 @@ def _check_numeric(path: Path, column: str, values: pandas.Series[Any]) -> None:
         numbers = pandas.to_numeric(values, errors="coerce")
         row = int((numbers.isna() & values.notna()).argmax())
         raise DataError(
-            f"{path}: column {column!r} is not numeric (row {row + 1} holds {values.iloc[row]!r}); "
-            "turn it into numbers or leave it out"
+            f"{path}: column {column!r} is not numeric (row {row + 1} is {values.iloc[row]!r}); "
+            "convert it to numbers or remove it"
         )
     bad = ~np.isfinite(values.to_numpy(np.float64, na_value=np.nan))
     if bad.any():
-        raise DataError(f"{path}: column {column!r} holds {_bad(values, bad)} in row {int(bad.argmax()) + 1}")
+        raise DataError(f"{path}: column {column!r} has {_bad(values, bad)} in row {int(bad.argmax()) + 1}")
 
 
 def _bad(values: Any, bad: Array) -> str:
     value = values.to_numpy(np.float64, na_value=np.nan)[int(bad.argmax())]
-    return "an infinity" if np.isinf(value) else "no value (or NaN)"
+    return "infinity" if np.isinf(value) else "no value (or NaN)"
 
 
 def _is_short(features: pandas.DataFrame) -> bool:
-    """Return whether float32 holds every value exactly: small whole numbers."""
+    """Return whether float32 holds every value exactly: integers of at most 16 bits."""
     return all(dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize <= 2) for dtype in features.dtypes)
 
 
@@ -216,17 +219,17 @@ def _read_npz(path: Path, needs_target: bool) -> Table:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             names = list(archive)
             arrays = {name: archive[name] for name in ("X", "y") if name in names}
-    except Exception as error:  # a damaged archive raises one of many types, by where the damage lies
+    except Exception as error:  # the type of the error depends on where the archive is damaged
         raise _unreadable(path, error) from error
     for name in ("X", "y") if needs_target else ("X",):
         if name not in arrays:
-            raise DataError(f"{path}: no array {name!r}; it holds {_some(names) or 'nothing'}")
+            raise DataError(f"{path}: no array {name!r}; the arrays are {_some(names) or 'none'}")
     return _checked(path, arrays["X"], arrays.get("y"))
 
 
 def _check_kind(path: Path) -> None:
     if path.suffix != ".npy" and "idx" not in path.name and "ubyte" not in path.name:
-        raise DataError(f"{path}: unknown kind of file; use {_FORMATS}")
+        raise DataError(f"{path}: unknown file format; use {_FORMATS}")
 
 
 def _read_array(path: Path) -> Array:
@@ -235,37 +238,37 @@ def _read_array(path: Path) -> Array:
         return read_idx(path)
     try:
         array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # a damaged header raises one of many types, by where the damage lies
+    except Exception as error:  # the type of the error depends on where the header is damaged
         raise _unreadable(path, error) from error
     return array
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
     if any(word in str(error) for word in ("Object arrays", "allow_pickle", "Python objects")):
-        return DataError(f"{path}: holds Python objects or is no array file; mlplab never unpickles: save numbers")
+        return DataError(f"{path}: holds Python objects or is not an array file; save numbers, mlplab never unpickles")
     return DataError(f"{path} cannot be read: {_one_line(error)}")
 
 
 def _checked(path: Path, X: Array, y: Array | None) -> Table:
-    """Return the arrays as a table: images flattened, labels a vector, everything finite."""
+    """Return the arrays as a table, with images flattened and labels as a vector; every value must be finite."""
     for what, array in (("features", X), ("labels", y)):
         if array is not None and array.dtype.kind not in ("biuf" if what == "features" else "biufUS"):
-            raise DataError(f"{path}: the {what} must be numbers; they are of type {array.dtype}")
+            raise DataError(f"{path}: the {what} must be numbers; got type {array.dtype}")
     if X.ndim < 2 or 0 in X.shape:
-        raise DataError(f"{path}: the features must be rows × features (or images); their shape is {X.shape}")
+        raise DataError(f"{path}: the features must have shape (rows, features) or be images; got shape {X.shape}")
     if y is not None:
         y = y.reshape(-1) if y.ndim == 2 and 1 in y.shape else y
         y = np.char.decode(y, "utf-8", "replace") if y.dtype.kind == "S" else y
         if y.ndim != 1 or len(y) != len(X):
-            raise DataError(f"{path}: {len(X)} rows of features, but labels of shape {y.shape}; the lengths must agree")
+            raise DataError(f"{path}: labels of shape {y.shape} do not match {len(X)} rows of features")
         if y.dtype.kind == "f" and not np.isfinite(y).all():
-            raise DataError(f"{path}: the labels hold NaN or infinity in row {int((~np.isfinite(y)).argmax()) + 1}")
+            raise DataError(f"{path}: the labels have NaN or infinity in row {int((~np.isfinite(y)).argmax()) + 1}")
     image_shape = (int(X.shape[1]), int(X.shape[2])) if X.ndim == 3 else None
     X = np.require(X.reshape(len(X), -1), requirements="C")  # a memory map stays one
     for start in range(0, len(X) if X.dtype.kind == "f" else 0, _CHUNK):
         bad = ~np.isfinite(X[start : start + _CHUNK]).all(axis=1)
         if bad.any():
-            raise DataError(f"{path}: the features hold NaN or infinity in row {start + int(bad.argmax()) + 1}")
+            raise DataError(f"{path}: the features have NaN or infinity in row {start + int(bad.argmax()) + 1}")
     return Table(X, y, image_shape)
 
 

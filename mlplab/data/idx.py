@@ -15,7 +15,7 @@ from mlplab.errors import DataError
 #: The third byte of a file: the type of its values, big-endian.
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
-_MOST_AXES = 32  # what every version of NumPy can hold
+_MOST_AXES = 32  # the most that every version of NumPy supports
 
 
 def read_idx(path: Path) -> Array:
@@ -25,7 +25,7 @@ def read_idx(path: Path) -> Array:
     32-bit big-endian integers, the values.
 
     Raises:
-        DataError: for a file that is missing, truncated, too long, or no IDX file.
+        DataError: for a file that is missing, truncated, too long, or not an IDX file.
     """
     try:
         content = path.read_bytes()
@@ -34,11 +34,11 @@ def read_idx(path: Path) -> Array:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _TYPES:
-        raise DataError(f"{path} is no IDX file: it starts with {content[:4].hex(' ') or 'nothing'}")
+        raise DataError(f"{path} is not an IDX file: its first bytes are {content[:4].hex(' ') or 'missing'}")
     dtype, axes = np.dtype(_TYPES[content[2]]), content[3]
     start = 4 + 4 * axes
     shape = tuple(int.from_bytes(content[k : k + 4]) for k in range(4, start, 4))
     expected = start + prod(shape) * dtype.itemsize
     if axes > _MOST_AXES or len(content) != expected:
-        raise DataError(f"{path} is truncated or damaged: its header announces {expected} bytes, it has {len(content)}")
+        raise DataError(f"{path} is truncated or damaged: expected {expected} bytes by its header; got {len(content)}")
     return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

@@ -9,14 +9,17 @@ from mlplab.errors import DataError, shorten
 
 
 def encode(labels: Array, classes: Array, what: str) -> Array:
-    """Return the index of every label in `classes` (sorted), in the smallest type that holds them all.
+    """Return the index of every label in `classes` (sorted), in the smallest integer type that holds them all.
+
+    Args:
+        what: the name of the labels in an error message.
 
     Raises:
-        DataError: for a label that is no class; `what` says where it stands.
+        DataError: for a label that is not among the classes.
     """
     codes = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
     unknown = labels[classes[codes] != labels]
     if len(unknown):
-        raise DataError(f"{what}: the label {shorten(unknown.item(0))} is none of the known classes")
+        raise DataError(f"{what}: the label {shorten(unknown.item(0))} is not among the known classes")
     smallest: Array = codes.astype(np.min_scalar_type(len(classes) - 1))
     return smallest

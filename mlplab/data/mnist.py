@@ -1,8 +1,7 @@
-"""MNIST, complete, in the package.
+"""The complete MNIST data set, which is part of the package.
 
-The file holds the 60,000 official training images and then the 10,000 official test images, 784 bytes each, and then
-their 70,000 labels, a byte each: LZMA makes 9.2 MB of it, where the four gzip files it was made from have 11.4. It was
-made by `pack`.
+The file holds the 60,000 official training images, the 10,000 official test images (784 bytes each) and their 70,000
+labels (one byte each), compressed by LZMA to 9.2 MB; the four original gzip files have 11.4 MB. `pack` wrote it.
 
 Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998.
 """
@@ -28,14 +27,14 @@ def load_mnist() -> tuple[Array, Array]:
     """Return X (70,000, 784) uint8 and y (70,000,) uint8, read-only: the 60,000 training images first.
 
     Raises:
-        DataError: when the package's file is damaged.
+        DataError: for a damaged file of the package.
     """
     try:
         content = lzma.decompress(PATH.read_bytes())
     except (OSError, lzma.LZMAError, EOFError) as error:
-        raise DataError(f"{PATH} cannot be read ({error}): install mlplab again") from error
+        raise DataError(f"{PATH} cannot be read ({error}); reinstall mlplab") from error
     if hashlib.sha256(content).hexdigest() != SHA256:
-        raise DataError(f"{PATH} is damaged: its SHA-256 is not the one of MNIST; install mlplab again")
+        raise DataError(f"{PATH} is damaged: its SHA-256 is not that of MNIST; reinstall mlplab")
     flat, rows = np.frombuffer(content, np.uint8), TRAIN + TEST
     return flat[: rows * PIXELS].reshape(rows, PIXELS), flat[rows * PIXELS :]
 
@@ -48,7 +47,7 @@ def pack(directory: Path) -> str:
         for part in ("train", "t10k")
     ]
     content = b"".join(parts)
-    # no literal context bits and no position bits: pixels have no alignment. 3 % smaller than LZMA's own defaults.
+    # no literal context and position bits, because pixels have no alignment: 3 % smaller than with LZMA's defaults
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 0, "pb": 0}]
     PATH.write_bytes(lzma.compress(content, filters=filters))
     return hashlib.sha256(content).hexdigest()

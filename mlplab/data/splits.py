@@ -1,4 +1,4 @@
-"""How rows are divided into training, validation and test."""
+"""Division of rows into training, validation and test."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from mlplab.data.datasets import Dataset
 from mlplab.data.names import SPLITS
 from mlplab.engine.base import Array
-from mlplab.errors import DataError, SettingError, nearest, one_of
+from mlplab.errors import DataError, SettingError, nearest, one_of, shorten
 from mlplab.utils.randomness import SPLIT, generator
 
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers: `train` to learn from, `validation` to choose by, `test` for the chosen network alone."""
+    """Row numbers: `train` to learn from, `validation` to choose a network by, `test` to evaluate only that network."""
 
     train: Array
     validation: Array
@@ -31,12 +31,12 @@ def split_rows(dataset: Dataset, name: str, seed: int = 0, samples: int | None =
         name: "exercise6": 10,000 rows for test and 20 % of the rest for validation, by the notebook's two calls with
             random_state=42; "official": the data set's own test rows, and a sixth of the others for validation;
             "random": a fifth of the rows for test, and a fifth of the rest for validation.
-        seed: what "official" and "random" draw the validation rows with; the test rows are always the same.
-        samples: how many rows training and validation share, the first ones; None takes all.
+        seed: for drawing the validation rows of "official" and "random"; the test rows are always the same.
+        samples: number of rows shared by training and validation, taken from the first ones; None takes all.
 
     Raises:
-        SettingError: for a name that is none of these.
-        DataError: for a data set that the split does not suit.
+        SettingError: for an unknown name, or too few or too many samples.
+        DataError: for a data set that the split does not suit, or a validation class without training rows.
     """
     _check_classes(dataset.y)
     pool, test = _set_test_apart(dataset, name)
@@ -45,15 +45,16 @@ def split_rows(dataset: Dataset, name: str, seed: int = 0, samples: int | None =
         train, validation = _train_test_split(pool, test_size=0.2, shuffle=True, random_state=42)
     else:
         train, validation = _divide(pool, dataset.y, 1 / 6 if name == "official" else 0.2, seed)
+    _check_validation_classes(dataset, train, validation, samples)
     return Split(train, validation, test)
 
 
 def _set_test_apart(dataset: Dataset, name: str) -> tuple[Array, Array]:
-    """Return the rows to train and validate on, and those for test."""
+    """Return the rows for training and validation, and the test rows."""
     rows = np.arange(len(dataset.y))
     if name == "exercise6":
         if len(rows) <= 10_000 + 4:
-            raise DataError(f"split 'exercise6' sets 10,000 rows aside for test; {dataset.name} has {len(rows):,}")
+            raise DataError(f"split 'exercise6' needs more than 10,000 rows; {dataset.name} has {len(rows):,}")
         return _train_test_split(rows, test_size=10_000, shuffle=True, random_state=42)
     if name == "official":
         if dataset.test_rows is None:
@@ -66,39 +67,56 @@ def _set_test_apart(dataset: Dataset, name: str) -> tuple[Array, Array]:
 
 def _first(pool: Array, samples: int | None) -> Array:
     if samples is not None and samples < 3:
-        raise SettingError(f"samples must be at least 3 rows, to share between training and validation; got {samples}")
+        raise SettingError(f"samples must be at least 3, to have rows for training and validation; got {samples}")
     if samples is not None and samples > len(pool):
-        raise SettingError(f"samples must be at most the {len(pool):,} rows outside the test set; got {samples:,}")
+        raise SettingError(f"samples must be at most {len(pool):,}, the rows outside the test set; got {samples:,}")
     return pool[:samples]
 
 
 def hold_out(dataset: Dataset, fraction: float, seed: int = 0, samples: int | None = None) -> tuple[Array, Array]:
-    """Return rows to train one network on and rows to validate it on; official test rows are in neither.
+    """Return the training and validation rows for one network; neither holds official test rows.
 
     Args:
-        fraction: the share to validate on. seed, samples: as in `split_rows`.
+        fraction: the share of validation rows. seed, samples: as in `split_rows`.
+
+    Raises:
+        SettingError, DataError: as in `split_rows`.
     """
     _check_classes(dataset.y)
     pool = np.arange(len(dataset.y) - (dataset.test_rows or 0))
-    return _divide(_first(pool, samples), dataset.y, fraction, seed)
+    train, validation = _divide(_first(pool, samples), dataset.y, fraction, seed)
+    _check_validation_classes(dataset, train, validation, samples)
+    return train, validation
 
 
 def _check_classes(y: Array) -> None:
     if y.dtype.kind == "f" and (fractional := y[y != np.floor(y)]).size:
-        raise DataError(f"the target holds measurements such as {fractional.item(0)!r}, not classes")
+        raise DataError(f"the target must hold classes; it holds measurements such as {fractional.item(0)!r}")
+
+
+def _check_validation_classes(dataset: Dataset, train: Array, validation: Array, samples: int | None) -> None:
+    """Raise an error for a class of the validation rows that no training row has: no network could be trained."""
+    unseen = np.setdiff1d(dataset.y[validation], dataset.y[train])
+    if not unseen.size:
+        return
+    what = f"no training row has the class {shorten(unseen.item(0))}, which is among the validation rows"
+    if samples is None:
+        raise DataError(f"{dataset.name}: {what}; add rows of this class or remove it")
+    more = min(max(10 * len(dataset.classes), 2 * samples), len(dataset.y))
+    raise SettingError(f"samples={samples} is too small: {what}; use more samples, for example {more:,}")
 
 
 def _divide(rows: Array, y: Array, fraction: float, seed: int) -> tuple[Array, Array]:
-    """Shuffle the rows and set a part aside, stratified unless a class is too rare for that.
+    """Shuffle the rows and set a fraction of them aside, stratified unless a class is too rare for that.
 
-    The only row of a class stays where it can be learnt from.
+    The only row of a class is kept for training.
     """
     if len(rows) < 3:
-        raise DataError(f"{len(rows)} rows are too few to be divided into training, validation and test")
+        raise DataError(f"{len(rows)} rows are too few to divide into training, validation and test rows")
     _, codes, counts = np.unique(y[rows], return_inverse=True, return_counts=True)
     count = ceil(fraction * len(rows))
     single = counts[codes] == 1
-    if (~single).sum() <= count:  # hardly any class has two rows: there is no better way than chance
+    if (~single).sum() <= count:  # too few rows of other classes: take any rows
         single[:] = False
     rest, codes = rows[~single], codes[~single]
     counts = np.unique(codes, return_counts=True)[1]
@@ -109,7 +127,7 @@ def _divide(rows: Array, y: Array, fraction: float, seed: int) -> tuple[Array, A
 
 
 def _train_test_split(rows: Array, **options: Any) -> tuple[Array, Array]:
-    from sklearn.model_selection import train_test_split  # a second to import: not before it is needed
+    from sklearn.model_selection import train_test_split  # takes a second to import
 
     first, second = train_test_split(rows, **options)
     return first, second

@@ -1,5 +1,1 @@
-"""Where arrays live, and the one heavy primitive."""
-
-from mlplab.engine.numpy_engine import NumpyEngine
-
-__all__ = ["NumpyEngine"]
+"""Where arrays live, and the operations on them that differ from engine to engine."""

@@ -1,12 +1,12 @@
 """The BLAS library behind every matrix product, called through its C pointers.
 
-One library for all products: NumPy and SciPy each bring an OpenBLAS with threads of its own, and a loop that alternates
-between two of them took 16 ms a step instead of 3 (784-1024-1024-10, batch 100, 2 cores). Ours comes from the package
-``scipy-openblas32``, which follows OpenBLAS's releases more closely than SciPy does (85 instead of 74 GFLOP/s a core in
-the same step on AMD Zen 4); where there is none for a platform, SciPy's serves.
+All products use one library: NumPy and SciPy each bring an OpenBLAS with its own threads, and a loop that alternates
+between two of them took 16 ms a step instead of 3 (784-1024-1024-10, batch 100, 2 cores). The library comes from the
+package ``scipy-openblas32``, which follows OpenBLAS's releases more closely than SciPy does (85 instead of 74 GFLOP/s a
+core in the same step on AMD Zen 4). On platforms without that package, SciPy's library is used.
 
-Called through pointers because the wrappers of SciPy copy matrices whose rows lie apart, and hold the interpreter's
-lock. docs/decisions/0006-blas.md has the figures.
+The routines are called through pointers because SciPy's wrappers copy matrices whose rows are not adjacent, and hold
+the interpreter's lock. docs/decisions/0006-blas.md has the figures.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Blas:
 
     Attributes:
         source: the Python package it comes from.
-        version: what it says of itself.
+        version: its name and version, as the library reports them.
         kernel: the processor its routines were written for, as OpenBLAS names it; "" where unknown.
-        mended: whether it had chosen another kernel than this processor deserves, and was told.
-        threads: tells how many threads a product uses, at the most.
+        mended: whether it had chosen a kernel that is slow on this processor, and was loaded again with a faster one.
+        threads: returns the largest number of threads that a product uses.
         gemm: the routine by dtype name, with the arguments of the Fortran standard.
     """
 
@@ -55,21 +55,21 @@ def load_blas() -> Blas:
     """Return the library that computes every product of this process, loaded at the first call."""
     try:
         return load_openblas()
-    except (OSError, AttributeError):  # there is none, it does not load, or its routines have other names
+    except (OSError, AttributeError):  # it is not installed, does not load, or its routines have other names
         return load_scipy()
 
 
 def load_openblas() -> Blas:
-    """Load the library of the package scipy-openblas32, with the kernels that this processor deserves.
+    """Load the library of the package scipy-openblas32, with the fastest kernels for this processor.
 
-    OpenBLAS chooses its kernels as it is loaded and may not know a processor that is newer than itself: then it runs
-    AVX2 kernels where AVX-512 ones are twice as fast. It is loaded a second time and told. The variable that tells it
-    is set for that moment only, so nothing else in this process is changed; one that the user has set is respected. A
-    library that somebody else holds in this process cannot be told any more.
+    OpenBLAS chooses its kernels while it is loaded. On a processor newer than itself it may choose AVX2 kernels where
+    AVX-512 kernels are twice as fast. The library is then loaded a second time with an environment variable that names
+    the kernel. The variable is set only during the loading, so nothing else in this process changes, and a value that
+    the user has set is respected. A library that other code of this process has loaded too keeps its kernels.
 
     Raises:
-        OSError: there is no such package, or its library does not load.
-        AttributeError: it has not the routines that this release had.
+        OSError: the package is not installed, or its library does not load.
+        AttributeError: the library lacks a routine that is used here.
     """
     path = _find_openblas()
     library = ctypes.CDLL(path)
@@ -90,7 +90,7 @@ def load_openblas() -> Blas:
 
 
 def load_scipy() -> Blas:
-    """Return the library that SciPy brings, whichever it is, by the pointers that SciPy publishes for Cython."""
+    """Return the library that SciPy brings, by the pointers that SciPy publishes for Cython."""
     import scipy
     from scipy.linalg import cython_blas
 
@@ -103,7 +103,7 @@ def load_scipy() -> Blas:
 
 
 def kernel_to_ask_for(chosen: str, cpu: Cpu, asked: str | None) -> str | None:
-    """Return the kernel that OpenBLAS must be told to use, or None where it has chosen well or the user has `asked`."""
+    """Return the kernel to request of OpenBLAS; None where its own choice is good or the user has `asked` for one."""
     return "SkylakeX" if chosen in AVX2_KERNELS and cpu.has_avx512 and not asked else None
 
 

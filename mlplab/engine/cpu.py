@@ -1,4 +1,4 @@
-"""What the processor is and can do."""
+"""The processor: its name, its instruction sets, the cores that may be used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Cpu:
 
     Attributes:
         model: its name.
-        flags: its instruction sets as Linux calls them; empty where the system does not tell.
+        flags: its instruction sets as Linux calls them; empty on systems that do not report them.
     """
 
     model: str
@@ -25,12 +25,12 @@ class Cpu:
 
     @property
     def has_avx512(self) -> bool:
-        """Whether it, and the system it runs under, have all of AVX-512 that BLAS kernels use."""
+        """Whether the processor and the system support all parts of AVX-512 that BLAS kernels use."""
         return self.flags >= AVX512
 
 
 def read_cpu(source: Path = Path("/proc/cpuinfo")) -> Cpu:
-    """Return this machine's processor as Linux describes it, and by its name alone elsewhere."""
+    """Return this machine's processor: name and instruction sets on Linux, the name only on other systems."""
     try:
         text = source.read_text(encoding="utf-8")
     except OSError:
@@ -41,5 +41,5 @@ def read_cpu(source: Path = Path("/proc/cpuinfo")) -> Cpu:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use, which may be fewer than the machine has."""
+    """Return the number of cores that this process may use, which may be smaller than the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,28 +12,15 @@ from weakref import ref
 import numpy as np
 import numpy.typing as npt
 
-from mlplab.engine.base import Array
+from mlplab.engine.base import Array, Factor
 from mlplab.engine.blas import load_blas
 
-#: How many products of a network's arrays stay prepared: preparing one takes 20 µs, as long as a small network's step.
+#: The number of products kept prepared: preparing one takes 20 µs, as long as a small network's step.
 PRODUCTS_KEPT = 256
-#: A factor for every member, or one for each.
-Factor = float | Sequence[float]
-
-
-def row_stride(columns: int, dtype: npt.DTypeLike) -> int:
-    """Return how many elements apart the rows of a matrix are laid: a cache line more where they would collide.
-
-    Rows at multiples of 2 KiB fall into few of the cache's sets. 784-1024-1024, batch 100, one core of an AMD Zen 4:
-    96 GFLOP/s with weights and activations laid apart, 85 without; widths of 256 and 768 gain nothing.
-    """
-    itemsize = np.dtype(dtype).itemsize
-    collide = columns * itemsize % 2048 == 0
-    return columns + 64 // itemsize if collide else columns
 
 
 class _Product:
-    """A prepared ``out ← alpha·op(A)·op(B) + beta·out``; it does not keep the arrays alive."""
+    """A prepared ``out ← alpha·op(A)·op(B) + beta·out``. It holds weak references only, so the arrays can be freed."""
 
     def __init__(
         self, gemm: Callable[..., None], A: Array, B: Array, out: Array, transpose_a: bool, transpose_b: bool
@@ -67,7 +54,7 @@ class _Product:
 
 
 def _check(A: Array, B: Array, out: Array, transpose_a: bool, transpose_b: bool) -> None:
-    """Raise ValueError for arrays that C code would read or write beyond their ends, or take for another type."""
+    """Raise ValueError for arrays that C code would read or write beyond their ends, or with a wrong type."""
     rows, inner = A.shape[:0:-1] if transpose_a else A.shape[1:]
     inner_b, columns = B.shape[:0:-1] if transpose_b else B.shape[1:]
     fit = len(A) == len(B) == len(out) and inner == inner_b and out.shape[1:] == (rows, columns)
@@ -97,11 +84,10 @@ def _start(matrix: Array) -> ctypes.c_void_p:
 
 
 class NumpyEngine:
-    """Arrays on the CPU, computed in `dtype` (float32 or float64).
+    """`Engine` on the CPU: arrays of NumPy, products by BLAS, no compiled code.
 
-    Attributes:
-        xp: the array functions that the formulas in `mlplab.nn` are written with.
-        dtype: what everything is computed in.
+    Args:
+        dtype: float32 or float64.
     """
 
     xp = np
@@ -114,74 +100,40 @@ class NumpyEngine:
     def __reduce__(self) -> tuple[type[NumpyEngine], tuple[Any, ...]]:
         return NumpyEngine, (self.dtype,)  # BLAS routines cannot be pickled: look them up again
 
-    def matmul(
-        self,
-        A: Array,
-        B: Array,
-        out: Array,
-        transpose_a: bool = False,
-        transpose_b: bool = False,
-        alpha: Factor = 1.0,
-        beta: Factor = 0.0,
-    ) -> None:
-        """Compute ``out ← alpha·op(A)·op(B) + beta·out`` in place, for each member.
+    def identity(self) -> str:
+        """Return the processor that the kernels of BLAS were written for, or the library's version where unknown."""
+        blas = load_blas()
+        return blas.kernel or blas.version
 
-        A, B and out have the leading axis M and C-ordered matrices behind it, whose rows may lie apart, all of the
-        engine's dtype; op transposes the matrices where asked. alpha and beta are numbers or sequences of M numbers.
-        With ``beta = 0`` what out held before does not matter.
-        """
-        key = (id(A), id(B), id(out), transpose_a, transpose_b)
-        product = self._products.get(key)
-        if product is None or not product.is_of(A, B, out):
-            if out.dtype != self.dtype:
-                raise ValueError(f"this engine computes in {self.dtype}; got {out.dtype}")
-            if len(self._products) >= PRODUCTS_KEPT:
-                self._products.clear()
-            product = self._products[key] = _Product(self._gemm, A, B, out, transpose_a, transpose_b)
-        product(alpha, beta)
-
-    def for_each(self, work: Callable[[Any], None], items: Sequence[Any]) -> None:
-        """Call `work` with every item, on as many threads as the products use where there are many.
-
-        For element-wise passes over blocks of parameters: NumPy lets other threads run meanwhile, and no value depends
-        on who computed it.
-        """
-        threads = min(self._threads(), len(items) // 4)
-        if threads < 2:
-            for item in items:
-                work(item)
-            return
-
-        def run(first: int) -> None:
-            for item in items[first::threads]:
-                work(item)
-
-        # the context brings `quiet` along; threads start in 50 µs each, so none are kept for the next time
-        with ThreadPoolExecutor(threads) as pool:
-            others = [pool.submit(copy_context().run, run, first) for first in range(1, threads)]
-            run(0)
-        for other in others:
-            other.result()
+    # ---- arrays ----------------------------------------------------------------------------------------------------
 
     def empty(self, *shape: int) -> Array:
-        """Return a new array of the engine's dtype, its values undefined."""
         return np.empty(shape, self.dtype)
 
-    def matrices(self, members: int, rows: int, columns: int) -> Array:
-        """Return new matrices (members, rows, columns) for products, undefined, their rows apart by `row_stride`."""
-        return self.empty(members, rows, row_stride(columns, self.dtype))[..., :columns]
-
     def zeros(self, *shape: int) -> Array:
-        """Return a new array of zeros of the engine's dtype."""
         return np.zeros(shape, self.dtype)
 
+    def row_stride(self, columns: int) -> int:
+        """Return the distance of a matrix's rows in elements: a cache line more where the rows would collide.
+
+        Rows at multiples of 2 KiB fall into few of the cache's sets. 784-1024-1024, batch 100, one core of an AMD Zen
+        4: 96 GFLOP/s with weights and activations laid apart, 85 without; widths of 256 and 768 gain nothing.
+        """
+        collide = columns * self.dtype.itemsize % 2048 == 0
+        return columns + 64 // self.dtype.itemsize if collide else columns
+
+    def matrices(self, members: int, rows: int, columns: int) -> Array:
+        return self.empty(members, rows, self.row_stride(columns))[..., :columns]
+
     def asarray(self, values: npt.ArrayLike) -> Array:
-        """Return `values` as an array of the engine, copied only where dtype or order demand it."""
         return np.ascontiguousarray(values, self.dtype)
 
     def to_numpy(self, array: Array) -> Array:
-        """Return `array` as a NumPy array (here: itself)."""
+        """Return `array` itself."""
         return array
+
+    def copy(self, array: Array) -> Array:
+        return array.copy()
 
     def gather(self, source: Any, rows: Array, out: Array, scale: float = 1.0) -> None:
         """Write ``scale · source[rows]`` into `out`; source (N, K) of any number type, rows (M, B), out (M, B, K).
@@ -202,6 +154,71 @@ class NumpyEngine:
         else:
             np.multiply(source[rows], out.dtype.type(scale), out=out, casting="same_kind")
 
+    # ---- computing -------------------------------------------------------------------------------------------------
+
+    def matmul(
+        self,
+        A: Array,
+        B: Array,
+        out: Array,
+        transpose_a: bool = False,
+        transpose_b: bool = False,
+        alpha: Factor = 1.0,
+        beta: Factor = 0.0,
+    ) -> None:
+        """Compute ``out ← alpha·op(A)·op(B) + beta·out`` for each member, in place, by BLAS.
+
+        Raises:
+            ValueError: for arrays of another dtype, or that do not fit, or that C code would read beyond their ends.
+        """
+        key = (id(A), id(B), id(out), transpose_a, transpose_b)
+        product = self._products.get(key)
+        if product is None or not product.is_of(A, B, out):
+            if out.dtype != self.dtype:
+                raise ValueError(f"this engine computes in {self.dtype}; got {out.dtype}")
+            if len(self._products) >= PRODUCTS_KEPT:
+                self._products.clear()
+            product = self._products[key] = _Product(self._gemm, A, B, out, transpose_a, transpose_b)
+        product(alpha, beta)
+
+    def for_each(self, work: Callable[[Any], None], items: Sequence[Any]) -> None:
+        """Call `work` once with every item, on as many threads as the products use where there are many items.
+
+        NumPy lets other threads run meanwhile, and no value depends on the thread that computes it.
+        """
+        threads = min(self._threads(), len(items) // 4)
+        if threads < 2:
+            for item in items:
+                work(item)
+            return
+
+        def run(first: int) -> None:
+            for item in items[first::threads]:
+                work(item)
+
+        # the context brings `quiet` along; threads start in 50 µs each, so none are kept for the next time
+        with ThreadPoolExecutor(threads) as pool:
+            others = [pool.submit(copy_context().run, run, first) for first in range(1, threads)]
+            run(0)
+        for other in others:
+            other.result()
+
     def quiet(self) -> np.errstate:
-        """Return a context in which overflow gives infinity in silence: the trainer looks at the loss instead."""
+        """Return a context in which overflow gives infinity without a warning: the trainer checks the loss instead."""
         return np.errstate(over="ignore", invalid="ignore")
+
+    # ---- random numbers --------------------------------------------------------------------------------------------
+
+    def random_mask(self, generators: Sequence[np.random.Generator], threshold: int, out: Array) -> None:
+        # 16 bits a number: 0.1 ms for 100 rows of 1,024, where floats take 0.3
+        for mask, rng in zip(out, generators, strict=True):
+            np.greater_equal(rng.integers(0, 65_536, mask.shape, np.uint16), threshold, out=mask, casting="unsafe")
+
+    def standard_normal(self, generator: np.random.Generator, *shape: int) -> Array:
+        dtype: Any = self.dtype
+        return generator.standard_normal(shape, dtype)
+
+    # ---- compiled code ---------------------------------------------------------------------------------------------
+
+    def compile(self, network: object, loss: object, optimizer: object = None, **parts: object) -> None:
+        """Return None: NumPy's functions are called one by one."""

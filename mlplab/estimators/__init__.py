@@ -1,1 +1,1 @@
-"""The classifier and the regressor, and the functions for fitted estimators."""
+"""The classifier and the regressor, their model files, summaries and checks."""

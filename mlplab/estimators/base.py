@@ -234,7 +234,7 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
 
     def _validation_score(self, epoch: Epoch, validation: Rows) -> float:
         """Return the score of an epoch that early stopping maximizes."""
-        return epoch.val_accuracy
+        return epoch.score(self._task.watched)
 
     def _restore(self, left: FittedState) -> None:
         """Put this estimator, whose task is set, into the state that a fit had left.
@@ -254,7 +254,9 @@ class NeuralNetwork(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             raise
         state, scores = self._training, left.validation_scores
         state.history, state.training_rows = left.history, left.n_training_rows
-        state.validation_scores = left.history["val_accuracy"] if scores is None else scores
+        if scores is None:
+            scores = [epoch.score(self._task.watched) for epoch in left.history]
+        state.validation_scores = scores
         state.rows_seen = len(left.history) * left.n_training_rows
 
     # ---- descriptions --------------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.engine import NumpyEngine
 from mlplab.engine.base import Array
 from mlplab.errors import DataError
 from mlplab.nn.losses import Loss
-from mlplab.nn.network import Network, Workspace
-from mlplab.training.build import AnySettings, build_loss, build_network, renew_network
+from mlplab.nn.network import Network
+from mlplab.training.build import AnySettings, build_engine, build_loss, build_network, renew_network
+from mlplab.training.prediction import Predictor
 from mlplab.training.tasks import Task
 from mlplab.training.trainer import EVALUATION_BATCH
 
@@ -42,7 +42,8 @@ class FittedNetwork:
             SettingError: for settings that do not go together.
         """
         loss = build_loss(settings, task)
-        network = build_network(settings, inputs, task.outputs, NumpyEngine(dtype), [seed])
+        engine = build_engine(settings, dtype)
+        network = build_network(settings, inputs, task.outputs, engine, [seed])
         return cls(network, task, loss, settings.input_scale)
 
     def with_settings(self, settings: AnySettings) -> FittedNetwork:
@@ -76,7 +77,7 @@ class FittedNetwork:
 
     def copy_arrays(self) -> dict[str, Array]:
         """Return copies of `arrays`."""
-        return {name: view.copy() for name, view in self.arrays().items()}
+        return {name: self.network.engine.copy(view) for name, view in self.arrays().items()}
 
     def set_arrays(self, arrays: Mapping[str, Array]) -> None:
         """Copy arrays, named as those of `arrays`, into the network.
@@ -116,21 +117,21 @@ class FittedNetwork:
 
     def _in_batches(self, function: Callable[[Any, Array], Array], X: Any, rows: Array | None) -> Array:
         """Return ``function(xp, logits)`` of some rows of X, (N, ...), computed batch by batch."""
-        engine, parts, size = self.network.engine, [], 0
+        engine, predictor, parts, size = self.network.engine, Predictor(self.network, self.loss), [], 0
         numbers = np.arange(X.shape[0]) if rows is None else rows
         in_place = rows is None and isinstance(X, np.ndarray) and X.dtype == engine.dtype and self.input_scale == 1
         for start in range(0, len(numbers), EVALUATION_BATCH):
             part = numbers[start : start + EVALUATION_BATCH]
             if len(part) != size:
                 size = len(part)
-                buffer, work = engine.empty(1, size, X.shape[1]), Workspace(self.network, size)
+                buffer = engine.empty(1, size, X.shape[1])
             if in_place:
                 batch = X[None, start : start + size]
             else:
                 batch = buffer
                 engine.gather(X, part[None], batch, self.input_scale)
             with engine.quiet():
-                z = self.network.forward(batch, work)
+                z = predictor.logits(batch)
             parts.append(engine.to_numpy(function(engine.xp, z))[0].copy())
         return np.concatenate(parts)
 

@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_X_y
 
-from mlplab.engine import NumpyEngine
 from mlplab.errors import DataError, SettingError
 from mlplab.estimators.classifier import NeuralNetworkClassifier
 from mlplab.nn.finite_differences import GradientCheck, check_gradients
-from mlplab.training.build import build_loss, build_network
+from mlplab.training.build import build_engine, build_loss, build_network
 from mlplab.training.settings import SETTINGS, check_settings
 from mlplab.training.tasks import classify
 from mlplab.utils.randomness import seed_from
@@ -52,7 +51,8 @@ def gradient_check(
     task = classify(len(classes), estimator.label_smoothing)
     table = task.table(smooth=True)
     assert table is not None
-    network = build_network(estimator, rows.shape[1], task.outputs, NumpyEngine(np.float64), [seed])
+    engine = build_engine(estimator, np.float64)
+    network = build_network(estimator, rows.shape[1], task.outputs, engine, [seed])
     outcome = check_gradients(
         network,
         build_loss(estimator, task),

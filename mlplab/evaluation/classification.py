@@ -1,4 +1,4 @@
-"""Evaluation of a classifier on rows with known classes."""
+"""Evaluation of a classifier on rows whose classes are known."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import (
+    precision_recall_fscore_support,
+)
 from sklearn.utils import column_or_1d
 
 from mlplab.data.labels import encode
 from mlplab.engine.base import Array
 from mlplab.errors import DataError
 from mlplab.evaluation.calibration import Calibration, calibration_of
-from mlplab.utils.text import align, percent
+from mlplab.metrics import METRICS, Metric
+from mlplab.utils.text import align, percent, true_and_predicted
 
 
 @dataclass(frozen=True)
 class ClassReport:
-    """Precision, recall and F1 of one class, and the number of its rows."""
+    """One class: of the rows said to be of it, the share that is; of those that are, the share found; and so on."""
 
     name: Any
     precision: float
@@ -31,7 +34,7 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Rows of one class that were predicted as another, and their share of the rows of the class."""
+    """Rows of one class that were taken for another, and their share of the class's rows."""
 
     truth: Any
     prediction: Any
@@ -41,12 +44,11 @@ class Confusion:
 
 @dataclass(frozen=True)
 class RowLoss:
-    """The loss of one row.
+    """A row, by its number from 0, and what it costs.
 
     Attributes:
-        row: its index.
-        loss: -log of the probability of the true class, nats.
-        truth, prediction: the true class and the predicted one.
+        loss: -log of the true class's probability, nats.
+        truth, prediction: its class and the most probable one.
         probability: of the true class.
     """
 
@@ -64,7 +66,7 @@ class RowLoss:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The predictions of a classifier and the measures derived from them; ``print(evaluation)`` shows them.
+    """The predictions of a classifier and the metrics computed from them; ``print(evaluation)`` shows a report.
 
     Attributes:
         classes: (classes,).
@@ -79,31 +81,47 @@ class Evaluation:
 
     @property
     def rows(self) -> int:
-        """The number of rows."""
+        """How many."""
         return len(self.true)
 
     @property
     def right(self) -> Array:
         """Whether each row was classified correctly, (rows,)."""
-        right: Array = self.true == self.predicted
+        right: Array = self._row_values("accuracy")
         return right
 
     @property
     def accuracy(self) -> float:
-        """The share of rows classified correctly."""
-        return float(self.right.mean())
+        """The share of the rows that were classified correctly."""
+        return self._metric("accuracy")
 
     @cached_property
     def losses(self) -> Array:
-        """-log of the probability of the true class, nats, (rows,); 0 is replaced by the smallest normal number."""
-        p = self.probabilities[np.arange(self.rows), self.true]
-        losses: Array = -np.log(np.maximum(p, np.finfo(p.dtype).tiny))
+        """-log of the true class's probability, nats, (rows,); a probability of 0 counts as the smallest number."""
+        losses: Array = self._row_values("log_loss")
         return losses
 
     @property
     def log_loss(self) -> float:
         """The mean of the losses, nats."""
-        return float(self.losses.mean(dtype=np.float64))
+        return self._metric("log_loss")
+
+    @property
+    def brier(self) -> float:
+        """The Brier score, 0 to 2: the mean squared difference between probabilities and truth, summed over classes."""
+        return self._metric("brier")
+
+    def _metric(self, name: str) -> float:
+        metric = METRICS[name]
+        return metric.value(self.true, self._predictions(metric))
+
+    def _row_values(self, name: str) -> Array:
+        metric = METRICS[name]
+        assert metric.row_values
+        return metric.row_values(self.true, self._predictions(metric))
+
+    def _predictions(self, metric: Metric) -> Array:
+        return self.predicted if metric.needs == "labels" else self.probabilities
 
     @cached_property
     def confusion_matrix(self) -> Array:
@@ -112,7 +130,7 @@ class Evaluation:
 
     @cached_property
     def report(self) -> list[ClassReport]:
-        """Precision, recall, F1 and rows of every class; 0 where the denominator is 0."""
+        """Precision, recall, F1 and rows of every class; 0 where nothing is to be divided by."""
         columns = precision_recall_fscore_support(
             self.true, self.predicted, labels=range(len(self.classes)), zero_division=0
         )
@@ -134,11 +152,11 @@ class Evaluation:
         ]
 
     def calibration(self, bins: int = 15) -> Calibration:
-        """Return the calibration of the probabilities of the predicted classes."""
+        """Return how sure the predictions were and how often they were right."""
         return calibration_of(self.probabilities[np.arange(self.rows), self.predicted], self.right, bins)
 
     def top_losses(self, count: int = 10) -> list[RowLoss]:
-        """Return the rows with the largest losses, the largest first. Some of them may be labeled wrongly."""
+        """Return the rows with the largest losses, the largest first: where to look for wrong labels."""
         names = self.classes.tolist()
         return [
             RowLoss(
@@ -152,13 +170,14 @@ class Evaluation:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data for JSON; class names that JSON cannot hold become text."""
+        """Return all of it as plain data, for JSON; class names that JSON does not know as text."""
         calibration = self.calibration()
         known = (str, int, float, bool)
         return {
             "rows": self.rows,
             "accuracy": self.accuracy,
             "log_loss": self.log_loss,
+            "brier": self.brier,
             "calibration_error": calibration.error,
             "classes": [name if isinstance(name, known) else str(name) for name in self.classes.tolist()],
             "confusion_matrix": self.confusion_matrix.tolist(),
@@ -176,8 +195,8 @@ class Evaluation:
     def __str__(self) -> str:
         return "\n\n".join(
             [
-                f"{percent(self.accuracy)} of {self.rows:,} rows right; log loss {self.log_loss:.4f} nats; expected "
-                f"calibration error {percent(self.calibration().error)}",
+                f"accuracy {percent(self.accuracy)} on {self.rows:,} rows, log loss {self.log_loss:.4f} nats, Brier "
+                f"score {self.brier:.4f}, expected calibration error {percent(self.calibration().error)}",
                 self._report_text(),
                 self._matrix_text(),
                 *self._lists(),
@@ -195,18 +214,18 @@ class Evaluation:
         names = list(map(str, self.classes.tolist()))
         counts = [[f"{count or '·'}" for count in row] for row in self.confusion_matrix.tolist()]
         rows = [[name, *row] for name, row in zip(names, counts, strict=True)]
-        return "Confusion matrix (rows: truth, columns: prediction)\n\n" + align([["", *names], *rows])
+        return "Confusion matrix (rows: true class, columns: predicted class)\n\n" + align([["", *names], *rows])
 
     def _lists(self) -> list[str]:
         confused = [
-            [str(pair.truth), "for", str(pair.prediction), f"{pair.rows:,}", percent(pair.share)]
+            [true_and_predicted(pair.truth, pair.prediction), f"{pair.rows:,}", percent(pair.share)]
             for pair in self.most_confused(5)
         ]
         costly = [
             [
                 f"row {one.row:,}",
                 f"{one.loss:.2f} nats",
-                f"{one.truth}, not {one.prediction}",
+                true_and_predicted(one.truth, one.prediction),
                 f"p = {one.probability:.2g}",
             ]
             for one in self.top_losses(5)
@@ -214,17 +233,17 @@ class Evaluation:
         ]
         texts = []
         if confused:
-            texts.append("Most frequent confusions (share of the rows of the class)\n\n" + align(confused))
+            texts.append("Most frequent confusions (rows, share of the true class)\n\n" + align(confused))
         if costly:
-            texts.append("Largest losses (rows from 0, probability of the truth)\n\n" + align(costly))
+            texts.append("Largest losses (rows from 0, probability of the true class)\n\n" + align(costly))
         return texts
 
 
 def evaluate_classifier(model: Any, X: npt.ArrayLike, y: npt.ArrayLike) -> Evaluation:
-    """Evaluate a classifier, see `evaluate`."""
+    """Return what `evaluate` does for a classifier."""
     probabilities, predicted = model.predict_proba(X), model.predict(X)
     if np.ndim(predicted) > 1 or np.ndim(y) > 1:
-        raise DataError("evaluate needs one class a row; here a row may have several labels")
+        raise DataError("evaluate is for one class a row; here a row may have several labels")
     given = column_or_1d(y)
     if len(given) != len(predicted):
         raise DataError(f"X has {len(predicted)} rows and y has {len(given)}; they must agree")
@@ -239,7 +258,7 @@ def evaluate_classifier(model: Any, X: npt.ArrayLike, y: npt.ArrayLike) -> Evalu
 def count_pairs(true: Array, predicted: Array, classes: int) -> Array:
     """Return the confusion matrix (classes, classes) of indices: rows are the truth, columns the prediction.
 
-    scikit-learn's function warns of a single class even where `labels` names no other.
+    scikit-learn's warns of a single class even where it is told that there is no other.
     """
     matrix = np.zeros((classes, classes), int)
     np.add.at(matrix, (true.astype(int), predicted.astype(int)), 1)

@@ -1,4 +1,4 @@
-"""Export of fitted estimators to ONNX, JSON, PyTorch and scikit-learn, and import from the last two."""
+"""Export to ONNX, JSON, PyTorch and scikit-learn, and import from the last two."""
 
 from mlplab.export.json_file import to_json
 from mlplab.export.onnx_file import to_onnx

@@ -1,4 +1,4 @@
-"""Suites of experiments: read, trained in parallel, kept on disk, concluded."""
+"""Suites of experiments: trained in parallel, stored on disk, concluded."""
 
 from mlplab.utils.lazy import lazy_exports
 

@@ -1,5 +1,7 @@
 # One public name a line: `mlplab.utils.lazy` reads this file, and so do type checkers.
-from mlplab.lab.analysis.folders import compare_results as compare_results
+from mlplab.lab.run import Run as Run
+from mlplab.lab.run import compare_results as compare_results
+from mlplab.lab.run import open_run as open_run
 from mlplab.lab.runner import run_suite as run_suite
 from mlplab.lab.spec.suite import Experiment as Experiment
 from mlplab.lab.spec.suite import Suite as Suite

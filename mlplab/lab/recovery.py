@@ -1,4 +1,4 @@
-"""A run folder that a suite is to go on in: whether it is its own, and what of it is damaged or half-written."""
+"""Check that a run folder belongs to a suite, and remove what is damaged or incomplete."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 _IGNORED_FILES = (".lock", ".data", ".DS_Store")
 
 
-def recover_folder(folder: RunFolder, suite: Suite, display: RunObserver) -> None:
-    """See that the folder is this suite's, and remove what is damaged or was left half-written; say what is damaged.
+def recover_folder(folder: RunFolder, suite: Suite, observer: RunObserver) -> None:
+    """Check that the folder belongs to the suite, and remove damaged and half-written files; the observer gets a note.
 
-    All of it follows from the trials, but for what the conclusion remembered of earlier openings of the test rows. Only
-    while the folder is locked.
+    Everything removed can be made again from the trials, except the record of earlier test-set evaluations. Only while
+    the folder is locked.
 
     Raises:
         RunFolderError: for a folder that is another's; nothing is changed there.
@@ -34,17 +34,17 @@ def recover_folder(folder: RunFolder, suite: Suite, display: RunObserver) -> Non
     if lost not in damaged:
         held = _check_suite(folder, suite)
         if held and held.fingerprint and held.fingerprint != suite.fingerprint:
-            display.note(f"{suite.source.name} holds other data than before: every network is trained anew")
+            observer.note(f"{suite.source.name} holds other data than before: every network is trained again")
     if folder.search_file.name not in damaged and is_damaged(folder):
         damaged.append(folder.search_file.name)
     folder.remove_unfinished()
     for name in damaged:
-        display.note(f"{folder.path / name} is not as it was written: it is made again")
+        observer.note(f"{folder.path / name} has been modified or damaged; regenerating it")
         (folder.path / name).unlink(missing_ok=True)
     if any(name.startswith(folder.figures.name) for name in damaged):
         folder.drawn_file.unlink(missing_ok=True)  # then all of them are drawn again
     if folder.conclusion_json.name in damaged:
-        display.note("what it remembered of test rows that were opened for other networks is lost")
+        observer.note("the record of earlier test-set evaluations has been lost")
 
 
 def _has_lost_its_suite(folder: RunFolder) -> bool:

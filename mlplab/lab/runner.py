@@ -1,57 +1,30 @@
-"""Run a suite: train what is missing, in parallel, and conclude."""
+"""Run a suite: train what is missing, in parallel, conclude, and write the report."""
 
 from __future__ import annotations
 
-import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlplab.engine.cpu import usable_cores
 from mlplab.errors import SettingError
-from mlplab.lab.analysis.conclusion import is_concluded, write_conclusion
-from mlplab.lab.execution.process_pool import Workers
+from mlplab.lab.analysis.conclusion import draw_conclusion, is_concluded
+from mlplab.lab.execution.process_pool import ProcessPool
 from mlplab.lab.monitoring.observer import NullObserver
 from mlplab.lab.recovery import recover_folder
-from mlplab.lab.search.log import expand_search
+from mlplab.lab.report.writing import draw_missing_figures, store_conclusion
+from mlplab.lab.run import Run, open_run
 from mlplab.lab.spec.suite import Suite, load_suite
 from mlplab.lab.storage.integrity import remove_manifest, write_manifest
-from mlplab.lab.storage.results_csv import ResultRow
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.settings import check_count
 
 if TYPE_CHECKING:
     from mlplab.data import Dataset
-    from mlplab.lab.execution.dispatch import Workforce
-    from mlplab.lab.execution.process_pool import Event
+    from mlplab.lab.execution.executor import Executor
     from mlplab.lab.monitoring.observer import RunObserver
-    from mlplab.lab.spec.job import Job
     from mlplab.training.tasks import Task
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run left.
-
-    Attributes:
-        folder: the run folder. suite: what was run.
-        rows: a row for each trial of each experiment.
-        trained: how many trials this run trained to their end.
-    """
-
-    folder: RunFolder
-    suite: Suite
-    rows: tuple[ResultRow, ...]
-    trained: int
-
-    @property
-    def failed(self) -> list[ResultRow]:
-        """The rows whose trial failed, or could not even be written."""
-        return [row for row in self.rows if row.unfinished or row.failed]
 
 
 def run_suite(
@@ -59,22 +32,22 @@ def run_suite(
     out: str | Path | None = None,
     *,
     jobs: int | None = None,
-    display: Callable[[], RunObserver] | None = None,
+    observer: RunObserver | None = None,
     checkpoint_seconds: float = 10.0,
     scheduler: str | None = None,
-    then: Callable[[Run], object] | None = None,
+    figures: bool = True,
 ) -> Run:
-    """Train every trial of a suite that the run folder does not hold yet, and write the conclusion.
+    """Train every trial of a suite that the run folder does not hold yet; write the conclusion and the figures.
 
     Args:
         suite: a suite, the name of a built-in one, or a TOML file.
         out: the run folder; None is ``runs/`` and the suite's name.
-        jobs: worker processes; None is as many as cores.
-        checkpoint_seconds: how often each training writes its state, from which it goes on when the run is interrupted
-            and started again.
+        jobs: worker processes; None is one for each core.
+        observer: shows the progress, such as `mlplab.lab.monitoring.terminal.SuiteDisplay`; None shows nothing.
+        checkpoint_seconds: seconds between two checkpoints of a training, which resumes from the last one when the run
+            is interrupted and started again.
         scheduler: the address of a Dask scheduler, or its file, whose workers train; None trains on this machine.
-        display: makes what shows the progress, such as `monitoring.terminal.SuiteDisplay`; None shows nothing.
-        then: called with the run while the folder is still held for writing: draws its figures, say.
+        figures: whether to draw the figures; `mlplab.lab.Run.figure` and ``mlplab report`` draw them later.
 
     Raises:
         SettingError, DataError: for a suite, data or a scheduler that cannot be used.
@@ -84,34 +57,31 @@ def run_suite(
     if not isinstance(suite, Suite):
         suite = load_suite(suite)
     count = check_count("jobs", jobs) if jobs is not None else usable_cores()
-    fingerprint = suite.source.fingerprint()
-    suite = replace(suite, fingerprint=fingerprint)
+    suite = suite.bind(suite.source.fingerprint())
     folder = RunFolder(Path(out) if out is not None else Path("runs") / suite.name)
     load = cache(partial(_load, suite))
     if not folder.suite_file.is_file():
         load()  # what is wrong is noticed before anything is written
-    shown = (display or NullObserver)()
-    with folder.locked(), Workers(folder) as workers:
-        hands = _Hands(workers, count, scheduler, checkpoint_seconds)
-        recover_folder(folder, suite, shown)
-        suite = expand_search(suite, folder)
-        rows = folder.rows(suite, fingerprint, folder.read_labels(), thorough=True)
-        # scikit-learn takes a second to import; to see that a suite is finished, nothing of it is needed
-        dataset = None
-        if not is_concluded(folder, rows):
-            hands.start(count if suite.search else sum(row.unfinished for row in rows))
-            dataset = load()
-        remove_manifest(folder)
-        folder.write_suite(suite)
-        if dataset is None:
-            folder.write_results(rows, suite.varying())
-            outcome = Run(folder, suite, tuple(rows), 0)
+    watching = observer or NullObserver()
+    with folder.locked():
+        recover_folder(folder, suite, watching)
+        run = open_run(folder.path, suite, thorough=True)
+        if is_concluded(run):  # scikit-learn takes a second to import; a finished suite needs nothing of it
+            remove_manifest(folder)
+            folder.write_suite(suite)
+            folder.write_results(run.rows, run.suite.varying())
         else:
-            outcome = _train_and_conclude(suite, rows, dataset, folder, shown, hands)
+            with _make_executor(folder, count, scheduler, checkpoint_seconds, watching) as executor:
+                executor.start(executor.slots if suite.search else sum(row.unfinished for row in run.rows))
+                executor.bind(load())
+                remove_manifest(folder)
+                folder.write_suite(suite)
+                run = _train(run, load(), watching, executor)
+            _conclude(run, load())
+        if figures:
+            draw_missing_figures(run, lambda: None if suite.source.is_frame else load())
         write_manifest(folder)
-        if then:
-            then(outcome)
-    return outcome
+    return run
 
 
 def _load(suite: Suite) -> Dataset:
@@ -144,76 +114,46 @@ def _check_networks(suite: Suite, task: Task) -> None:
             raise SettingError(f"search: {error}") from error
 
 
-@dataclass(frozen=True)
-class _Hands:
-    """Those who can be asked to train: `count` processes of this machine, or the workers of a scheduler."""
+def _make_executor(
+    folder: RunFolder, jobs: int, scheduler: str | None, checkpoint_seconds: float, observer: RunObserver
+) -> Executor:
+    """Return what trains: so many processes of this machine, or the workers of a scheduler."""
+    if scheduler is None:
+        return ProcessPool(folder, jobs, checkpoint_seconds)
+    from mlplab.lab.execution.dask_cluster import DaskCluster
 
-    workers: Workers
-    count: int
-    scheduler: str | None
-    checkpoint_seconds: float
-
-    def start(self, missing: int) -> None:
-        """Start as many processes as so many missing trials can use."""
-        if self.scheduler is None:
-            self.workers.start(min(self.count, missing))
-
-    @contextmanager
-    def at(self, dataset: Dataset, folder: RunFolder, display: RunObserver) -> Iterator[tuple[Workforce, int]]:
-        """Yield who trains on these data, and how many networks at a time."""
-        if self.scheduler is not None:
-            from mlplab.lab.execution.dask_cluster import connected, count_workers, run_on_cluster
-
-            with connected(self.scheduler, display.note) as client:
-                seconds = self.checkpoint_seconds
-                work = partial(run_on_cluster, client=client, dataset=dataset, folder=folder, seconds=seconds)
-                yield work, count_workers(client)
-            return
-
-        from mlplab.lab.execution.process_worker import save_data
-
-        def work_here(waiting: deque[Job]) -> Iterator[Event]:
-            data = {**save_data(dataset, folder.data), "checkpoint_seconds": self.checkpoint_seconds}
-            return self.workers.run(waiting, self.count, data)
-
-        try:
-            yield work_here, self.count
-        finally:
-            shutil.rmtree(folder.data, ignore_errors=True)
+    return DaskCluster(scheduler, folder, checkpoint_seconds, observer.note)
 
 
-def _train_and_conclude(
-    suite: Suite, rows: Sequence[ResultRow], dataset: Dataset, folder: RunFolder, display: RunObserver, hands: _Hands
-) -> Run:
-    """Train what is missing, write the results and the conclusion.
-
-    rows: as the folder holds them now.
-    """
-    from mlplab.lab.analysis.test_set import evaluate_on_test_set
+def _train(run: Run, dataset: Dataset, observer: RunObserver, executor: Executor) -> Run:
+    """Train what is missing, write the results, and return the run as it is then."""
     from mlplab.lab.execution.dispatch import TrainingContext, train_missing
-    from mlplab.lab.report.conclusion import to_markdown
 
-    trained, fingerprint, cautions = 0, suite.known_fingerprint(), dataset.cautions()
-    for caution in cautions:
-        display.note(caution)
-    with hands.at(dataset, folder, display) as (work, processes):
-        crew = TrainingContext(suite, dataset, folder, work, display)
-        if suite.search:
-            from mlplab.lab.search.driver import run_search
+    for caution in dataset.cautions():
+        observer.note(caution)
+    folder, trained = run.folder, 0
+    context = TrainingContext(run.suite, dataset, folder, executor, observer)
+    if run.suite.search:
+        from mlplab.lab.search.driver import run_search
 
-            suite, trained = run_search(crew, fingerprint, processes)
-            rows = folder.rows(suite, fingerprint, {}, thorough=True)
-        labels = suite.labels(fingerprint, dataset)
-        rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in rows]
-        missing = {row.trial.id for row in rows if row.unfinished}
-        try:
-            if missing:
-                train_missing(replace(crew, suite=suite), rows)
-        finally:
-            rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
-            folder.write_results(rows, suite.varying())
-    write_conclusion(
-        folder, suite, rows, lambda trials: evaluate_on_test_set(folder, trials, dataset), to_markdown, cautions
-    )
+        suite, trained = run_search(context)
+        run = replace(run, suite=suite, rows=tuple(folder.rows(suite, {}, thorough=True)))
+    labels = run.suite.labels(dataset)
+    rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in run.rows]
+    missing = {row.trial.id for row in rows if row.unfinished}
+    try:
+        if missing:
+            train_missing(replace(context, suite=run.suite), rows)
+    finally:
+        rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
+        folder.write_results(rows, run.suite.varying())
     trained += len(missing - {row.trial.id for row in rows if row.unfinished})
-    return Run(folder, suite, tuple(rows), trained)
+    return replace(run, rows=tuple(rows), trained=trained)
+
+
+def _conclude(run: Run, dataset: Dataset) -> None:
+    """Write the conclusion; for it, evaluate the best configuration on the test set."""
+    from mlplab.lab.analysis.test_set import evaluate_on_test_set
+
+    evaluate = partial(evaluate_on_test_set, run.folder, dataset=dataset, metric=run.suite.measure)
+    store_conclusion(run.folder, draw_conclusion(run, evaluate, dataset.cautions()))

@@ -13,7 +13,7 @@ from mlplab.engine.base import Array
 
 
 class Activation(Protocol):
-    """What a layer needs to know of its activation; an object of your own with these three is one too."""
+    """What a layer needs of its activation. Any object with these three members can be used."""
 
     #: Whether `backward` reads z. Where it does not, z is overwritten by a and costs no memory.
     needs_z: bool

@@ -154,7 +154,7 @@ def _slope(objective: Callable[[], float], theta: Array, p: int, h: float) -> fl
 def _positions(network: Network) -> Parameters:
     """Return the layout of the parameters with every parameter's place in the flat buffer as its value."""
     flat = network.theta.flat
-    return Parameters.over(np.arange(flat.size, dtype=flat.dtype).reshape(flat.shape), network.layout)
+    return Parameters.over(network.engine, np.arange(flat.size, dtype=flat.dtype).reshape(flat.shape), network.layout)
 
 
 def _named(parameters: Parameters) -> list[tuple[str, Array]]:

@@ -13,7 +13,7 @@ from mlplab.engine.base import Array
 
 
 class Loss(Protocol):
-    """What the trainer needs of a loss; an object of your own with these three is one too."""
+    """What the trainer needs of a loss. Any object with these three members can be used."""
 
     #: The name of the output's non-linearity, `out_activation_` of the estimator.
     out_activation: str
@@ -25,7 +25,7 @@ class Loss(Protocol):
         """
 
     def predict(self, xp: Any, z: Array) -> None:
-        """Turn `z` (M, B, C) into what the network says, probabilities or values, in place."""
+        """Turn `z` (M, B, C) into the network's predictions, probabilities or values, in place."""
 
 
 class Softmax:

@@ -1,4 +1,4 @@
-"""A fully-connected network: where its parameters lie, forward, backward.
+"""A fully connected network: the layout of its parameters, the forward and the backward pass.
 
 Shapes as in docs/architecture.md: M members of the same shape side by side, B rows, I inputs, O outputs of a layer,
 P parameters of a member.
@@ -13,8 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mlplab.engine.base import Array
-from mlplab.engine.numpy_engine import NumpyEngine, row_stride
+from mlplab.engine.base import Array, Engine
 from mlplab.nn.activations import Activation, Identity
 from mlplab.nn.initializers import Initializer
 from mlplab.nn.noise import Noise, add_normal, draw_mask
@@ -58,23 +57,24 @@ class Parameters:
     """A flat buffer, every W first, then every b, then gains and shifts, and the views of it that the layers use.
 
     The same layout serves the parameters, their gradient and an optimizer's moments. Where the engine lays the rows of
-    a W apart the buffer is a little longer than P, and what lies between the rows is zero and stays so.
+    a W apart the buffer is a little longer than P, and the elements between the rows are and stay 0.
     """
 
-    flat: Array  # (M, P and what lies between the rows)
+    flat: Array  # (M, P and the elements between the rows)
     weights: list[Array]  # of every layer, (M, I, O)
     biases: list[Array]  # of every layer, (M, 1, O); empty for a network without biases
     scales: list[tuple[Array, Array]]  # gain and shift of every hidden layer, (M, 1, O) each, where it is normalised
     weight_count: int  # flat[:, :weight_count] are the weights: what penalties act on
+    engine: Engine
     layout: Layout
 
     @classmethod
-    def over(cls, flat: Array, layout: Layout) -> Parameters:
-        """Lay views over `flat`."""
+    def over(cls, engine: Engine, flat: Array, layout: Layout) -> Parameters:
+        """Lay views over `flat`, the rows of each W as far apart as the engine lays them."""
         members, shapes = len(flat), list(pairwise(layout.sizes))
         weights, start = [], 0
         for i, o in shapes:
-            stride = row_stride(o, flat.dtype)
+            stride = engine.row_stride(o)
             weights.append(flat[:, start : start + i * stride].reshape(members, i, stride)[:, :, :o])
             start += i * stride
         weight_count = start
@@ -84,16 +84,18 @@ class Parameters:
             start += o
         biases = vectors[: len(shapes)] if layout.fit_intercept else []
         rest = vectors[len(biases) :]
-        return cls(flat, weights, biases, list(zip(rest[::2], rest[1::2], strict=True)), weight_count, layout)
+        scales = list(zip(rest[::2], rest[1::2], strict=True))
+        return cls(flat, weights, biases, scales, weight_count, engine, layout)
 
     @classmethod
-    def zeros(cls, engine: NumpyEngine, layout: Layout, members: int) -> Parameters:
+    def zeros(cls, engine: Engine, layout: Layout, members: int) -> Parameters:
         """Return a new buffer of zeros and its views."""
-        length = sum(i * row_stride(o, engine.dtype) for i, o in pairwise(layout.sizes)) + sum(layout.vectors())
-        return cls.over(engine.zeros(members, length), layout)
+        length = sum(i * engine.row_stride(o) for i, o in pairwise(layout.sizes)) + sum(layout.vectors())
+        return cls.over(engine, engine.zeros(members, length), layout)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Parameters.over, (self.flat, self.layout)  # pickled on their own, the views would become copies
+        # pickled on their own, the views would become copies
+        return Parameters.over, (self.engine, self.flat, self.layout)
 
 
 def count_parameters(sizes: Sequence[int], fit_intercept: bool, normalized: bool = False) -> int:
@@ -123,7 +125,7 @@ class Network:
 
     def __init__(
         self,
-        engine: NumpyEngine,
+        engine: Engine,
         sizes: Sequence[int],
         activation: Activation | Sequence[Activation],
         fit_intercept: bool = True,
@@ -156,7 +158,7 @@ class Network:
         return Parameters.zeros(self.engine, self.layout, self.members)
 
     def initialize(self, initializers: Sequence[Initializer], generators: Sequence[np.random.Generator]) -> None:
-        """Draw the weights of every member from its own generator, layer by layer; biases become zero."""
+        """Draw the weights of each member from its own generator, layer by layer; biases become 0."""
         for m, rng in enumerate(generators):
             for W, initializer in zip(self.theta.weights, initializers, strict=True):
                 W[m] = self.engine.asarray(initializer(rng, *W.shape[1:]))
@@ -195,22 +197,22 @@ class Network:
             if hidden and self.normalization:
                 self._normalize(layer, z, work, training)
             if hidden and noise.hidden_noise:
-                add_normal(self.generators, noise.hidden_noise, z)
+                add_normal(self.engine, self.generators, noise.hidden_noise, z)
             a = work.a[layer]
             activation.forward(xp, z, a)
             if hidden and noise.dropout:  # into an array of its own: the derivative of the activation needs a
-                draw_mask(self.generators, noise.dropout, work.masks[layer])
+                draw_mask(self.engine, self.generators, noise.dropout, work.masks[layer])
                 a = xp.multiply(a, work.masks[layer], out=work.dropped[layer])
         return a
 
     def _disturb(self, X: Array, work: Workspace) -> Array:
         if self.noise.input_dropout:
-            draw_mask(self.generators, self.noise.input_dropout, work.disturbed)
+            draw_mask(self.engine, self.generators, self.noise.input_dropout, work.disturbed)
             work.disturbed *= X
         else:
             work.disturbed[...] = X
         if self.noise.input_noise:
-            add_normal(self.generators, self.noise.input_noise, work.disturbed)
+            add_normal(self.engine, self.generators, self.noise.input_noise, work.disturbed)
         return work.disturbed
 
     # z ← gain·n + shift with n = normalised z
@@ -296,9 +298,8 @@ class GradientWriter:
     def receive(self, layer: int, a: Array, dz: Array) -> None:
         """Write one layer's part; a (M, B, I), dz (M, B, O)."""
         g, beta = self.gradient.weights[layer], self._beta
-        if (
-            self._decay is not None and not beta
-        ):  # the product adds to the penalty's part, which saves a pass and a buffer
+        # the product adds to the penalty's part, which saves a pass and a buffer
+        if self._decay is not None and not beta:
             l2_gradient(self._engine.xp, self._theta.weights[layer], self._decay, out=g)
             beta = 1.0
         self._engine.matmul(a, dz, out=g, transpose_a=True, alpha=self._alpha, beta=beta)
@@ -315,7 +316,7 @@ class Ones:
     One call instead of three for the sum, its scaling and the update: a tenth of the step of a small network.
     """
 
-    def __init__(self, engine: NumpyEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._ones: dict[int, Array] = {}
 

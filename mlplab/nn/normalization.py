@@ -14,7 +14,7 @@ from mlplab.engine.base import Array
 
 #: Added to variances, as everywhere in the field.
 EPSILON = 1e-5
-#: How much of a batch goes into the running mean and variance as training goes on.
+#: The weight of a new batch in the running mean and variance during training.
 MOMENTUM = 0.1
 
 
@@ -33,7 +33,7 @@ class Running:
 
 
 class Normalization(Protocol):
-    """What the network needs to know of its normalisation."""
+    """What the network needs of its normalization."""
 
     #: Whether predictions use `Running` statistics of the training.
     runs: bool
@@ -70,7 +70,7 @@ class BatchNormalization(_Normalization):
         if training:
             mean, variance = z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True)
             rows = z.shape[1]
-            if rows > 1:  # a last batch of one row knows no variance
+            if rows > 1:  # a single row has no variance
                 running.mean += running.momentum * (mean - running.mean)
                 running.variance += running.momentum * (variance * (rows / (rows - 1)) - running.variance)
         else:

@@ -12,7 +12,6 @@ from math import sqrt
 from typing import Any, Protocol
 
 from mlplab.engine.base import Array
-from mlplab.engine.numpy_engine import row_stride
 from mlplab.nn.network import GradientWriter, Network, Ones
 
 
@@ -21,8 +20,8 @@ class Optimizer(Protocol):
 
     #: Whether its decay shrinks the weights beside the gradient: then it is no penalty, and no part of the objective.
     decoupled: bool
-    # One may also have `state_attributes`, the names of those of its attributes that change from step to step: arrays,
-    # `Parameters`, numbers. A fit with a checkpoint needs to know.
+    # One may also have `state_attributes`: the names of its attributes that change from step to step (arrays,
+    # `Parameters`, numbers). A fit with a checkpoint needs them.
 
     def begin_step(
         self, totals: Sequence[float], learning_rate: Sequence[float], weight_decay: Sequence[float]
@@ -82,11 +81,11 @@ BLOCK = 65_536
 class FlatOptimizer:
     """Has the gradient written into one flat buffer and updates the parameters from it, block by block.
 
-    A class above says in `update` what happens to a block. Everything it works on is a view of shape (M, block).
+    A subclass implements `update`, which changes one block. All arrays that `update` receives are views (M, block).
 
     Args:
-        states: how many numbers are kept for each parameter.
-        start: where in the flat buffer the parameters begin that it updates.
+        states: the number of state values kept for each parameter.
+        start: the position in the flat buffer of the first parameter to update.
     """
 
     decoupled = False
@@ -240,10 +239,8 @@ class NAdam(Adam):
         m += (1 - self._beta_1) * g
         v *= self._beta_2
         v += (1 - self._beta_2) * g * g
-        ahead, now = (
-            self._beta_1 / (1 - self._beta_1 ** (self._t + 1)),
-            (1 - self._beta_1) / (1 - self._beta_1**self._t),
-        )
+        ahead = self._beta_1 / (1 - self._beta_1 ** (self._t + 1))
+        now = (1 - self._beta_1) / (1 - self._beta_1**self._t)
         g *= now
         g += ahead * m
         g /= self.xp.sqrt(v) + self._epsilon
@@ -277,7 +274,7 @@ class Muon(AdamW):
     """
 
     def __init__(self, network: Network, settings: OptimizerSettings) -> None:
-        start = sum(i * row_stride(o, network.engine.dtype) for i, o in pairwise(network.sizes[:-1]))
+        start = sum(i * network.engine.row_stride(o) for i, o in pairwise(network.sizes[:-1]))
         super().__init__(network, settings, start)
         self._momentum = settings.momentum
 

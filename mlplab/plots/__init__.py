@@ -1,4 +1,4 @@
-"""Drawings of fitted estimators and of tables; nothing here trains."""
+"""Plots of fitted estimators and of tables; nothing here trains."""
 
 from mlplab.plots.plots import plot_confusion_matrix, plot_learning_curves, plot_learning_rates
 

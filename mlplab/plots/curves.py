@@ -1,4 +1,4 @@
-"""Learning curves of configurations, as tables."""
+"""Learning curves of configurations as tables, from which figures are drawn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from mlplab.engine.base import Array
 from mlplab.training.history import History
 
-#: The four learning curves: column of the history, title, whether it is a share of 1.
+#: The four learning curves: column of the history, title, whether its values are shown in percent.
 CURVES = (
     ("train_loss", "Training loss (nats)", False),
     ("val_loss", "Validation loss (nats)", False),
@@ -24,8 +24,8 @@ class CurveSet:
 
     Attributes:
         name: for the legend.
-        histories: of its trials, one for each seed.
-        diverged: whether the loss of one of them stopped being finite.
+        histories: of its trials, one per seed.
+        diverged: whether the loss of a trial became infinite or NaN.
         best: whether to mark it as the best.
     """
 
@@ -35,7 +35,7 @@ class CurveSet:
     best: bool = False
 
     def curve(self, column: str) -> Array:
-        """Return a column as (seeds, epochs); a history that ended early is filled up with NaN."""
+        """Return a column as (seeds, epochs); shorter histories are padded with NaN."""
         longest = max((len(history) for history in self.histories), default=0)
         return np.array([h[column] + [np.nan] * (longest - len(h)) for h in self.histories]).reshape(
             len(self.histories), longest

@@ -1,4 +1,7 @@
-"""Displays in scikit-learn's manner: `from_estimator` computes and draws, `plot` draws again."""
+"""Displays with scikit-learn's interface: `from_estimator` computes and plots, `plot` plots again.
+
+A new figure is the current one of pyplot, as that of scikit-learn's displays.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from mlplab.engine.base import Array
 from mlplab.errors import SettingError
 from mlplab.plots import plots
+from mlplab.plots.pyplot_figure import new_pyplot_figure
 from mlplab.training.history import History
+from mlplab.utils.text import true_and_predicted
 
 if TYPE_CHECKING:
     from mlplab.evaluation import RowLoss
@@ -23,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class ReliabilityDisplay:
-    """How often a classifier is right against how sure it is.
+    """Reliability diagram: the accuracy of a classifier against the probability of its predictions.
 
     Attributes:
-        calibration: what is drawn. title: above it.
-        ax_, figure_: drawn into last.
+        calibration: the values plotted. title: of the axes.
+        ax_, figure_: those plotted into last.
     """
 
     calibration: Calibration
@@ -46,11 +51,11 @@ class ReliabilityDisplay:
         title: str = "",
         ax: Axes | None = None,
     ) -> Self:
-        """Evaluate a fitted classifier on the rows X (rows, features) with labels y (rows,), and draw.
+        """Evaluate a fitted classifier on the rows X (rows, features) with labels y (rows,), and plot.
 
         Args:
-            bins: of equal width, between 0 and 1.
-            ax: axes to draw into; None makes a figure.
+            bins: number of bins of equal width between 0 and 1.
+            ax: axes to plot into; None makes a new figure.
         """
         from mlplab.evaluation import evaluate_classifier
 
@@ -60,15 +65,15 @@ class ReliabilityDisplay:
     def from_predictions(
         cls, y_true: npt.ArrayLike, y_prob: npt.ArrayLike, *, bins: int = 15, title: str = "", ax: Axes | None = None
     ) -> Self:
-        """Draw for labels as numbers of classes, (rows,), and the probability of every class, (rows, classes)."""
+        """Plot for true classes as indices, (rows,), and the probability of every class, (rows, classes)."""
         from mlplab.evaluation.calibration import calibration_of
 
         p, true = np.asarray(y_prob), np.asarray(y_true)
         return cls(calibration_of(p.max(axis=1), p.argmax(axis=1) == true, bins), title).plot(ax=ax)
 
     def plot(self, *, ax: Axes | None = None) -> Self:
-        """Draw into the axes, or into those of a new figure."""
-        self.ax_ = ax if ax is not None else Figure(figsize=(5, 5), layout="constrained").subplots()
+        """Plot into the axes, or into those of a new figure."""
+        self.ax_ = ax if ax is not None else new_pyplot_figure(figsize=(5, 5), layout="constrained").subplots()
         self.figure_ = _figure_of(self.ax_)
         plots.draw_reliability(self.ax_, self.calibration, self.title)
         return self
@@ -76,11 +81,11 @@ class ReliabilityDisplay:
 
 @dataclass
 class HistoryDisplay:
-    """How the training of one network went: its loss and, for a classifier, its accuracy after every epoch.
+    """Training history of one network: its loss and, for a classifier, its accuracy after every epoch.
 
     Attributes:
-        history: what is drawn. title: above it.
-        axes_, figure_: drawn into last; one for the loss, one for the accuracy.
+        history: the values plotted. title: of the figure.
+        axes_, figure_: those plotted into last; axes for the loss and for the accuracy.
     """
 
     history: History
@@ -90,20 +95,20 @@ class HistoryDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, title: str = "") -> Self:
-        """Draw the history of a fitted classifier or regressor."""
+        """Plot the history of a fitted classifier or regressor."""
         return cls(estimator.history_, title).plot()
 
     def plot(self) -> Self:
-        """Draw into a new figure."""
-        # what is nowhere a number is not drawn: the accuracy of a regressor, the validation where there was none
+        """Plot into a new figure."""
+        # curves without a number are left out: the accuracy of a regressor, validation without validation rows
         drawn = [
             (name, {part: curve for part in ("train", "val") if not np.isnan(curve := self._curve(part, name)).all()})
             for name in ("loss", "accuracy")
         ]
         drawn = [(name, curves) for name, curves in drawn if curves]
         if not drawn:
-            raise SettingError("the history holds no epoch with a loss to draw")
-        self.figure_ = Figure(figsize=(5.2 * len(drawn), 4), layout="constrained")
+            raise SettingError("the history has no epoch with a loss to plot")
+        self.figure_ = new_pyplot_figure(figsize=(5.2 * len(drawn), 4), layout="constrained")
         self.figure_.suptitle(self.title)
         self.axes_ = list(self.figure_.subplots(1, len(drawn), squeeze=False)[0])
         for ax, (name, curves) in zip(self.axes_, drawn, strict=True):
@@ -124,11 +129,11 @@ class HistoryDisplay:
 
 @dataclass
 class TopLossesDisplay:
-    """The rows with the largest losses: as images where they are some, else as bars.
+    """The rows with the largest losses, shown as images, or as bars for other rows.
 
     Attributes:
-        losses: the largest first. images: (rows, height, width), or None. title: above them.
-        figure_: drawn into last.
+        losses: the largest first. images: (rows, height, width), or None. title: of the figure.
+        figure_: the figure plotted into last.
     """
 
     losses: list[RowLoss]
@@ -147,11 +152,11 @@ class TopLossesDisplay:
         image_shape: tuple[int, int] | None = None,
         title: str = "",
     ) -> Self:
-        """Evaluate a fitted classifier on the rows X (rows, features) with labels y (rows,), and draw.
+        """Evaluate a fitted classifier on the rows X (rows, features) with labels y (rows,), and plot.
 
         Args:
-            count: how many rows.
-            image_shape: height and width where a row is the pixels of an image.
+            count: number of rows to show.
+            image_shape: height and width, if a row holds the pixels of an image.
         """
         from mlplab.evaluation import evaluate_classifier
 
@@ -160,20 +165,20 @@ class TopLossesDisplay:
         if image_shape is not None:
             pixels = np.asarray(X)
             if pixels.shape[1] != image_shape[0] * image_shape[1]:
-                raise SettingError(f"image_shape={image_shape} does not fit rows of {pixels.shape[1]} features")
+                raise SettingError(f"image_shape={image_shape} does not match rows of {pixels.shape[1]} features")
             images = pixels[[loss.row for loss in losses]].reshape(-1, *image_shape)
         return cls(losses, images, title).plot()
 
     def plot(self) -> Self:
-        """Draw into a new figure."""
+        """Plot into a new figure."""
         if self.images is not None:
             captions = [
-                f"{one.truth}, not {one.prediction}\np = {one.probability:.2g}" if one.wrong else f"{one.truth}"
+                f"{true_and_predicted(one.truth, one.prediction)}\np(true) = {one.probability:.2g}"
                 for one in self.losses
             ]
-            self.figure_ = plots.draw_images(self.images, captions, self.title)
+            self.figure_ = plots.draw_images(self.images, captions, self.title, make_figure=new_pyplot_figure)
             return self
-        self.figure_ = Figure(figsize=(7, 1.2 + 0.32 * len(self.losses)), layout="constrained")
+        self.figure_ = new_pyplot_figure(figsize=(7, 1.2 + 0.32 * len(self.losses)), layout="constrained")
         plots.draw_losses(self.figure_.subplots(), self.losses, self.title)
         return self
 

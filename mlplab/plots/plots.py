@@ -1,8 +1,12 @@
-"""The drawings. Each takes plain tables or fitted estimators and returns a matplotlib figure or axes."""
+"""Functions that draw tables and fitted estimators into matplotlib figures and axes.
+
+``plot_…`` are for users and open a figure of pyplot unless they are given axes. ``draw_…`` make a plain figure, unless
+told how to make one, or draw into axes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +21,9 @@ from mlplab.data.labels import encode
 from mlplab.engine.base import Array
 from mlplab.errors import DataError
 from mlplab.plots.curves import CURVES, CurveSet
+from mlplab.plots.pyplot_figure import new_pyplot_figure
 from mlplab.training.settings import layer_widths
-from mlplab.utils.text import percent
+from mlplab.utils.text import percent, true_and_predicted
 
 if TYPE_CHECKING:
     from mlplab.estimators.classifier import NeuralNetworkClassifier
@@ -26,23 +31,25 @@ if TYPE_CHECKING:
     from mlplab.evaluation import Evaluation, RowLoss
     from mlplab.evaluation.calibration import Calibration
 
-#: Okabe and Ito 2008: eight colours that people with any kind of colour vision tell apart; yellow, too pale for a line
-#: on white, is darkened. Line styles tell them apart in grey.
+#: Eight colours that people with any kind of colour vision can distinguish (Okabe and Ito 2008). Yellow, which is too
+#: pale for a line on white, is darkened. Line styles distinguish them in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00", "#B8A800")
 STYLES = ("-", "--", ":", "-.")
 
 
 def plot_learning_curves(estimators: Sequence[NeuralNetworkClassifier], labels: Sequence[str] | None = None) -> Figure:
-    """Draw the four learning curves of fitted classifiers: loss and accuracy of training and validation.
+    """Plot the learning curves of fitted classifiers: training and validation loss, training and validation accuracy.
 
     Args:
-        estimators: fitted ones. labels: for the legend; None names their layers and learning rates.
+        estimators: fitted classifiers. labels: for the legend; None uses their hidden layers and learning rates.
 
     Returns:
-        A figure; ``figure.savefig("curves.png")`` keeps it.
+        A new figure, which is the current one of pyplot: ``plt.savefig("curves.png")`` and
+        ``figure.savefig("curves.png")`` write the same file.
     """
     names = labels or [f"{_shape(e)}, lr {e.learning_rate_init:g}" for e in estimators]
-    return draw_curves([CurveSet(name, (e.history_,)) for name, e in zip(names, estimators, strict=True)])
+    curves = [CurveSet(name, (e.history_,)) for name, e in zip(names, estimators, strict=True)]
+    return draw_curves(curves, make_figure=new_pyplot_figure)
 
 
 def _shape(estimator: NeuralNetworkClassifier) -> str:
@@ -50,16 +57,16 @@ def _shape(estimator: NeuralNetworkClassifier) -> str:
 
 
 def plot_learning_rates(found: LearningRates, *, ax: Axes | None = None) -> Axes:
-    """Draw what `find_learning_rate` returned: the loss at every learning rate, and the suggested one.
+    """Plot the result of `find_learning_rate`: the loss at every learning rate, and the suggested rate.
 
     Returns:
-        The axes drawn into: `ax`, or those of a new figure.
+        `ax`, or the axes of a new figure, which is the current one of pyplot.
     """
-    ax = ax if ax is not None else Figure(figsize=(6, 4), layout="constrained").subplots()
+    ax = ax if ax is not None else new_pyplot_figure(figsize=(6, 4), layout="constrained").subplots()
     ax.plot(found.rates, found.losses, color=COLOURS[0])
     ax.axvline(found.suggestion, color=COLOURS[1], linestyle="--", label=f"suggested: {found.suggestion:.2g}")
     low, high = min(found.losses), found.losses[0]
-    ax.set(xscale="log", xlabel="learning rate", ylabel="loss of a batch (nats), smoothed")
+    ax.set(xscale="log", xlabel="Learning rate", ylabel="Smoothed batch loss (nats)")
     ax.set_ylim(low - 0.1 * (high - low), high + 0.5 * (high - low))
     ax.grid(alpha=0.3)
     ax.legend()
@@ -69,30 +76,31 @@ def plot_learning_rates(found: LearningRates, *, ax: Axes | None = None) -> Axes
 def plot_confusion_matrix(
     estimator: NeuralNetworkClassifier, X: npt.ArrayLike, y: npt.ArrayLike, *, title: str = "", ax: Axes | None = None
 ) -> Axes:
-    """Draw the confusion matrix of a fitted classifier on the rows X (rows, features) with labels y (rows,).
+    """Plot the confusion matrix of a fitted classifier on the rows X (rows, features) with labels y (rows,).
 
     Returns:
-        The axes drawn into: `ax`, or those of a new figure.
+        `ax`, or the axes of a new figure, which is the current one of pyplot.
     """
     from mlplab.evaluation.classification import count_pairs
 
-    labels, answers = np.asarray(y), estimator.predict(X)
-    if labels.shape != answers.shape:
-        raise DataError(f"X has {len(answers)} rows, but y is of shape {labels.shape}; they must agree")
-    # labels that the classifier never saw have their rows too
+    labels, predictions = np.asarray(y), estimator.predict(X)
+    if labels.shape != predictions.shape:
+        raise DataError(f"X has {len(predictions)} rows, but y has shape {labels.shape}; the lengths must agree")
+    # labels that the classifier never saw have rows in the matrix too
     classes = np.union1d(estimator.classes_, labels)
-    axes = ax if ax is not None else Figure(figsize=_matrix_size(len(classes)), layout="constrained").subplots()
-    matrix = count_pairs(encode(labels, classes, "y"), encode(answers, classes, "the predictions"), len(classes))
+    size = _matrix_size(len(classes))
+    axes = ax if ax is not None else new_pyplot_figure(figsize=size, layout="constrained").subplots()
+    matrix = count_pairs(encode(labels, classes, "y"), encode(predictions, classes, "the predictions"), len(classes))
     accuracy = float(np.trace(matrix) / matrix.sum())
     draw_confusion(axes, matrix, classes, f"{title} {percent(accuracy)}".strip())
     return axes
 
 
-def draw_curves(curves: Sequence[CurveSet], title: str = "") -> Figure:
-    """Draw loss and accuracy of training and validation: a line for each configuration, with a band over its seeds."""
+def draw_curves(curves: Sequence[CurveSet], title: str = "", make_figure: Callable[..., Figure] = Figure) -> Figure:
+    """Draw training and validation loss and accuracy, one line per configuration, with a band over its seeds."""
     columns = 2 if max((len(c.name) for c in curves), default=0) < 60 else 1
     height = 8.2 + 0.26 * ceil(len(curves) / columns)
-    figure = Figure(figsize=(11, height), layout="constrained")
+    figure = make_figure(figsize=(11, height), layout="constrained")
     figure.suptitle(title, fontsize=14)
     for axes, (column, name, is_share) in zip(figure.subplots(2, 2).flat, CURVES, strict=True):
         for k, curve_set in enumerate(curves):
@@ -124,7 +132,7 @@ def _draw_curve(axes: Axes, values: Array, curve_set: CurveSet, k: int) -> None:
 
 
 def _look(curve_set: CurveSet, k: int) -> dict[str, Any]:
-    """Return colour and style of the k-th line: pairs that differ in both for as long as possible."""
+    """Return the colour and style of line number k; lines differ in both for as long as possible."""
     return {
         "color": COLOURS[k % len(COLOURS)],
         "linestyle": STYLES[(k + k // len(COLOURS)) % len(STYLES)],
@@ -143,9 +151,9 @@ def _matrix_size(classes: int) -> tuple[float, float]:
 
 
 def draw_confusion(axes: Axes, matrix: Array, classes: Sequence[Any] | Array, title: str = "") -> None:
-    """Draw a confusion matrix (rows: truth): shades are shares of a class's rows, numbers are counts."""
+    """Draw a confusion matrix with a row per true class: numbers are counts, shades are shares of the class's rows."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    # the few errors are what is looked for: the square root makes them visible beside the many right answers
+    # the square root makes the few errors visible beside the many correct predictions
     axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
     if len(classes) <= 20:
         for (row, column), count in np.ndenumerate(matrix):
@@ -157,11 +165,11 @@ def draw_confusion(axes: Axes, matrix: Array, classes: Sequence[Any] | Array, ti
     rotation = 90 if max(map(len, names)) > 3 else 0
     axes.set_xticks(positions, [names[k] for k in positions], rotation=rotation)
     axes.set_yticks(positions, [names[k] for k in positions])
-    axes.set(xlabel="Predicted", ylabel="Truth", title=title)
+    axes.set(xlabel="Predicted class", ylabel="True class", title=title)
 
 
 def draw_confusions(panels: Sequence[tuple[str, Array]], classes: Array, title: str = "") -> Figure:
-    """Draw several confusion matrices side by side, each with its title."""
+    """Draw several confusion matrices side by side, each below its title."""
     width, height = _matrix_size(len(classes))
     figure = Figure(figsize=(width * len(panels), height + 0.6), layout="constrained")
     figure.suptitle(title, fontsize=14)
@@ -171,7 +179,7 @@ def draw_confusions(panels: Sequence[tuple[str, Array]], classes: Array, title: 
 
 
 def draw_evaluation(found: Evaluation) -> Figure:
-    """Draw the confusion matrix of an evaluation and, beside it, how sure it was against how often it was right."""
+    """Draw the confusion matrix of an evaluation and, beside it, its reliability diagram."""
     width, height = _matrix_size(len(found.classes))
     figure = Figure(figsize=(width + 5.2, max(height, 5.2)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(width, 5))
@@ -181,16 +189,16 @@ def draw_evaluation(found: Evaluation) -> Figure:
 
 
 def draw_reliability(axes: Axes, calibration: Calibration, title: str = "") -> None:
-    """Draw how often predictions were right against how sure they were; the area of a dot is its bin's rows."""
+    """Draw a reliability diagram: accuracy against confidence, with the area of a dot as the number of rows."""
     filled = calibration.rows > 0
-    sure, right, rows = (v[filled] for v in (calibration.confidence, calibration.accuracy, calibration.rows))
-    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="as sure as it is right")
-    axes.plot(sure, right, color=COLOURS[0], linewidth=1, alpha=0.5, zorder=2)
-    axes.vlines(sure, sure, right, color=COLOURS[1], linewidth=2.5, alpha=0.7, label="gap", zorder=1)
-    axes.scatter(sure, right, s=20 + 280 * rows / rows.max(), color=COLOURS[0], alpha=0.85, zorder=3)
+    confidence, accuracy, rows = (v[filled] for v in (calibration.confidence, calibration.accuracy, calibration.rows))
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="perfectly calibrated")
+    axes.plot(confidence, accuracy, color=COLOURS[0], linewidth=1, alpha=0.5, zorder=2)
+    axes.vlines(confidence, confidence, accuracy, color=COLOURS[1], linewidth=2.5, alpha=0.7, label="gap", zorder=1)
+    axes.scatter(confidence, accuracy, s=20 + 280 * rows / rows.max(), color=COLOURS[0], alpha=0.85, zorder=3)
     note = f"expected calibration error {percent(calibration.error)}"
-    axes.set(xlabel="Probability of the prediction", ylabel="Share that is right", title=f"{title}\n{note}".strip())
-    low = min(0.9, *(sure - 0.05), *(right - 0.05))
+    axes.set(xlabel="Probability of the predicted class", ylabel="Accuracy", title=f"{title}\n{note}".strip())
+    low = min(0.9, *(confidence - 0.05), *(accuracy - 0.05))
     axes.set(xlim=(max(0, low), 1.02), ylim=(max(0, low), 1.02), aspect="equal")
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -199,11 +207,8 @@ def draw_reliability(axes: Axes, calibration: Calibration, title: str = "") -> N
 
 
 def draw_losses(axes: Axes, losses: Sequence[RowLoss], title: str = "") -> None:
-    """Draw the losses of rows as bars, the largest on top, each with its row, its truth and its prediction."""
-    names = [
-        f"row {one.row:,}: {one.truth}, not {one.prediction}" if one.wrong else f"row {one.row:,}: {one.truth}"
-        for one in losses
-    ]
+    """Draw the losses of rows as bars, the largest on top, each with its row number, true and predicted class."""
+    names = [f"row {one.row:,}: {true_and_predicted(one.truth, one.prediction)}" for one in losses]
     axes.barh(
         range(len(losses)),
         [one.loss for one in losses],
@@ -215,13 +220,19 @@ def draw_losses(axes: Axes, losses: Sequence[RowLoss], title: str = "") -> None:
     axes.grid(axis="x", alpha=0.3)
 
 
-def draw_images(images: Array, captions: Sequence[str], title: str = "", columns: int = 5) -> Figure:
-    """Draw images (count, height, width) in a grid, each under its caption."""
+def draw_images(
+    images: Array,
+    captions: Sequence[str],
+    title: str = "",
+    columns: int = 5,
+    make_figure: Callable[..., Figure] = Figure,
+) -> Figure:
+    """Draw images (count, height, width) in a grid, each below its caption."""
     rows = max(1, ceil(len(images) / columns))
     width, height, heading = 1.9, 2.2, 0.5  # inches, of a cell and of the title
-    figure = Figure(figsize=(columns * width, rows * height + heading))
+    figure = make_figure(figsize=(columns * width, rows * height + heading))
     figure.suptitle(title, fontsize=14, y=1 - 0.25 / (rows * height + heading))
-    # all in one panel, measured in inches: fifteen panels took four times as long
+    # one panel measured in inches for all images: fifteen panels took four times as long
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     largest = max(images.shape[1:], default=1)

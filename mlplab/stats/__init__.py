@@ -1,1 +1,1 @@
-"""Statistics on plain arrays: errors of means that are crossed by seeds and rows, and comparisons."""
+"""Statistics on plain arrays: variance components, comparisons of configurations."""

@@ -1,1 +1,1 @@
-"""From a network and rows to a trained network and its history."""
+"""The training loop and its parts: settings, batches, history, checkpoints."""

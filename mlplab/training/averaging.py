@@ -1,4 +1,4 @@
-"""Averages of the weights along the way, which often are better than where it ends."""
+"""Averages of the weights over training, which often predict better than the last weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class WeightAverage(Protocol):
 
     @property
     def remeasures(self) -> bool:
-        """Whether it lies so far from the weights on the way that running statistics must be measured with it."""
+        """Whether the average is so far from the current weights that running statistics must be measured again."""
 
     def on_step(self, network: Network) -> None:
         """Take the parameters after a step."""
@@ -22,17 +22,17 @@ class WeightAverage(Protocol):
         """Take the parameters after that epoch."""
 
     def swap_in(self, network: Network) -> None:
-        """Put the average, where there is one yet, into the network; keep the weights that training goes on with."""
+        """Put the average, where there is one, into the network; keep the current weights for training."""
 
     def swap_out(self, network: Network) -> None:
-        """Put those weights back, before an epoch; nothing where there are none yet."""
+        """Put the kept weights back before an epoch, where there are any."""
 
     def settle(self) -> None:
-        """Forget those weights: training goes on with what the network holds now."""
+        """Drop the kept weights: training continues with the weights that the network holds."""
 
 
 class NoAverage:
-    """The weights as they are, and the base of the averages."""
+    """No average: the network keeps its weights. Also the base of the averages."""
 
     state_attributes: ClassVar[tuple[str, ...]] = ()
     _own: list[Array] | None = None
@@ -50,7 +50,7 @@ class NoAverage:
 
     def swap_in(self, network: Network) -> None:
         if self._average is not None:
-            self._own = [array.copy() for array in _swapped(network)]
+            self._own = [network.engine.copy(array) for array in _swapped(network)]
             network.theta.flat[...] = self._average
 
     def swap_out(self, network: Network) -> None:
@@ -64,14 +64,14 @@ class NoAverage:
 
 
 def _swapped(network: Network) -> list[Array]:
-    """Return the arrays that are other ones while the average is in the network."""
+    """Return the arrays that change when the average is put into the network."""
     return [network.theta.flat, *(part for r in network.running for part in (r.mean, r.variance))]
 
 
 class ExponentialAverage(NoAverage):
-    """Average ← decay·average + (1 - decay)·θ after every step. Source: Polyak and Juditsky 1992, with a short memory.
+    """Average ← decay·average + (1 - decay)·θ after every step. Source: Polyak and Juditsky 1992, here weighted.
 
-    In the first steps the memory is shorter still, (1 + t)/(10 + t), so that the start is forgotten.
+    In the first steps the decay is smaller, (1 + t)/(10 + t), so that the influence of the start weights fades soon.
     """
 
     state_attributes = ("_own", "_average", "_t")
@@ -83,7 +83,7 @@ class ExponentialAverage(NoAverage):
         theta = network.theta.flat
         self._t += 1
         if self._average is None:
-            self._average = theta.copy()
+            self._average = network.engine.copy(theta)
             return
         decay = min(self._decay, (1 + self._t) / (10 + self._t))
         self._average *= decay
@@ -111,4 +111,7 @@ class LastEpochsAverage(NoAverage):
             return
         theta = network.theta.flat
         self._count += 1
-        self._average = theta.copy() if self._average is None else self._average + (theta - self._average) / self._count
+        if self._average is None:
+            self._average = network.engine.copy(theta)
+        else:
+            self._average = self._average + (theta - self._average) / self._count

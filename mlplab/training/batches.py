@@ -1,4 +1,4 @@
-"""Rows of a data set, gathered batch by batch into buffers that are used again."""
+"""Rows of a data set, gathered batch by batch into buffers that are reused."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from math import ceil
 
 import numpy as np
 
-from mlplab.engine.base import Array
-from mlplab.engine.numpy_engine import NumpyEngine
+from mlplab.engine.base import Array, Engine
 from mlplab.errors import DataError
 from mlplab.utils.hashing import hash_arrays
 from mlplab.utils.randomness import SPLIT, generator
@@ -17,14 +16,14 @@ from mlplab.utils.randomness import SPLIT, generator
 
 @dataclass(frozen=True)
 class Rows:
-    """What is trained or evaluated on: N rows of X, which is never copied and may be larger than memory.
+    """N rows of X for training or evaluation. X is never copied and may be larger than memory.
 
     Attributes:
         X: (K, I), of any number type; images stay uint8, memory maps stay on disk, sparse matrices stay sparse.
         y: (N,) the class of every row, as an index, or (N, C) its targets.
         scale: X is multiplied by it as it is gathered.
         weights: (N,) of every row, or None where all are 1.
-        numbers: (N,) which rows of X; None is all of them, as they lie.
+        numbers: (N,) the rows' indices in X; None uses all rows in their stored order.
     """
 
     X: Array
@@ -66,33 +65,35 @@ class BatchReader:
     """Reads batches of `rows` for M members.
 
     Args:
-        rows: where from.
+        rows: the rows to read.
         targets: (K, C), the target of each class; None where the rows hold targets.
         batch_size: B; the last batch of an epoch may be smaller.
         members: M.
+
+    Attributes:
+        rows, targets, batch_size: as above; the targets as an array of the engine, B at most the number of rows.
     """
 
-    def __init__(
-        self, engine: NumpyEngine, rows: Rows, targets: Array | None, batch_size: int, members: int = 1
-    ) -> None:
+    def __init__(self, engine: Engine, rows: Rows, targets: Array | None, batch_size: int, members: int = 1) -> None:
         self.rows, self.batch_size = rows, min(batch_size, len(rows))
+        self.targets = None if targets is None else engine.asarray(targets)
         self._engine, self._members = engine, members
-        self._targets = None if targets is None else engine.asarray(targets)
         self._buffers: dict[int, tuple[Array, Array]] = {}
 
     def batches(self, order: Array) -> Iterator[Batch]:
-        """Return the rows in the given order, an index array (M, N). A batch is valid until the next one."""
+        """Return batches of the rows at `order` (M, R), positions. A batch is valid until the next one is read."""
         return self._in_slices(order)
 
     def in_order(self) -> Iterator[Batch]:
-        """Return the batches of the rows as they lie, the same for every member."""
-        return self.batches(self._as_they_lie())
+        """Return the batches of the rows in their stored order, the same for every member."""
+        return self.batches(self.stored_order())
 
     def first(self) -> Batch:
-        """Return the first batch of the rows as they lie."""
-        return next(self._in_slices(self._as_they_lie()))
+        """Return the first batch of the rows in their stored order."""
+        return next(self._in_slices(self.stored_order()))
 
-    def _as_they_lie(self) -> Array:
+    def stored_order(self) -> Array:
+        """Return the order of the rows as they are stored, the same for every member: (M, N), read-only."""
         return np.broadcast_to(np.arange(len(self.rows)), (self._members, len(self.rows)))
 
     def _in_slices(self, order: Array) -> Iterator[Batch]:
@@ -101,7 +102,7 @@ class BatchReader:
 
     def _read(self, index: Array) -> Batch:
         size = index.shape[1]
-        table = self.rows.y if self._targets is None else self._targets
+        table = self.rows.y if self.targets is None else self.targets
         if size not in self._buffers:
             empty = self._engine.empty
             self._buffers[size] = (
@@ -111,7 +112,7 @@ class BatchReader:
         X, T = self._buffers[size]
         self._engine.gather(self.rows.X, self.rows.numbers_at(index), X, self.rows.scale)
         y = self.rows.y[index]
-        self._engine.gather(table, index if self._targets is None else y, T)
+        self._engine.gather(table, index if self.targets is None else y, T)
         weights = None if self.rows.weights is None else self._engine.asarray(self.rows.weights[index])
         return Batch(X, T, y, weights)
 

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from mlplab.engine import NumpyEngine
-from mlplab.engine.base import Array
+from mlplab.engine.base import Array, Engine
+from mlplab.engine.numpy_engine import NumpyEngine
 from mlplab.errors import DataError, SettingError, one_of, shorten
 from mlplab.nn.activations import ACTIVATIONS, Activation
 from mlplab.nn.initializers import INITIALIZERS
@@ -76,9 +77,15 @@ def check_parts(settings: AnySettings, task: Task) -> None:
         _check_for_lbfgs(settings, build_noise(settings), build_normalization(settings))
 
 
-def build_network(
-    settings: AnySettings, inputs: int, outputs: int, engine: NumpyEngine, seeds: Sequence[int]
-) -> Network:
+def build_engine(settings: AnySettings, dtype: npt.DTypeLike) -> Engine:
+    """Return the engine that these settings choose, computing in `dtype`: the only place that names an implementation.
+
+    There is one implementation so far, and no setting that chooses.
+    """
+    return NumpyEngine(dtype)
+
+
+def build_network(settings: AnySettings, inputs: int, outputs: int, engine: Engine, seeds: Sequence[int]) -> Network:
     """Return a network with a member for each seed, its weights drawn."""
     sizes = layer_sizes(settings.hidden_layer_sizes, inputs, outputs)
     activations, normalization, noise = (
@@ -166,7 +173,7 @@ def build_learner(settings: AnySettings, network: Network, seeds: Sequence[int],
     rows: those that the network has learnt from already.
     """
     given = settings.learning_rate
-    # an object of the user's own state_attributes things: every fit has a copy, so that two of them are alike
+    # an object of the user's own may change during training: each fit uses a copy, so that two fits are alike
     schedule = SCHEDULES[given](settings) if isinstance(given, str) else deepcopy(given)
     if settings.warmup_epochs:
         schedule = WarmUp(settings.warmup_epochs, schedule)

@@ -41,7 +41,7 @@ def run_lbfgs(
         objective.put(intermediate_result.x)
         value = objective.at(intermediate_result.fun)
         val = trainer.evaluate(trainer.validation) if trainer.validation else None
-        measured = {"val_loss": float(val[0][0]), "val_accuracy": float(val[1][0])} if val else {}
+        measured = val.of(0) if val else {}
         now = perf_counter()
         trainer.learner.epochs += 1
         trainer.learner.rows += len(trainer.training.rows)
@@ -55,7 +55,7 @@ def run_lbfgs(
     with trainer.network.engine.quiet():
         found = minimize(
             objective,
-            trainer.network.theta.flat[0].astype(np.float64),
+            trainer.network.engine.to_numpy(trainer.network.theta.flat[0]).astype(np.float64),
             method="L-BFGS-B",
             jac=True,
             callback=after_iteration,
@@ -86,7 +86,7 @@ class _Objective:
 
     def put(self, theta: Array) -> None:
         """Make these the network's parameters."""
-        self._network.theta.flat[0] = theta
+        self._network.theta.flat[0] = self._network.engine.asarray(theta)
 
     def at(self, objective: float) -> tuple[float, float]:
         """Return the mean loss and the accuracy where the objective, computed before, had that value."""
@@ -112,4 +112,4 @@ class _Objective:
         penalty = l2_value(xp, flat, self._decay)[0] + l1_value(xp, flat, trainer.rates.l1)[0]
         value = loss / self._total + float(penalty)
         self._seen[value] = loss / self._total, right / self._total
-        return value, writer.gradient.flat[0].astype(np.float64)
+        return value, to_numpy(writer.gradient.flat[0]).astype(np.float64)

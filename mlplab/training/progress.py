@@ -1,4 +1,4 @@
-"""The live display of one fit: a bar on a terminal, elsewhere scikit-learn's line for each epoch, and more in it."""
+"""The live display of one fit: a progress bar on a terminal, elsewhere a line for each epoch, as in scikit-learn."""
 
 from __future__ import annotations
 
@@ -8,23 +8,31 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mlplab.metrics import Metric
 from mlplab.training.callbacks import Callback
-from mlplab.training.history import Epoch
-from mlplab.utils.text import percent
+from mlplab.training.history import MEASURES, Epoch
 
 
 def describe(epoch: Epoch, rows: int) -> str:
-    """Return an epoch's loss, accuracy and speed in one line; `rows` is the number of training rows."""
+    """Return an epoch's loss, first metric and speed in one line; `rows` is the number of training rows."""
     return f"loss {epoch.train_loss:.4f}{_measured(epoch, rows)}"
 
 
 def _measured(epoch: Epoch, rows: int) -> str:
-    """Return what there is beside the loss: values have no accuracy, and there may be no validation rows."""
-    text = "" if isnan(epoch.train_accuracy) else f"  accuracy {percent(epoch.train_accuracy)}"
+    """Return what was measured beside the training loss: there may be no metric of it, and no validation rows."""
+    text = "".join(f"  {metric.name} {metric.format(value)}" for metric, value in _first_metric(epoch, "training"))
     if not isnan(epoch.val_loss):
         text += f"  validation {epoch.val_loss:.4f}"
-        text += "" if isnan(epoch.val_accuracy) else f" {percent(epoch.val_accuracy)}"
+        for metric, value in _first_metric(epoch, "validation"):
+            # a share in percent is not mistaken for the loss; other metrics are named
+            text += f" {metric.format(value)}" if metric.in_percent else f" {metric.name} {metric.format(value)}"
     return text + f"  {rows / epoch.seconds:,.0f} rows/s"
+
+
+def _first_metric(epoch: Epoch, rows: str) -> list[tuple[Metric, float]]:
+    """Return the first metric that was measured on the training or the validation rows, or nothing."""
+    values = [(measure.metric, getattr(epoch, measure.column)) for measure in MEASURES if measure.rows == rows]
+    return [(metric, value) for metric, value in values if metric and not isnan(value)][:1]
 
 
 class FitDisplay(Callback):

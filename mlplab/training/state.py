@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mlplab.engine.base import is_array
 from mlplab.errors import DataError, SettingError
 from mlplab.nn.network import Parameters
 
@@ -25,7 +26,7 @@ def get_state(part: Any) -> Any:
         return part.bit_generator.state
     if isinstance(part, list | tuple):
         return [get_state(item) for item in part]
-    if part is None or isinstance(part, str | Real | np.ndarray | Mapping):
+    if part is None or isinstance(part, str | Real | Mapping) or is_array(part):
         return part
     if not hasattr(part, "state_attributes"):
         raise SettingError(
@@ -43,7 +44,7 @@ def set_state(part: Any, state: Any) -> Any:
     """
     if isinstance(part, Parameters):
         set_state(part.flat, state)
-    elif isinstance(part, np.ndarray):
+    elif is_array(part):
         if part.shape != state.shape or part.dtype != state.dtype:
             raise DataError(f"expected an array {part.shape} of {part.dtype}; got {state.shape} of {state.dtype}")
         part[...] = state

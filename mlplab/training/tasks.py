@@ -1,4 +1,4 @@
-"""What a network is asked for: classes, labels or values. What its targets look like and when a row is right."""
+"""The task of a network: to predict classes, labels or values; how its targets look and what is measured of it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mlplab.engine.base import Array
+from mlplab.metrics import METRICS, Metric
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a network is asked for.
+    """What a network is trained to predict.
 
-    The answers `y` of the rows are whole numbers (N,), indices into `table`, or, where there is no table, the targets
+    `y` holds for every row a whole number (N,), an index into `table`; or, where there is no table, the targets
     themselves (N, C).
 
     Attributes:
@@ -22,8 +23,12 @@ class Task:
         label_smoothing: the share of the certainty that is taken from targets. Source: Szegedy et al. 2016, section 7.
     """
 
-    #: The non-linearities of the output that serve it, the best first: a loss must have one of them.
+    #: The non-linearities of the output that go with it, the best first: a loss must have one of them.
     out_activations: ClassVar[tuple[str, ...]] = ("logistic",)
+    #: What is measured on the validation rows after every epoch, beside the loss: metrics that are means over rows.
+    metrics: ClassVar[tuple[Metric, ...]] = (METRICS["accuracy"], METRICS["brier"])
+    #: What early stopping watches.
+    watched: ClassVar[Metric] = METRICS["accuracy"]
 
     outputs: int = 1
     label_smoothing: float = 0.0
@@ -37,13 +42,21 @@ class Task:
         return None
 
     def decide(self, xp: Any, z: Array) -> Array:
-        """Return what the logits (M, B, C) say, in the form of `y`."""
+        """Return the predictions that follow from the logits (M, B, C), in the form of `y`."""
         raise NotImplementedError
 
     def right(self, xp: Any, z: Array, y: Array) -> Array:
-        """Return whether each row (M, B) is right, or what counts for it."""
+        """Return whether each row (M, B) is right; NaN where no row is right or wrong."""
         right: Array = self.decide(xp, z) == y
         return right
+
+    def true(self, y: Array) -> Array:
+        """Return `y` as metrics take the truth: indices of classes, labels of 0 and 1, or values."""
+        return y
+
+    def probabilities(self, xp: Any, p: Array) -> Array:
+        """Return the probability of each class or label from what the loss predicts, (M, B, C)."""
+        return p
 
     # T ← (1 - ε)·T + ε/K
     def _smooth(self, table: Array, smooth: bool) -> Array:
@@ -52,7 +65,7 @@ class Task:
 
 
 class TwoClasses(Task):
-    """One class or the other: one output, the second class's. Also for a single class, which is then never left."""
+    """One of two classes: a single output, for the second one. Also for a single class, which is always predicted."""
 
     def table(self, smooth: bool) -> Array | None:
         return self._smooth(np.array([[0.0], [1.0]]), smooth)
@@ -65,6 +78,10 @@ class TwoClasses(Task):
     def decide(self, xp: Any, z: Array) -> Array:
         decided: Array = xp.where(z[..., 0] > 0, 1, 0)
         return decided
+
+    def probabilities(self, xp: Any, p: Array) -> Array:
+        both: Array = xp.concatenate([1 - p, p], axis=-1)
+        return both
 
 
 class ManyClasses(Task):
@@ -90,14 +107,19 @@ class Labels(Task):
         return z > 0
 
     def right(self, xp: Any, z: Array, y: Array) -> Array:
-        right: Array = (self.decide(xp, z) == (y > 0)).all(axis=-1)
+        right: Array = (self.decide(xp, z) == self.true(y)).all(axis=-1)
         return right
+
+    def true(self, y: Array) -> Array:
+        return y > 0
 
 
 class Values(Task):
-    """Numbers: an output for each. No row is right or wrong, so that its accuracy is not a number."""
+    """Numbers: an output for each. No row is right or wrong, so that the accuracy is NaN."""
 
     out_activations = ("identity", "exp")
+    metrics = (METRICS["mse"],)
+    watched = METRICS["mse"]  # the regressor itself watches R², which for a single output ranks epochs alike
 
     def decide(self, xp: Any, z: Array) -> Array:
         return z
@@ -107,5 +129,5 @@ class Values(Task):
 
 
 def classify(classes: int, label_smoothing: float = 0.0) -> Task:
-    """Return the task of telling that many classes apart."""
+    """Return the task of predicting one of that many classes."""
     return ManyClasses(classes, label_smoothing) if classes > 2 else TwoClasses(1, label_smoothing)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
 
-from mlplab.engine.base import Array
+from mlplab.engine.base import Array, CompiledNetwork, Steps
+from mlplab.metrics import Metric
 from mlplab.nn.losses import Loss
 from mlplab.nn.network import NO_NOISE, Network, Workspace
 from mlplab.nn.normalization import MOMENTUM
@@ -19,11 +21,12 @@ from mlplab.nn.schedules import Schedule
 from mlplab.training.averaging import NoAverage, WeightAverage
 from mlplab.training.batches import Batch, BatchReader
 from mlplab.training.history import Epoch, History
+from mlplab.training.prediction import Predictor
 from mlplab.training.tasks import Task
 
-#: Rows of a batch where nothing is learnt: 1,000 fill the matrix product and stay in the cache.
+#: Rows of a batch without training: 1,000 fill the matrix product and stay in the cache.
 EVALUATION_BATCH = 1000
-#: Rows after which training looks whether anything is still finite; every batch would take 2 µs of a small step's 80.
+#: Rows after which training checks whether losses are finite; checking every batch took 2 µs of a small step's 80.
 _LOOK = 10_000
 
 
@@ -48,14 +51,14 @@ class Rates:
 
 @dataclass
 class Learner:
-    """What learns, and what it state_attributes from one epoch to the next: all that continuing it later takes.
+    """A network with everything that changes from one epoch to the next: what a later fit needs to continue it.
 
     Attributes:
         network: changed in place.
-        optimizer, schedule: how it is changed; no optimizer with lbfgs, which sees all rows at once.
-        generators: one a member, for the order of the rows; None keeps the rows as they lie.
-        average: of the weights, which is what is measured, kept and used.
-        epochs, rows: finished and learnt from, in all.
+        optimizer, schedule: how it is changed; no optimizer with lbfgs, which reads all rows at once.
+        generators: one for each member, for the order of the rows; None keeps the stored order.
+        average: of the weights; the averaged weights are the ones that are measured, kept and used.
+        epochs, rows: the epochs finished and the rows read in them, in all fits together.
     """
 
     network: Network
@@ -69,8 +72,25 @@ class Learner:
     state_attributes: ClassVar = ("network", "optimizer", "schedule", "generators", "average", "epochs", "rows")
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on some rows, for each member.
+
+    Attributes:
+        loss: the mean, (M,). metrics: each metric of the task, (M,), by its name.
+    """
+
+    loss: Array
+    metrics: dict[str, Array]
+
+    def of(self, member: int) -> dict[str, float]:
+        """Return a member's measures as the columns of the validation rows in an `Epoch`."""
+        measures = {"loss": self.loss, **self.metrics}
+        return {f"val_{name}": float(values[member]) for name, values in measures.items()}
+
+
 class _StopEpoch(Exception):  # noqa: N818
-    """A callback wants no more of this epoch."""
+    """A callback ends this epoch."""
 
 
 class Trainer:
@@ -98,8 +118,24 @@ class Trainer:
         self.task, self.loss, self.rates = task, loss, rates
         self.training, self.validation = training, validation
         self.histories = histories or [History() for _ in range(self.network.members)]
-        self._workspaces: dict[int, Workspace] = {}
+        self._compiled = self._compile()
+        self._predictor = Predictor(self.network, loss, self._compiled)
         self._weights = self.network.theta.flat[:, : self.network.theta.weight_count]
+
+    def _compile(self) -> CompiledNetwork | None:
+        """Return what runs the steps in compiled code, or None where the formulas in `mlplab.nn` run one by one."""
+        learner = self.learner
+        if learner.optimizer is None:
+            return None
+        return self.network.engine.compile(
+            self.network,
+            self.loss,
+            learner.optimizer,
+            task=self.task,
+            rates=self.rates,
+            average=learner.average,
+            training=self.training,
+        )
 
     def run(
         self,
@@ -138,24 +174,23 @@ class Trainer:
                 seconds = perf_counter() - started
                 for m, history in enumerate(self.histories):
                     if not history.diverged_in:
-                        measured = {"val_loss": float(val[0][m]), "val_accuracy": float(val[1][m])} if val else {}
                         history.epochs.append(
                             Epoch(
                                 epoch,
                                 float(losses[m]),
                                 float(accuracies[m]),
-                                **measured,
+                                **(val.of(m) if val else {}),
                                 seconds=seconds,
                                 objective=float(losses[m] + penalties[m]),
                             )
                         )
-                self.learner.schedule.on_epoch_end(float(np.mean(val[0] if val else losses + penalties)))
+                self.learner.schedule.on_epoch_end(float(np.mean(val.loss if val else losses + penalties)))
                 if on_epoch_end():
                     break
         return self.histories
 
     def _swap_in(self) -> None:
-        """Put the average of the weights into the network, and what batch normalisation must know of it."""
+        """Put the average of the weights into the network, with the running statistics of batch normalization."""
         network, average = self.network, self.learner.average
         average.swap_in(network)
         if not (network.running and average.remeasures):
@@ -176,31 +211,49 @@ class Trainer:
         """Make one pass; return each member's mean loss, accuracy and penalty, (M,) each.
 
         Raises:
-            _StopEpoch: when `on_batch_end` wants it.
+            _StopEpoch: where `on_batch_end` returns True.
         """
         engine, members, count = self.network.engine, self.network.members, len(self.training.rows)
         # what every row gave is kept to the end of the epoch: adding up batch by batch took a third of a small step
         losses, right = engine.empty(members, count), np.empty((members, count), np.float32)
         penalties, done = np.zeros(members), 0
-        for batch in self._batches():
-            rows = batch.X.shape[1]
+        for steps in self._steps(one_by_one=on_batch_end is not None):
+            rows = steps.losses.shape[1]
             part = slice(done, done + rows)
-            losses[:, part], right[:, part], penalty = self._step(batch, self._learning_rates(done / count))
-            if penalty is not None:
-                penalties += engine.to_numpy(penalty) * (rows / count)
+            losses[:, part], right[:, part] = steps.losses, steps.right
+            if steps.penalty is not None:
+                penalties += engine.to_numpy(steps.penalty) * (rows / count)
             done += rows
             if on_batch_end and on_batch_end(float(engine.to_numpy(losses[:, part]).mean(dtype=np.float64))):
                 raise _StopEpoch
             if done % _LOOK < rows and not np.isfinite(engine.to_numpy(losses[:, part])).any():
-                losses[:, done:], right[:, done:] = np.nan, 0  # every member has diverged: no need to go on
+                losses[:, done:], right[:, done:] = np.nan, 0  # every member has diverged: the rest is skipped
                 break
         return engine.to_numpy(losses).mean(axis=1, dtype=np.float64), right.mean(axis=1, dtype=np.float64), penalties
 
-    def _batches(self) -> Iterator[Batch]:
+    def _steps(self, one_by_one: bool) -> Iterator[Steps]:
+        """Learn from all rows once and yield the measures: of each batch, or of several where compiled code runs them.
+
+        one_by_one: compiled code runs each batch on its own too.
+        """
+        order, size, count = self._order(), self.training.batch_size, len(self.training.rows)
+        if self._compiled is None:
+            for k, batch in enumerate(self.training.batches(order)):
+                yield self._step(batch, self._learning_rates(k * size / count))
+            return
+        # calls of at least _LOOK rows: often enough to notice a divergence, seldom enough to cost nothing
+        rows = size if one_by_one else size * ceil(_LOOK / size)
+        for first in range(0, count, rows):
+            starts = range(first, min(first + rows, count), size)
+            rates = [self._learning_rates(start / count) for start in starts]
+            yield self._compiled.train(order[:, first : first + rows], rates)
+
+    def _order(self) -> Array:
+        """Return the order in which each member reads the rows in the next epoch, (M, N)."""
         generators, count = self.learner.generators, len(self.training.rows)
         if generators is None:
-            return self.training.in_order()
-        return self.training.batches(np.stack([rng.permutation(count) for rng in generators]))
+            return self.training.stored_order()
+        return np.stack([rng.permutation(count) for rng in generators])
 
     def _learning_rates(self, finished: float) -> Sequence[float]:
         """Return the members' learning rates for the step after that part of the epoch, 0 to 1."""
@@ -208,12 +261,8 @@ class Trainer:
         factor = learner.schedule.factor(learner.epochs + finished, learner.rows)
         return self.rates.learning_rate if factor == 1 else [factor * rate for rate in self.rates.learning_rate]
 
-    def _step(self, batch: Batch, learning_rates: Sequence[float]) -> tuple[Array, Array, Array | None]:
-        """Learn from one batch.
-
-        Returns every row's loss (M, B), whether it was classified rightly (M, B) and the penalty (M,), or None where
-        there is none: all before the update. Weighted losses are scaled so that their mean is the weighted mean.
-        """
+    def _step(self, batch: Batch, learning_rates: Sequence[float]) -> Steps:
+        """Learn from one batch and return its measures, taken before the update."""
         network, engine, optimizer = self.network, self.network.engine, self.learner.optimizer
         assert optimizer is not None
         rows = batch.X.shape[1]
@@ -227,7 +276,7 @@ class Trainer:
             z *= batch.weights[..., None]
             totals = engine.to_numpy(batch.weights).sum(axis=1, dtype=np.float64).tolist()
             if not any(totals):  # every row of the batch weighs nothing: there is nothing to learn
-                return engine.zeros(*losses.shape), right, None
+                return Steps(engine.zeros(*losses.shape), right, None)
             totals = [total or 1.0 for total in totals]  # a member that learns nothing beside others that do
             losses *= engine.asarray([rows / total for total in totals])[:, None]
         rates = self.rates
@@ -240,7 +289,7 @@ class Trainer:
             for W in network.theta.weights[:-1]:
                 limit_norms(engine.xp, W, rates.max_norm)
         self.learner.average.on_step(network)
-        return losses, right, penalty
+        return Steps(losses, right, penalty)
 
     def _penalty(self, decay: Sequence[float]) -> Array | None:
         xp, l1 = self.network.engine.xp, self.rates.l1
@@ -249,35 +298,53 @@ class Trainer:
         l2 = l2_value(xp, self._weights, decay)
         return l2 + l1_value(xp, self._weights, l1) if l1 else l2
 
-    def _finite_outputs(self, validation: tuple[Array, Array] | None) -> Array:
+    def _finite_outputs(self, validation: Measured | None) -> Array:
         """Return whether each member still computes numbers: its parameters and its loss on rows after the epoch."""
         theta = self.network.engine.to_numpy(self.network.theta.flat)
-        loss = validation[0] if validation else self._loss_of_one_batch()
+        loss = validation.loss if validation else self._loss_of_one_batch()
         pairs = zip(theta, loss, strict=True)
         return np.array([np.isfinite(member).all() and np.isfinite(mean) for member, mean in pairs])
 
     def _loss_of_one_batch(self) -> Array:
         batch = self.training.first()
-        z = self.network.forward(batch.X, self.workspace(batch.X.shape[1]))
+        z = self._predictor.logits(batch.X)
         losses = self.network.engine.to_numpy(self.loss.value_and_delta(self.network.engine.xp, z, batch.T))
         total: Array = losses.sum(axis=1, dtype=np.float64)
         return total
 
-    def evaluate(self, reader: BatchReader) -> tuple[Array, Array]:
-        """Return each member's mean loss in nats and its accuracy on the reader's rows, weighted, (M,) each."""
+    def evaluate(self, reader: BatchReader) -> Measured:
+        """Return each member's mean loss in nats and the task's metrics for the reader's rows, weighted."""
         engine, xp = self.network.engine, self.network.engine.xp
-        losses, right, totals = np.zeros((3, self.network.members))
+        losses, totals = np.zeros((2, self.network.members))
+        sums = {metric.name: np.zeros(self.network.members) for metric in self.task.metrics}
         for batch in reader.in_order():
-            z = self.network.forward(batch.X, self.workspace(batch.X.shape[1]))
+            z = self._predictor.logits(batch.X)
             weights = np.ones(1) if batch.weights is None else engine.to_numpy(batch.weights)
-            right += (engine.to_numpy(self.task.right(xp, z, batch.y)) * weights).sum(axis=1, dtype=np.float64)
+            true = self.task.true(batch.y)
+            for metric in self.task.metrics:
+                rows = row_values(metric, true, engine.to_numpy(self._predictions(metric, z)))
+                sums[metric.name] += (rows * weights).sum(axis=1, dtype=np.float64)
             values = engine.to_numpy(self.loss.value_and_delta(xp, z, batch.T))
             losses += (values * weights).sum(axis=1, dtype=np.float64)
             totals += np.broadcast_to(weights, values.shape).sum(axis=1, dtype=np.float64)
-        return losses / totals, right / totals
+        return Measured(losses / totals, {name: values / totals for name, values in sums.items()})
+
+    def _predictions(self, metric: Metric, z: Array) -> Array:
+        """Return what a metric is computed from, as its `needs` says, from the logits (M, B, C), which stay."""
+        xp = self.network.engine.xp
+        if metric.needs == "labels":
+            return self.task.decide(xp, z)
+        predicted = z.copy()
+        self.loss.predict(xp, predicted)
+        return self.task.probabilities(xp, predicted)
 
     def workspace(self, rows: int) -> Workspace:
         """Return the arrays for batches of that many rows, the same ones every time."""
-        if rows not in self._workspaces:
-            self._workspaces[rows] = Workspace(self.network, rows)
-        return self._workspaces[rows]
+        return self._predictor.workspace(rows)
+
+
+def row_values(metric: Metric, true: Array, predicted: Array) -> Array:
+    """Return the values of a metric that is a mean over rows, (M, B), for M members: true and predicted (M, B, ...)."""
+    assert metric.row_values
+    flat = (array.reshape(-1, *array.shape[2:]) for array in (true, predicted))  # rows are rows, whoever predicts them
+    return metric.row_values(*flat).reshape(true.shape[:2])

@@ -1,1 +1,1 @@
-"""Files, texts and random generators."""
+"""Atomic files, hashes, random generators, texts."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from stat import S_IMODE
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,28 @@ Tensors = Mapping[str, npt.NDArray[Any]]
 
 
 def write_tensors(tensors: Tensors, metadata: Mapping[str, str], path: Path) -> None:
-    """Write the file, straight to `path`; `metadata` must have a "format"."""
+    """Write a file that `read_tensors` reads, directly to `path`; `metadata` must have a "format"."""
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    save_file(contiguous, path, {**metadata, "sha256": _hash_tensors(metadata, contiguous)})
+    save_tensors(contiguous, path, {**metadata, "sha256": _hash_tensors(metadata, contiguous)})
+
+
+def save_tensors(tensors: Tensors, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write C-contiguous arrays as a .safetensors file, with the permissions of an ordinary new file.
+
+    safetensors creates its files with mode 0600, so that other users could not read a model.
+    """
+    path.touch()  # created by the system's rules: 0666 without the umask, or what the folder's ACL says
+    mode = S_IMODE(path.stat().st_mode)
+    save_file(dict(tensors), path, None if metadata is None else dict(metadata))
+    path.chmod(mode)
 
 
 def read_tensors(path: Path, format_name: str, what: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
     """Return the arrays and the metadata of a file.
 
     Args:
-        format_name: which "format" it must have.
-        what: what such a file is called.
+        format_name: the "format" it must have.
+        what: the name of such a file in error messages.
 
     Raises:
         ModelFileError: for a file that is missing, damaged, truncated or of another format.
@@ -41,14 +53,15 @@ def read_tensors(path: Path, format_name: str, what: str) -> tuple[dict[str, npt
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise ModelFileError(f"{path} is damaged, truncated or no .safetensors file: {error}") from error
+        raise ModelFileError(f"{path} is damaged, truncated or not a .safetensors file: {error}") from error
     if metadata.get("format") != format_name:
-        found = metadata.get("format", "none of mlplab's")
+        found = metadata.get("format", "none")
         raise ModelFileError(
-            f"{path} is a .safetensors file, but no {what} of mlplab (format {format_name}; found {found})"
+            f"{path} is a .safetensors file, but not a {what} written by mlplab "
+            f"(expected format {format_name}; found {found})"
         )
     if metadata.pop("sha256", None) != _hash_tensors(metadata, tensors):
-        raise ModelFileError(f"{path} is damaged: its content does not have the SHA-256 that is written in it")
+        raise ModelFileError(f"{path} is damaged: its content does not match the SHA-256 stored in it")
     return tensors, metadata
 
 

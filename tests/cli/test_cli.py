@@ -15,7 +15,6 @@ from safetensors.numpy import load_file
 
 from mlplab import NeuralNetworkRegressor, evaluate, load_dataset, load_model, save_model
 from mlplab.cli import run as mlplab
-from mlplab.cli import run_commands
 from mlplab.lab.storage.run_folder import RunFolder
 
 
@@ -65,19 +64,10 @@ def test_a_suite_from_start_to_report(suite_file, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["suite"] == "small"
 
 
-def test_figures_are_drawn_before_another_run_can_take_the_folder(suite_file, finished, tmp_path, monkeypatch, capsys):
-    out = shutil.copytree(finished.folder.path, tmp_path / "out")
-    command, codes = ["run", str(suite_file), "--out", str(out)], []
-    monkeypatch.setattr(run_commands, "draw", lambda *_: codes.append(mlplab(command)))
-    assert mlplab(command) == 0
-    assert codes == [2]
-    assert "another `mlplab` is at work in this folder" in capsys.readouterr().err
-
-
 def test_status_tells_what_is_begun(suite, tmp_path, capsys):
     folder = RunFolder(tmp_path)
     folder.write_suite(suite)
-    lineage = suite.cells(suite.source.fingerprint())[0][1].lineage
+    lineage = suite.bind().cells()[0][1].lineage
     folder.checkpoints.mkdir()
     folder.checkpoint(lineage).write_bytes(b"")
     assert mlplab(["status", str(tmp_path)]) == 0
@@ -247,7 +237,7 @@ def test_lists(capsys):
         (["train", "TABLE", "--target", "digit", "--seed", "-1"], "--seed must be a whole number of at least 0"),
         (["train", "TABLE", "--target", "digit", "--set", "solver=adan"], "(did you mean 'adam'?)"),
         (["train", "digits", "--set", "learning_rate_init=1e30", "--set", "solver=sgd"], "stopped being finite"),
-        (["predict", "TABLE", "TABLE"], "is damaged, truncated or no .safetensors file"),
+        (["predict", "TABLE", "TABLE"], "is damaged, truncated or not a .safetensors file"),
         (["evaluate", "nowhere.safetensors", "digits"], "nowhere.safetensors: no such file"),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_missing_file_has_no_fingerprint(tmp_path, refuses):
 def test_features_of_very_different_sizes_are_told():
     X = np.random.default_rng(0).normal(size=(200, 3)) * [1, 50, 5000]
     y = np.arange(200) % 2
-    assert "table.csv differ in size by a factor of" in Dataset("table.csv", X, y).cautions()[0]
+    assert "table.csv differ in scale by a factor of" in Dataset("table.csv", X, y).cautions()[0]
     assert Dataset("table.csv", X / [1, 50, 5000], y).cautions() == []
     assert Dataset("table.csv", np.ones((6, 2)), y[:6]).cautions() == []
     assert load_dataset("digits").cautions() == []

@@ -237,7 +237,7 @@ def test_an_empty_folder_is_refused_with_what_would_be_found(tmp_path, refuses):
 @pytest.mark.parametrize("name", ["table.xlsx", "data.txt", "model.pkl"])
 def test_an_unknown_kind_of_file_is_refused_with_the_known_ones(tmp_path, refuses, name):
     (tmp_path / name).write_text("a,b\n1,2\n")
-    with refuses(DataError, tmp_path / name, "unknown kind of file", ".csv", ".parquet", ".npz", ".npy", "IDX"):
+    with refuses(DataError, tmp_path / name, "unknown file format", ".csv", ".parquet", ".npz", ".npy", "IDX"):
         load_dataset(tmp_path / name)
 
 
@@ -246,7 +246,7 @@ def test_an_unknown_kind_of_file_is_refused_with_the_known_ones(tmp_path, refuse
     "y", [Y[:3], np.resize(Y, 5), Y[:0], np.resize(Y, (4, 2)), np.array(3)], ids=lambda y: f"{y.shape}"
 )
 def test_lengths_that_differ_are_refused(tmp_path, refuses, write, y):
-    with refuses(DataError, tmp_path, "4 rows", y.shape):
+    with refuses(DataError, tmp_path, "4 rows of features", f"shape {y.shape}"):
         load(write, tmp_path, y=y)
 
 
@@ -332,7 +332,7 @@ def test_the_row_of_the_first_text_among_numbers_is_named(tmp_path, refuses):
 @pytest.mark.parametrize("content", ["kind\n1\n2\n", "a,kind\n"], ids=["no features", "no rows"])
 def test_a_table_without_rows_or_features_is_refused(tmp_path, refuses, content):
     (tmp_path / "t.csv").write_text(content)
-    with refuses(DataError, tmp_path / "t.csv", "at least 1"):
+    with refuses(DataError, tmp_path / "t.csv", "at least one row and one feature column"):
         load_dataset(tmp_path / "t.csv", target="kind")
 
 

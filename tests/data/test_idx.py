@@ -44,14 +44,14 @@ def test_a_file_truncated_anywhere_is_refused(path, idx_bytes, refuses, compress
 
 def test_a_file_that_is_too_long_is_refused(path, idx_bytes, refuses):
     path.write_bytes(idx_bytes(IMAGES) + b"\0")
-    with refuses(DataError, path, "truncated or damaged", "announces 40 bytes, it has 41"):
+    with refuses(DataError, path, "truncated or damaged", "expected 40 bytes by its header; got 41"):
         read_idx(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"\x89PNG\r\n\x1a\n", b"\0\0\x07\x01\0\0\0\0", b"a,b\n1,2\n"])
 def test_another_kind_of_file_is_refused(path, refuses, content):
     path.write_bytes(content)
-    with refuses(DataError, path, "no IDX file"):
+    with refuses(DataError, path, "not an IDX file"):
         read_idx(path)
 
 

@@ -68,18 +68,18 @@ def test_a_damaged_file_is_refused(packed, refuses, damage):
     original = module.__file__.replace("mnist.py", "mnist.xz")
     with open(original, "rb") as file:  # noqa: PTH123
         packed.write_bytes(damage(file.read()))
-    with refuses(DataError, packed, "install mlplab again"):
+    with refuses(DataError, packed, "reinstall mlplab"):
         module.load_mnist()
 
 
 def test_other_content_in_a_whole_file_is_refused(packed, refuses):
     packed.write_bytes(lzma.compress(bytes(70_000 * 785)))
-    with refuses(DataError, packed, "SHA-256", "install mlplab again"):
+    with refuses(DataError, packed, "SHA-256", "reinstall mlplab"):
         module.load_mnist()
 
 
 def test_a_missing_file_is_refused(packed, refuses):
-    with refuses(DataError, packed, "install mlplab again"):
+    with refuses(DataError, packed, "reinstall mlplab"):
         module.load_mnist()
 
 

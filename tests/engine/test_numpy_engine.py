@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import NumpyEngine
 
 DTYPES = ["float32", "float64"]
 lengths = st.integers(1, 5)

@@ -162,7 +162,7 @@ def test_the_type_of_whole_numbers_does_not_matter(classifier, given):
 
 
 def test_images_stay_uint8_and_are_scaled_batch_by_batch(classifier, monkeypatch):
-    from mlplab.engine import NumpyEngine
+    from mlplab.engine.numpy_engine import NumpyEngine
 
     seen, gather = set(), NumpyEngine.gather
     monkeypatch.setattr(
@@ -427,8 +427,8 @@ def test_validation_labels_may_lack_classes_and_be_text(classifier, three_classe
     [
         (np.eye(4), None, ["X_val and y_val belong together"]),
         (None, [0, 1], ["X_val and y_val belong together"]),
-        (np.eye(4), [0, 1, 2, 7], ["y_val", "7", "none of the known classes"]),
-        (np.eye(4), [0, 1, 2, -1], ["y_val", "-1", "none of the known classes"]),
+        (np.eye(4), [0, 1, 2, 7], ["y_val", "7", "not among the known classes"]),
+        (np.eye(4), [0, 1, 2, -1], ["y_val", "-1", "not among the known classes"]),
         (np.eye(4), ["a", "b", "a", "b"], ["y_val", "a"]),
         (np.eye(4), [0.5, 1, 2, 0], ["y_val", "0.5"]),
         (np.eye(4), [0, 1], ["4", "2"]),

@@ -112,7 +112,7 @@ def test_the_model_stays_and_the_result_can_be_saved_and_trained(classifier, thr
 def test_what_cannot_be_scaled_is_refused(classifier, three_classes, refuses):
     X, y = three_classes
     model = classifier().fit(X, y)
-    with refuses(DataError, "none of the known classes"):
+    with refuses(DataError, "not among the known classes"):
         scale_temperature(model, X, y + 1)
     with refuses(DataError, "90 rows and y has 80"):
         scale_temperature(model, X, y[:80])

@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import (
     accuracy_score,
+    brier_score_loss,
     classification_report,
     confusion_matrix,
     log_loss,
@@ -41,7 +42,12 @@ def test_the_figures_are_scikit_learns(evaluated):
     assert found.accuracy == accuracy_score(y, predicted)
     if len(model.classes_) > 1:
         np.testing.assert_array_equal(found.confusion_matrix, confusion_matrix(y, predicted, labels=model.classes_))
-        assert found.log_loss == pytest.approx(log_loss(y, model.predict_proba(X)))
+        p = model.predict_proba(X)
+        assert found.log_loss == pytest.approx(log_loss(y, p))
+        theirs = brier_score_loss(
+            y, p if p.shape[1] > 2 else p[:, 1], pos_label=model.classes_[-1], scale_by_half=False
+        )
+        assert found.brier == pytest.approx(theirs, rel=1e-6)
     theirs = classification_report(y, predicted, output_dict=True, zero_division=0)
     for line in found.report:
         expected = theirs[str(line.name)]
@@ -87,11 +93,12 @@ def test_the_top_losses_are_the_rows_that_cost_most(evaluated):
 def test_it_can_be_printed_and_written_as_json(evaluated):
     _, _, _, found = evaluated
     text = str(found)
-    assert text.startswith(f"{100 * found.accuracy:.2f} % of 90 rows right; log loss {found.log_loss:.4f} nats")
+    assert text.startswith(f"accuracy {100 * found.accuracy:.2f} % on 90 rows, log loss {found.log_loss:.4f} nats")
     assert all(len(line) <= 120 for line in text.splitlines())
     assert ("Most frequent confusions" in text) == bool(found.most_confused())
     facts = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert facts["accuracy"] == found.accuracy
+    assert [facts["accuracy"], facts["brier"]] == [found.accuracy, found.brier]
+    assert f"Brier score {found.brier:.4f}, expected calibration error" in text
     assert np.array(facts["confusion_matrix"]).sum() == 90
 
 
@@ -127,6 +134,7 @@ def test_regressors_are_evaluated(three_classes, columns):
         assert found.r2 == pytest.approx(r2_score(y, predicted))
         assert found.rmse == pytest.approx(np.mean(np.sqrt(mean_squared_error(y, predicted, multioutput="raw_values"))))
         assert found.mae == pytest.approx(mean_absolute_error(y, predicted))
+        assert found.mse == pytest.approx(mean_squared_error(y, predicted))
         assert str(found).startswith(f"R² {found.r2:.4f} on 90 rows")
         assert found.to_dict()["rows"] == 90
 
@@ -134,7 +142,7 @@ def test_regressors_are_evaluated(three_classes, columns):
 def test_what_cannot_be_evaluated_is_refused(classifier, three_classes, refuses):
     X, y = three_classes
     model = classifier().fit(X, y)
-    with refuses(DataError, "the label 7 is none of the known classes"):
+    with refuses(DataError, "the label 7 is not among the known classes"):
         evaluate(model, X, np.where(y == 1, 7, y))
     with refuses(DataError, "90 rows and y has 80"):
         evaluate(model, X, y[:80])

@@ -12,15 +12,16 @@ import pytest
 from filelock import FileLock
 
 import mlplab
-from mlplab import NeuralNetworkClassifier, load_dataset, load_model, load_suite, run_suite
+from mlplab import NeuralNetworkClassifier, load_dataset, load_model, load_suite
 from mlplab.data import split_rows
 from mlplab.errors import DataError, RunFolderError, SettingError
 from mlplab.lab import runner
 from mlplab.lab.execution import process_pool
 from mlplab.lab.spec.parsing import read_settings
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.metrics import METRICS
 from mlplab.training import build
-from tests.small_suite import Listening, read_results
+from tests.small_suite import Listening, read_results, run_suite
 
 LINUX = Path("/proc/self/task").exists()
 
@@ -56,8 +57,15 @@ def test_results_are_what_the_classifier_gives_on_its_own(finished):
     kept = load_model(finished.folder.trial(row.trial.id) / "model.safetensors")
     assert kept.max_iter == 2
     np.testing.assert_allclose(kept.coefs_[0], model.coefs_[0], rtol=1e-4, atol=1e-6)
-    correct = finished.folder.read_correct(row.trial.id)[1]
-    assert correct.mean() == pytest.approx(row.result.val_accuracy)
+    found = finished.folder.read_predictions(row.trial.id)
+    np.testing.assert_array_equal(found.rows, split.validation)
+    np.testing.assert_array_equal(dataset.classes[found.true], dataset.y[split.validation])
+    np.testing.assert_array_equal(dataset.classes[found.predicted], kept.predict(dataset.X[split.validation]))
+    assert found.probabilities.dtype == np.float32
+    np.testing.assert_array_equal(found.probabilities, kept.predict_proba(dataset.X[split.validation]))
+    assert found.value(METRICS["accuracy"]) == pytest.approx(row.result.val_accuracy)
+    assert found.value(METRICS["brier"]) == pytest.approx(row.result.val_brier, rel=1e-6)
+    assert row.result.val_brier == pytest.approx(model.history_["val_brier"][-1], rel=1e-5)
 
 
 def test_a_shared_training_gives_the_short_trial_what_training_it_alone_gives(finished, suite, tmp_path):
@@ -79,7 +87,7 @@ def test_the_number_of_processes_changes_nothing(finished, suite, tmp_path):
 
 def test_a_finished_suite_trains_nothing_again_and_opens_no_test_rows_again(suite, finished, tmp_path, monkeypatch):
     before = finished.folder.conclusion_json.read_text()
-    monkeypatch.setattr(runner, "_train_and_conclude", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(runner, "_train", lambda *_: pytest.fail("trained again"))
     assert run_suite(suite, finished.folder.path).trained == 0
     assert finished.folder.conclusion_json.read_text() == before
 
@@ -124,11 +132,14 @@ def test_another_winner_opens_the_test_rows_again_and_the_text_counts_it(suite, 
     one = json.loads(first.folder.conclusion_json.read_text())
     second = run_suite(suite.with_setting("hidden_layer_sizes", (32,)), tmp_path / "out", jobs=1)
     two = json.loads(second.folder.conclusion_json.read_text())
-    assert [opening["trial"] for opening in two["openings"]] == [one["test"]["trial"], two["test"]["trial"]]
+    assert [opening["trial"] for opening in two["test_evaluations"]] == [
+        one["winner"]["test"]["trial"],
+        two["winner"]["test"]["trial"],
+    ]
     assert "opened for 2 configurations" in second.folder.conclusion_md.read_text()
     again = json.loads(run_suite(small, tmp_path / "out", jobs=1).folder.conclusion_json.read_text())
-    assert again["test"] == one["test"]
-    assert len(again["openings"]) == 2
+    assert again["winner"]["test"] == one["winner"]["test"]
+    assert len(again["test_evaluations"]) == 2
 
 
 def test_labels_that_only_the_test_rows_hold_count_as_wrong(suite, tmp_path):
@@ -136,9 +147,9 @@ def test_labels_that_only_the_test_rows_hold_count_as_wrong(suite, tmp_path):
     facts = json.loads(run.folder.conclusion_json.read_text())
     dataset = load_dataset("digits")
     test = split_rows(dataset, "random", samples=10).test
-    model = load_model(run.folder.trial(facts["test"]["trial"]) / "model.safetensors")
+    model = load_model(run.folder.trial(facts["winner"]["test"]["trial"]) / "model.safetensors")
     assert len(model.classes_) < 10
-    assert facts["test"]["right"] == (model.predict(dataset.X[test]) == dataset.y[test]).sum()
+    assert facts["winner"]["test"]["right"] == (model.predict(dataset.X[test]) == dataset.y[test]).sum()
 
 
 def test_models_of_a_table_keep_the_names_of_its_columns(tmp_path):
@@ -206,16 +217,27 @@ def test_a_folder_in_use_is_refused(suite, tmp_path):
         run_suite(suite, tmp_path / "out")
 
 
-def test_nobody_else_takes_the_folder_before_what_belongs_to_the_run_is_done(suite, finished, tmp_path):
+def test_the_folder_is_locked_until_its_figures_are_drawn(suite, finished, tmp_path, monkeypatch):
     out, seen = shutil.copytree(finished.folder.path, tmp_path / "out"), []
 
-    def come_in_between(run):
+    def come_in_between(run, load):
         with pytest.raises(RunFolderError, match="at work in this folder"):
             run_suite(suite, out)
         seen.append(run)
 
-    assert [run_suite(suite, out, then=come_in_between)] == seen
+    monkeypatch.setattr(runner, "draw_missing_figures", come_in_between)
+    assert [run_suite(suite, out, figures=True)] == seen
     run_suite(suite, out)
+
+
+def test_run_suite_leaves_what_the_command_leaves(suite_file, finished, tmp_path):
+    out = shutil.copytree(finished.folder.path, tmp_path / "out")
+    run = run_suite(suite_file, out, figures=True)
+    drawn = {path.stem for path in (out / "figures").glob("*.png")}
+    assert drawn == {*run.figure_names} == {path.stem for path in (out / "figures").glob("*.svg")}
+    before = {path.name: path.stat().st_mtime_ns for path in (out / "figures").iterdir()}
+    run_suite(suite_file, out, figures=True)  # which show these results already
+    assert {path.name: path.stat().st_mtime_ns for path in (out / "figures").iterdir()} == before
 
 
 def test_what_another_run_finished_meanwhile_is_not_trained_again(suite, finished, tmp_path, monkeypatch):
@@ -230,7 +252,7 @@ def test_what_another_run_finished_meanwhile_is_not_trained_again(suite, finishe
             yield
 
     monkeypatch.setattr(RunFolder, "locked", slowly)
-    monkeypatch.setattr(runner, "_train_and_conclude", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(runner, "_train", lambda *_: pytest.fail("trained again"))
     assert run_suite(suite, out).trained == 0
 
 
@@ -299,8 +321,8 @@ def test_data_that_have_changed_are_told(tmp_path):
         'name = "table"\ndataset = "t.csv"\ntarget = "label"\nsettings.max_iter = 1\n[[experiment]]\nname = "e"\n'
     )
     first, second = Listening(), Listening()
-    run_suite(path, tmp_path / "out", jobs=1, display=lambda: first)
+    run_suite(path, tmp_path / "out", jobs=1, observer=first)
     (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows[1:]]))
-    run_suite(path, tmp_path / "out", jobs=1, display=lambda: second)
+    run_suite(path, tmp_path / "out", jobs=1, observer=second)
     assert any("holds other data than before" in note for note in second.notes)
     assert not any("other data" in note for note in first.notes)

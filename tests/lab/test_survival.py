@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from mlplab import load_dataset, load_model, load_results, load_suite, run_suite
+from mlplab import load_dataset, load_model, load_results, load_suite
 from mlplab.errors import RunFolderError
 from mlplab.lab.execution.process_worker import save_data
 from mlplab.lab.storage.integrity import verify_manifest
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.checkpoint import Checkpoint
-from tests.small_suite import Listening, read_results
+from tests.small_suite import Listening, read_results, run_suite
 
 LINUX = Path("/proc/self/task").exists()
 
@@ -140,8 +140,8 @@ def test_a_worker_that_dies_is_replaced(slow_suite_file, undisturbed, tmp_path, 
         "job._train = die\n"
     )
     shown = Listening()
-    run = run_suite(load_suite(slow_suite_file), tmp_path / "out", jobs=2, display=lambda: shown)
-    assert "worker ended with exit status 9, at work on [64-32-10]" in "\n".join(shown.notes)
+    run = run_suite(load_suite(slow_suite_file), tmp_path / "out", jobs=2, observer=shown)
+    assert "worker ended with exit status 9, while training [64-32-10]" in "\n".join(shown.notes)
     assert_same(run.folder.path, undisturbed.folder.path)
 
 
@@ -184,11 +184,11 @@ def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(suite, tm
         "job._train = deadly\n"
     )
     shown = Listening()
-    run = run_suite(suite, tmp_path / "out", jobs=2, display=lambda: shown)
+    run = run_suite(suite, tmp_path / "out", jobs=2, observer=shown)
     assert {row.status for row in run.rows if row.trial["hidden_layer_sizes"] == (4,)} == {"failed"}
     assert {row.status for row in run.rows if row.trial["hidden_layer_sizes"] == (16,)} == {"done"}
     assert "exit status 9" in run.failed[0].result.error
-    assert len([note for note in shown.notes if "another one takes it over" in note]) == 2 * 2  # of two jobs
+    assert len([note for note in shown.notes if "another worker resumes it" in note]) == 2 * 2  # of two jobs
     monkeypatch.undo()
     assert not run_suite(suite, tmp_path / "out", jobs=2).failed
 
@@ -251,8 +251,8 @@ def test_thirty_kills_at_random_moments_change_no_bit(long_suite_file, tmp_path)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     # the very seconds of the epochs in the last checkpoints: they were not made again
-    suite = load_suite(long_suite_file)
-    trials = {trial.lineage: trial.id for _, trial in suite.cells(suite.source.fingerprint())}
+    suite = load_suite(long_suite_file).bind()
+    trials = {trial.lineage: trial.id for _, trial in suite.cells()}
     assert all(seconds_of(out, trials[lineage])[: len(made)] == made for lineage, made in before.items())
     assert_same(out, undisturbed)
 
@@ -340,7 +340,7 @@ def test_a_damaged_checkpoint_is_named_and_the_training_begins_anew(suite, tmp_p
         }[damage]
     )
     shown = Listening()
-    run_suite(suite.with_setting("max_iter", 5), tmp_path / "out", jobs=1, display=lambda: shown)
+    run_suite(suite.with_setting("max_iter", 5), tmp_path / "out", jobs=1, observer=shown)
     assert [note for note in shown.notes if str(first) in note and "is trained from its first epoch" in note]
     run_suite(suite.with_setting("max_iter", 5), tmp_path / "alone", jobs=1)
     assert read_results(tmp_path / "out") == read_results(tmp_path / "alone")
@@ -453,7 +453,7 @@ def test_damage_in_each_file_is_named_and_made_good(whole, capsys):
         said = capsys.readouterr().err
         trial = name.split("/")[1] if name.startswith("trials/") else None
         if name != ".seals.json":  # which are for the others, and written in every run
-            assert (f"trials/{trial} is damaged" if trial else f"{name} is not as it was written") in said, name
+            assert (f"trials/{trial} is damaged" if trial else f"{name} has been modified or damaged") in said, name
         assert verify_manifest(RunFolder(out)) == []
         after = _contents(out)
         assert set(after) == set(before), name
@@ -469,8 +469,8 @@ def test_a_suite_file_that_cannot_be_read_locks_nobody_out_of_the_trials(whole, 
     (out / ".seals.json").unlink()
     (out / "suite.toml").unlink() if content is None else (out / "suite.toml").write_bytes(content)
     shown = Listening()
-    assert run_suite(load_suite(whole[1][1]), out, display=lambda: shown).trained == 0
-    assert shown.notes == [f"{out / 'suite.toml'} is not as it was written: it is made again"]
+    assert run_suite(load_suite(whole[1][1]), out, observer=shown).trained == 0
+    assert shown.notes == [f"{out / 'suite.toml'} has been modified or damaged; regenerating it"]
     assert (out / "suite.toml").read_bytes() == expected
 
 
@@ -502,11 +502,11 @@ def test_an_opening_that_cannot_be_read_is_dropped_and_the_others_are_kept(suite
     run_suite(small, tmp_path, jobs=1)
     file = tmp_path / "conclusion.json"
     facts = json.loads(file.read_text())
-    other = {**facts["openings"][0], "trial": "another"}
-    file.write_text(json.dumps({**facts, "openings": [damage(other), *facts["openings"]]}))
+    other = {**facts["test_evaluations"][0], "trial": "another"}
+    file.write_text(json.dumps({**facts, "test_evaluations": [damage(other), *facts["test_evaluations"]]}))
     (tmp_path / ".seals.json").unlink()
     run_suite(large, tmp_path, jobs=1)
-    assert len(json.loads(file.read_text())["openings"]) == kept + 1
+    assert len(json.loads(file.read_text())["test_evaluations"]) == kept + 1
 
 
 def test_the_seals_of_a_stranger_delete_nothing_of_ones_own(whole, tmp_path):
@@ -516,7 +516,7 @@ def test_the_seals_of_a_stranger_delete_nothing_of_ones_own(whole, tmp_path):
     names = ["../mine.txt", str(mine), "trials", "figures/../../mine.txt", "figures"]
     (out / ".seals.json").write_text(json.dumps(dict.fromkeys(names, "0")))
     shown = Listening()
-    assert run_suite(load_suite(whole[1][1]), out, display=lambda: shown).trained == 0
+    assert run_suite(load_suite(whole[1][1]), out, observer=shown).trained == 0
     assert mine.read_text() == "precious"
     assert not shown.notes
 
@@ -534,7 +534,7 @@ def test_a_folder_can_be_moved(whole, tmp_path):
     shutil.copytree(out, tmp_path / "elsewhere")
     suite = load_suite(command[1])
     shown = Listening()
-    assert run_suite(suite, tmp_path / "elsewhere", display=lambda: shown).trained == 0
+    assert run_suite(suite, tmp_path / "elsewhere", observer=shown).trained == 0
     assert not shown.notes
 
 
@@ -557,7 +557,7 @@ def project(tmp_path):
 def test_a_folder_that_moves_with_its_table_goes_on(project, tmp_path):
     moved = project.rename(tmp_path / "moved")
     shown = Listening()
-    run = run_suite(moved / "suite.toml", moved / "out", display=lambda: shown)
+    run = run_suite(moved / "suite.toml", moved / "out", observer=shown)
     assert run.trained == 0
     assert not shown.notes
     assert run.folder.suite().source.name == str(moved / "table.csv")

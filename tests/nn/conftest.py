@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import NumpyEngine
 from mlplab.nn.activations import ACTIVATIONS, Activation
 from mlplab.nn.network import Network
 

@@ -6,7 +6,7 @@ from scipy.special import expit, log_expit, log_softmax
 
 import mlplab
 from mlplab.errors import DataError, SettingError
-from mlplab.nn import gradcheck
+from mlplab.nn import finite_differences
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.finite_differences import check_gradients
 from mlplab.nn.losses import LOSSES
@@ -244,7 +244,7 @@ def test_parameters_are_named_and_counted_where_rows_of_weights_lie_apart(networ
 def test_the_worst_parameter_is_named_by_its_layer_and_place(network, where, name):
     net = network((5, 256, 2))
     layer, i, o = where[0] - 1, *where[1:]
-    positions = gradcheck._positions(net)
-    assert gradcheck._parameter_name(positions, int(positions.weights[layer][0, i, o])) == name
+    positions = finite_differences._positions(net)
+    assert finite_differences._parameter_name(positions, int(positions.weights[layer][0, i, o])) == name
     net.theta.flat[0, int(positions.weights[layer][0, i, o])] = 7
     assert net.theta.weights[layer][0, i, o] == 7

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import NumpyEngine
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.network import GradientWriter, Layout, Network, Parameters, Workspace, count_parameters
 
@@ -124,7 +124,7 @@ def test_a_workspace_can_be_used_again(network):
 def test_the_flat_vector_holds_every_weight_and_then_every_bias(sizes, members, fit_intercept):
     count = count_parameters(sizes, fit_intercept)
     flat = np.arange(members * count, dtype=float).reshape(members, count)
-    theta = Parameters.over(flat, Layout(tuple(sizes), fit_intercept))
+    theta = Parameters.over(NumpyEngine("float64"), flat, Layout(tuple(sizes), fit_intercept))
     parts = [*theta.weights, *theta.biases]
     np.testing.assert_array_equal(np.concatenate([part.reshape(members, -1) for part in parts], axis=1), flat)
     assert [W.shape for W in theta.weights] == [(members, i, o) for i, o in pairwise(sizes)]

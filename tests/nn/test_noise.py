@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import NumpyEngine
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.network import Network, Workspace
 from mlplab.nn.noise import Noise, add_normal, draw_mask
@@ -24,7 +24,7 @@ def network(**noise):
 @given(st.floats(0, 0.9), st.sampled_from(["float32", "float64"]))
 def test_a_mask_holds_its_share_of_zeros_and_has_mean_1(share, dtype):
     mask = np.empty((2, 200, 300), dtype)
-    draw_mask(generators(0, 1), share, mask)
+    draw_mask(NumpyEngine(dtype), generators(0, 1), share, mask)
     zeros, error = (mask == 0).mean(), 4 * np.sqrt(0.25 / mask.size)
     assert abs(zeros - share) < error + 1 / 65_536
     np.testing.assert_allclose(mask[mask > 0], 1 / (1 - share), rtol=1e-3)
@@ -32,9 +32,9 @@ def test_a_mask_holds_its_share_of_zeros_and_has_mean_1(share, dtype):
 
 
 def test_members_draw_from_their_own_generators():
-    together, alone = np.empty((2, 5, 6)), np.empty((1, 5, 6))
-    draw_mask(generators(0, 1), 0.5, together)
-    draw_mask(generators(1), 0.5, alone)
+    engine, together, alone = NumpyEngine("float64"), np.empty((2, 5, 6)), np.empty((1, 5, 6))
+    draw_mask(engine, generators(0, 1), 0.5, together)
+    draw_mask(engine, generators(1), 0.5, alone)
     np.testing.assert_array_equal(together[1:], alone)
     assert (together[0] != together[1]).any()
 
@@ -42,7 +42,7 @@ def test_members_draw_from_their_own_generators():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_normal_noise_has_its_deviation(dtype):
     x = np.full((2, 200, 300), 5, dtype)
-    add_normal(generators(0, 1), 0.3, x)
+    add_normal(NumpyEngine(dtype), generators(0, 1), 0.3, x)
     assert x.dtype == dtype
     np.testing.assert_allclose([x.mean(), x.std()], [5, 0.3], rtol=0.01)
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import NumpyEngine
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.finite_differences import check_gradients
 from mlplab.nn.losses import LOSSES

@@ -66,5 +66,7 @@ def test_the_top_losses_are_drawn_as_bars_or_as_images(model, three_classes, ref
     images = TopLossesDisplay.from_estimator(model, X, y, count=4, image_shape=(2, 2), title="mine").figure_
     drawn = [image.get_array() for image in images.axes[0].images]
     np.testing.assert_array_equal(drawn, X[[one.row for one in worst]].reshape(-1, 2, 2))
+    captions = [text.get_text().splitlines()[0] for text in images.axes[0].texts]
+    assert captions == [f"true {one.truth}, predicted {one.prediction}" for one in worst]
     with refuses(SettingError, "image_shape=(3, 3)"):
         TopLossesDisplay.from_estimator(model, X, y, image_shape=(3, 3))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mlplab import Callback, NeuralNetworkClassifier
-from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import NumpyEngine
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.network import Network
 from mlplab.training.averaging import ExponentialAverage, LastEpochsAverage

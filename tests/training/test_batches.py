@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import NumpyEngine
 from mlplab.training.batches import BatchReader, Rows
 
 TARGETS = np.eye(3)

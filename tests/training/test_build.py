@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlplab.engine import NumpyEngine
+from mlplab.engine.numpy_engine import NumpyEngine
 from mlplab.errors import SettingError
 from mlplab.nn.activations import ACTIVATIONS
 from mlplab.nn.initializers import INITIALIZERS

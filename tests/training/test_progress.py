@@ -10,7 +10,9 @@ from mlplab.training.progress import FitDisplay, describe
 
 PLAIN = Epoch(1, 0.5, 0.75, seconds=2.0, objective=0.625)
 VALIDATED = Epoch(3, 0.25, 0.875, 0.5, 0.8, seconds=0.5, objective=0.25)
+BRIER = Epoch(3, 0.25, 0.875, 0.5, 0.8, seconds=0.5, objective=0.25, val_brier=0.3)
 VALUES = Epoch(3, 0.25, nan, 0.5, nan, seconds=0.5, objective=0.25)
+ERRORS = Epoch(3, 0.25, nan, 0.5, nan, seconds=0.5, objective=0.25, val_mse=1.0)
 ESTIMATOR = SimpleNamespace(max_iter=4, n_training_rows_=3000)
 
 
@@ -29,7 +31,9 @@ def show(epochs, **console):
     [
         (PLAIN, "loss 0.5000  accuracy 75.00 %  1,500 rows/s"),
         (VALIDATED, "loss 0.2500  accuracy 87.50 %  validation 0.5000 80.00 %  6,000 rows/s"),
+        (BRIER, "loss 0.2500  accuracy 87.50 %  validation 0.5000 80.00 %  6,000 rows/s"),
         (VALUES, "loss 0.2500  validation 0.5000  6,000 rows/s"),
+        (ERRORS, "loss 0.2500  validation 0.5000 mse 1.0000  6,000 rows/s"),
     ],
 )
 def test_an_epoch_is_described_in_one_line(epoch, text):

@@ -36,3 +36,18 @@ def test_values_are_neither_right_nor_wrong():
     assert Values(3).right(np, Z, Z).shape == (2, 50)
     assert Values(3).table(smooth=True) is None
     assert Labels(3).table(smooth=True) is None
+
+
+@pytest.mark.parametrize(("task", "z"), [(ManyClasses(3), Z), (TwoClasses(), Z[..., :1]), (Labels(3), Z)])
+def test_rows_that_are_right_are_those_of_the_accuracy(task, z):
+    shape = z.shape if isinstance(task, Labels) else z.shape[:2]
+    y = np.random.default_rng(1).integers(0, 2, shape)
+    found = [task.watched.row_values(task.true(y[m]), task.decide(np, z)[m]) for m in range(2)]
+    np.testing.assert_array_equal(found, task.right(np, z, y))
+
+
+def test_probabilities_have_a_column_for_each_class():
+    p = np.random.default_rng(1).random((2, 50, 1))
+    np.testing.assert_array_equal(TwoClasses().probabilities(np, p), np.concatenate([1 - p, p], axis=2))
+    for task in (ManyClasses(3), Labels(3), Values(3)):
+        assert task.probabilities(np, Z) is Z

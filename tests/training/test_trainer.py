@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, log_softmax
+from sklearn.metrics import brier_score_loss, mean_squared_error
 
+from mlplab import NeuralNetworkClassifier, NeuralNetworkRegressor
 from mlplab.nn.optimizers import OPTIMIZERS
 from mlplab.utils.randomness import ORDER, generator
 
@@ -17,7 +19,7 @@ OWN = [
     {"learning_rate_init": 0.1, "alpha": 0.1, "weight_decay": 0.2},
 ]
 SEEDS = [3, 4, 5]
-MEASURES = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "objective")
+MEASURES = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_brier", "objective")
 PLAIN = {"solver": "sgd", "momentum": 0.0, "alpha": 0.0, "shuffle": False, "activation": "sigmoid"}
 
 
@@ -25,10 +27,15 @@ def measured(histories):
     return np.array([[history[name] for name in MEASURES] for history in histories])
 
 
-def mean_nats(net, X, y):
-    """Return the mean loss of a sigmoid network of one hidden layer, written out."""
+def logits(net, X):
+    """Return the logits of a sigmoid network of one hidden layer, written out."""
     W, b = [W[0] for W in net.theta.weights], [b[0, 0] for b in net.theta.biases]
-    return -log_softmax(expit(X @ W[0] + b[0]) @ W[1] + b[1], axis=1)[np.arange(len(y)), y].mean()
+    return expit(X @ W[0] + b[0]) @ W[1] + b[1]
+
+
+def mean_nats(net, X, y):
+    """Return the mean loss of such a network, written out."""
+    return -log_softmax(logits(net, X), axis=1)[np.arange(len(y)), y].mean()
 
 
 @pytest.mark.parametrize("solver", OPTIMIZERS)
@@ -194,6 +201,53 @@ def test_evaluate_takes_the_mean_over_all_rows_of_all_batches(trainer, classes):
     made.validation.batch_size = 16
     several = made.evaluate(made.validation)
     made.validation.batch_size = 50
-    np.testing.assert_allclose(several, made.evaluate(made.validation), rtol=1e-12)
+    at_once = made.evaluate(made.validation)
+    assert list(several.metrics) == list(at_once.metrics) == ["accuracy", "brier"]
+    for member in range(2):
+        assert several.of(member) == pytest.approx(at_once.of(member), rel=1e-12)
     if classes == 3:
-        assert several[0][0] == pytest.approx(mean_nats(made.network, X, Y))
+        assert several.loss[0] == pytest.approx(mean_nats(made.network, X, Y))
+
+
+SMALL = {"hidden_layer_sizes": (5,), "max_iter": 3, "tol": None, "random_state": 0}
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error", "focal"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_brier_score_is_that_of_the_probabilities(loss, classes):
+    model = NeuralNetworkClassifier(**SMALL, loss=loss).fit(X, Y % classes, X_val=X[:11], y_val=Y[:11] % classes)
+    p = model.predict_proba(X[:11])
+    expected = brier_score_loss(Y[:11] % classes, p if classes > 2 else p[:, 1], scale_by_half=False)
+    assert model.history_["val_brier"][-1] == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(model.history_["val_mse"]).all()
+
+
+def test_the_brier_score_of_several_labels_is_their_sum():
+    labels = (RNG.random((50, 3)) > 0.5).astype(int)
+    model = NeuralNetworkClassifier(**SMALL).fit(X, labels, X_val=X[:11], y_val=labels[:11])
+    expected = np.mean(np.sum((model.predict_proba(X[:11]) - labels[:11]) ** 2, axis=1))
+    assert model.history_["val_brier"][-1] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_metrics_weigh_the_rows(trainer):
+    weights = np.arange(11.0)
+    made = trainer([{**PLAIN, "batch_size": 4}], [0], *VALIDATION, weights=weights)
+    p = np.exp(log_softmax(logits(made.network, VALIDATION[0]), axis=1))
+    found = made.evaluate(made.training).of(0)
+    expected = brier_score_loss(VALIDATION[1], p, sample_weight=weights, scale_by_half=False)
+    assert found["val_brier"] == pytest.approx(expected, rel=1e-12)
+    right = p.argmax(axis=1) == VALIDATION[1]
+    assert found["val_accuracy"] == pytest.approx(np.average(right, weights=weights), rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_regressors_epochs_have_the_mean_squared_error(loss, columns, solver):
+    values = np.abs(X[:, 0] if columns == 1 else X[:, :columns])
+    ends = {"max_iter": 500, "tol": 0.01} if solver == "lbfgs" else {}
+    model = NeuralNetworkRegressor(**{**SMALL, **ends}, loss=loss, solver=solver)
+    model.fit(X, values, X_val=X[:11], y_val=values[:11])
+    expected = mean_squared_error(values[:11], model.predict(X[:11]))
+    assert model.history_["val_mse"][-1] == pytest.approx(expected, rel=1e-6)
+    assert np.isnan([model.history_["val_brier"], model.history_["val_accuracy"]]).all()

@@ -1,1 +1,1 @@
-"""What the stored results show."""
+"""What the stored results show: ranking, effects, the conclusion, the test set."""

@@ -1,4 +1,4 @@
-"""What depth did, over all experiments."""
+"""The effect of depth, over all experiments."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 
 from mlplab.lab.analysis.contrasts import Contrast, difference_of_means, values_by_seed
 from mlplab.lab.analysis.findings import DepthComparison
-from mlplab.lab.analysis.ranking import Correct, accuracy_of, name_of
+from mlplab.lab.analysis.ranking import ValidationValues, name_of, value_of
 from mlplab.lab.storage.results_csv import ResultRow
 from mlplab.training.settings import layer_widths
 
 
-def compare_depths(done: Sequence[ResultRow], others: Sequence[str], correct: Correct) -> Iterator[DepthComparison]:
+def compare_depths(
+    done: Sequence[ResultRow], others: Sequence[str], row_values: ValidationValues
+) -> Iterator[DepthComparison]:
     """Compare depths among trials of all experiments that differ in `hidden_layer_sizes` alone.
 
     Seeds that a configuration lacks are left out for all.
@@ -30,16 +32,18 @@ def compare_depths(done: Sequence[ResultRow], others: Sequence[str], correct: Co
         if len(depths) < 2 or not seeds:
             continue
         means = {
-            depth: float(np.mean([accuracy_of(rows[seed]) for rows in depths[depth].values() for seed in seeds]))
+            depth: float(
+                np.mean([value_of(rows[seed], row_values.metric) for rows in depths[depth].values() for seed in seeds])
+            )
             for depth in sorted(depths)
         }
-        ranked = sorted(means, key=lambda depth: -means[depth])
+        ranked = sorted(means, key=lambda depth: -row_values.metric.score(means[depth]))
         values = values_by_seed(
             [
                 [Contrast(seed, {rows[seed].trial.id: 1}) for rows in depths[depth].values() for seed in seeds]
                 for depth in ranked
             ],
-            correct,
+            row_values,
         )
         yield DepthComparison(
             name,

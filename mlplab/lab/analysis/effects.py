@@ -1,9 +1,9 @@
-"""What each experiment showed: what its settings did, and which of them depend on one another."""
+"""The result of each experiment: the effects of its settings, and their interactions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -12,11 +12,12 @@ import numpy as np
 
 from mlplab.lab.analysis.contrasts import Contrast, difference_of_means, mean_of_contrasts, values_by_seed
 from mlplab.lab.analysis.findings import Configuration, Difference, Effect, ExperimentResult, Interaction
-from mlplab.lab.analysis.ranking import Correct, accuracy_of, rank_configurations
+from mlplab.lab.analysis.ranking import ValidationValues, rank_configurations, value_of
 from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.suite import Experiment
 from mlplab.lab.spec.trial import describe_value
 from mlplab.lab.storage.results_csv import ResultRow
+from mlplab.metrics.base import Metric
 from mlplab.utils.text import DIGITS
 
 
@@ -24,22 +25,23 @@ def analyze_experiment(
     experiment: Experiment,
     rows: Sequence[ResultRow],
     varying: Sequence[str],
-    correct: Correct,
+    row_values: ValidationValues,
     compared: Sequence[Configuration],
 ) -> ExperimentResult:
-    """Say what an experiment showed: its configurations, and what each setting of its grid did.
+    """Return the result of an experiment: its configurations, and the effect of each setting of its grid.
 
     Args:
-        rows: of all experiments. varying: the settings that differ within the suite. correct: reads right answers.
+        rows: of all experiments. varying: the settings that differ within the suite. row_values: of the metric.
         compared: all configurations, with their intervals.
     """
     intervals = {configuration.trial: configuration.interval for configuration in compared}
     mine = [row for row in rows if row.experiment == experiment]
     done = [row for row in mine if row.status == Status.DONE]
+    metric = row_values.metric
     names = [name for name in varying if len(experiment.grid.get(name, ())) > 1]
-    ranked = rank_configurations(done, [name for name in varying if name in experiment.varied])
-    effects = [_effect(name, experiment, mine, correct) for name in names]
-    interactions = [_interaction(a, b, experiment, mine, correct) for a in names for b in names if a != b]
+    ranked = rank_configurations(done, metric, [name for name in varying if name in experiment.varied])
+    effects = [_effect(name, experiment, mine, row_values) for name in names]
+    interactions = [_interaction(a, b, experiment, mine, row_values) for a in names for b in names if a != b]
     return ExperimentResult(
         experiment.name,
         experiment.title,
@@ -49,21 +51,22 @@ def analyze_experiment(
     )
 
 
-def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], correct: Correct) -> Effect | None:
+def _effect(
+    setting: str, experiment: Experiment, rows: Sequence[ResultRow], row_values: ValidationValues
+) -> Effect | None:
     """Compare the values of one setting over those combinations of the others for which every value was done."""
     values = list(dict.fromkeys(experiment.grid[setting]))
     complete = _blocks([setting], [(v,) for v in values], rows)
     if not complete:
         return None
+    metric = row_values.metric
     # rounded, so that equal means are equal whatever the order of their sums
-    means = {v: round(_mean(complete, (v,)), DIGITS) for v in values}
-    parameters = {v: sum(r.parameters for b in complete if (r := b[v,].result)) for v in values}
-    ranked = sorted(values, key=lambda v: (-means[v], parameters[v]))
+    means = {v: round(_mean(complete, (v,), metric), DIGITS) for v in values}
+    parameters = {v: sum(r.parameters for b in complete if (r := b.rows[v,].result)) for v in values}
+    ranked = sorted(values, key=lambda v: (-metric.score(means[v]), parameters[v]))
     trend = _trend(setting, means)
 
-    values_of = values_by_seed(
-        [[Contrast(b[v,].trial.seed, {b[v,].trial.id: 1}) for b in complete] for v in ranked], correct
-    )
+    values_of = values_by_seed([[Contrast(b.seed, {b.trial(v): 1}) for b in complete] for v in ranked], row_values)
 
     def ahead(i: int, j: int, looked_at: int) -> Difference:
         return difference_of_means(values_of, i, j, looked_at)
@@ -81,28 +84,28 @@ def _effect(setting: str, experiment: Experiment, rows: Sequence[ResultRow], cor
 
 
 def _interaction(
-    setting: str, other: str, experiment: Experiment, rows: Sequence[ResultRow], correct: Correct
+    setting: str, other: str, experiment: Experiment, rows: Sequence[ResultRow], row_values: ValidationValues
 ) -> Interaction | None:
-    """Look whether the best value of a setting depends on another one; None where it does not, clearly.
+    """Return how the best value of a setting depends on another setting; None where it does not clearly.
 
-    For every pair of values of the other that want different ones, each must clearly do better with its own than with
-    the one that its partner wants; what is told is the difference of the two differences, where that is largest.
+    For every pair of values of the other setting whose best values differ, each must be clearly better with its own
+    than with that of its partner. The largest difference of the two differences is returned.
     """
     mine, others = (list(dict.fromkeys(experiment.grid[name])) for name in (setting, other))
     complete = _blocks([setting, other], [(v, w) for v in mine for w in others], rows)
     if not complete:
         return None
-    means = {(v, w): _mean(complete, (v, w)) for v in mine for w in others}
-    best = {w: max(mine, key=lambda v: means[v, w]) for w in others}
+    metric = row_values.metric
+    means = {(v, w): _mean(complete, (v, w), metric) for v in mine for w in others}
+    best = {w: max(mine, key=lambda v: metric.score(means[v, w])) for w in others}
     pairs_of_settings = 2 * comb(sum(len(values) > 1 for values in experiment.grid.values()), 2)
     possible = comb(len(mine), 2) * comb(len(others), 2) * pairs_of_settings
 
-    def contrast(signs: Mapping[tuple[Any, Any], int]) -> Difference:
+    def contrast(weights: Mapping[tuple[Any, Any], int]) -> Difference:
         contrasts = [
-            Contrast(next(iter(b.values())).trial.seed, {b[k].trial.id: sign for k, sign in signs.items()})
-            for b in complete
+            Contrast(b.seed, {b.trial(*values): weight for values, weight in weights.items()}) for b in complete
         ]
-        return mean_of_contrasts(contrasts, correct, possible)
+        return mean_of_contrasts(contrasts, row_values, possible)
 
     clear = []
     for w, x in combinations(others, 2):
@@ -112,31 +115,49 @@ def _interaction(
     if not clear:
         return None
     chosen = tuple((describe_value(w), describe_value(best[w])) for w in others)
-    return Interaction(setting, other, chosen, max(clear, key=lambda difference: difference.points))
+    return Interaction(setting, other, chosen, max(clear, key=lambda difference: metric.score(difference.value)))
 
 
-def _blocks(
-    settings: Sequence[str], values: Sequence[tuple[Any, ...]], rows: Sequence[ResultRow]
-) -> list[dict[tuple[Any, ...], ResultRow]]:
-    """Return the rows by value, for every seed and combination of the other settings that has all the values done."""
-    blocks: dict[str, dict[tuple[Any, ...], ResultRow]] = {}
+@dataclass(frozen=True)
+class _Block:
+    """The trials of one seed that differ in some settings only.
+
+    Attributes:
+        seed: of all of them. rows: by the values of those settings.
+    """
+
+    seed: int
+    rows: Mapping[tuple[Any, ...], ResultRow]
+
+    def trial(self, *values: Any) -> str:
+        """Return the id of the trial with these values."""
+        return self.rows[values].trial.id
+
+
+def _blocks(settings: Sequence[str], values: Sequence[tuple[Any, ...]], rows: Sequence[ResultRow]) -> list[_Block]:
+    """Return a block for every seed and combination of the other settings for which all the values were done."""
+    blocks: dict[tuple[int, str], dict[tuple[Any, ...], ResultRow]] = {}
     for row in rows:
-        given = sorted((name, value) for name, value in row.trial.settings.items() if name not in settings)
-        others = repr((row.trial.seed, given))
-        blocks.setdefault(others, {})[tuple(row.trial[name] for name in settings)] = row
-    return [b for b in blocks.values() if all(v in b and b[v].status == Status.DONE for v in values)]
+        others = sorted((name, value) for name, value in row.trial.settings.items() if name not in settings)
+        block = blocks.setdefault((row.trial.seed, repr(others)), {})
+        block[tuple(row.trial[name] for name in settings)] = row
+    return [
+        _Block(seed, block)
+        for (seed, _), block in blocks.items()
+        if all(v in block and block[v].status == Status.DONE for v in values)
+    ]
 
 
-def _mean(blocks: Sequence[Mapping[tuple[Any, ...], ResultRow]], values: tuple[Any, ...]) -> float:
-    """Return the mean accuracy of some values over the blocks, every seed counting the same."""
+def _mean(blocks: Sequence[_Block], values: tuple[Any, ...], metric: Metric) -> float:
+    """Return the mean value of the metric for some values over the blocks, every seed counting the same."""
     of_seeds: dict[int, list[float]] = {}
     for block in blocks:
-        of_seeds.setdefault(block[values].trial.seed, []).append(accuracy_of(block[values]))
-    return float(np.mean([np.mean(accuracies) for accuracies in of_seeds.values()]))
+        of_seeds.setdefault(block.seed, []).append(value_of(block.rows[values], metric))
+    return float(np.mean([np.mean(found) for found in of_seeds.values()]))
 
 
 def _trend(setting: str, means: Mapping[Any, float]) -> str | None:
-    """Say whether the accuracy rises or falls with a number, or with the units of hidden layers."""
+    """Return whether the means rise or fall with a number, or with the units of hidden layers."""
     sizes = {v: sum(v) if isinstance(v, tuple) else v for v in means}
     if any(not isinstance(size, int | float) or isinstance(size, bool) for size in sizes.values()):
         return None

@@ -1,26 +1,40 @@
-"""What a conclusion consists of: frozen facts, written to ``conclusion.json`` as they are."""
+"""The facts of a conclusion, frozen, and how `conclusion.json` holds them.
+
+Measures are those of the suite's metric. In JSON their keys carry its name: `val_accuracy` where it is accuracy.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from mlplab.lab.analysis.plain import from_plain, to_plain
+
+#: The version of the layout of `conclusion.json`; files without one have the first, of 0.1.0.
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """A configuration's measures, means over its seeds.
+    """The measures of a configuration, means over its seeds.
 
     Attributes:
-        name: what varies, in words. label: of its first trial. trial: that trial's id.
-        seeds: how many. val_accuracy, val_loss, seconds: means. spread: the standard deviation of val_accuracy over
-            the seeds, None for one seed.
-        interval: of val_accuracy, 95 %. chance: of being the best of all. Both None where it was not compared.
+        name: the settings that vary, in words. label: of its first trial. trial: the id of that trial.
+        seeds: the number of seeds.
+        value: the validation value of the metric. val_loss: the validation loss, in nats a row. seconds: of training.
+        spread: the standard deviation of `value` over the seeds, None for one seed.
+        parameters: of each network.
+        interval: the 95 % interval of `value`. chance: the probability of being the best of all. Both are None for a
+            configuration that was not compared.
     """
 
     name: str
     label: str
     trial: str
     seeds: int
-    val_accuracy: float
+    value: float = field(metadata={"key": "val_{metric}"})
     val_loss: float
     spread: float | None
     parameters: int
@@ -31,37 +45,37 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference of two accuracies with the same seeds and on the same validation rows.
+    """A difference of two values of the metric, of the same seeds and the same validation rows.
 
     Attributes:
-        points: in percentage points.
-        margin: what it must exceed to be clear, in points, for other seeds and other rows; with one seed, for other
-            rows. Of the best to a rival: so that, at 95 % for all of them, the best one is not given up. Otherwise half
-            the width of a 95 % interval, which holds for all together that the difference was picked from: a setting's
-            values, depths.
-        seeds: of which it is the mean.
+        value: in units of the metric.
+        margin: the difference is clear where it exceeds this: for other seeds and other rows, with one seed for other
+            rows. For a rival of the winner it is chosen so that the best configuration is kept with 95 % confidence for
+            all rivals together. Elsewhere it is half the width of a 95 % interval, which holds for all differences that
+            this one was picked from: the values of a setting, the depths.
+        seeds: the number of seeds it is the mean of.
     """
 
-    points: float
+    value: float
     margin: float
     seeds: int
 
     @property
     def clear(self) -> bool:
         """Whether the interval excludes 0."""
-        return abs(self.points) > self.margin
+        return abs(self.value) > self.margin
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What one setting did in one experiment.
+    """The effect of one setting in one experiment.
 
     Attributes:
         setting: its name.
-        values: each value in words with the mean validation accuracy over all it was combined with; best first.
+        values: each value in words with the mean of the metric over all it was combined with; best first.
         difference: of the best and the worst value.
         trend: "rises", "falls" or "mixed", in the order of size; None for values without one.
-        clear_steps: of a trend that rises or falls, how many steps from value to value are clear.
+        clear_steps: for a trend that rises or falls, the number of steps from value to value that are clear.
     """
 
     setting: str
@@ -73,7 +87,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Interaction:
-    """Two settings of which the best value of the one depends on the other.
+    """Two settings where the best value of one depends on the other.
 
     Attributes:
         setting, other: their names.
@@ -89,7 +103,7 @@ class Interaction:
 
 @dataclass(frozen=True)
 class ExperimentResult:
-    """What an experiment showed: its configurations, best first, what each setting did, and which depend on another."""
+    """The result of an experiment: its configurations, best first, the effects of its settings, the interactions."""
 
     name: str
     title: str
@@ -100,13 +114,13 @@ class ExperimentResult:
 
 @dataclass(frozen=True)
 class Exploration:
-    """What a search tried before it chose its finalists, each configuration with one seed.
+    """The configurations that a search tried before it chose its finalists, each with one seed.
 
     Attributes:
-        tried: how many configurations. epochs: that all of them made together.
+        tried: the number of configurations. epochs: made by all of them together.
         reached: numbers of epochs, the most first, with how many configurations were trained so far and no further.
-        whole: how many epochs a training to its end has.
-        configurations: with their epochs, the one with the highest validation accuracy first.
+        whole: the epochs of a training to its end.
+        configurations: with their epochs, the one with the best validation value first.
     """
 
     tried: int
@@ -118,13 +132,13 @@ class Exploration:
 
 @dataclass(frozen=True)
 class DepthComparison:
-    """What depth did where everything else was the same, over all experiments.
+    """The effect of depth where everything else was the same, over all experiments.
 
     Attributes:
         others: the other settings that vary, in words.
-        means: for each depth its mean validation accuracy and how many configurations it is the mean of.
-        seeds: of which all of them are means.
-        best: the depth with the highest mean. difference: how far it is ahead of the lowest.
+        means: for each depth the mean of the metric and the number of configurations behind it.
+        seeds: the number of seeds that all of them are means of.
+        best: the depth with the best mean. difference: how far it is ahead of the worst.
     """
 
     others: str
@@ -136,10 +150,10 @@ class DepthComparison:
 
 @dataclass(frozen=True)
 class ValidationCurve:
-    """How the training of a configuration went: the validation loss, in nats a row, a mean over its seeds.
+    """The validation loss of a configuration during training, in nats a row, a mean over its seeds.
 
     Attributes:
-        epochs: how many there were. best_epoch: after which of them the loss was lowest.
+        epochs: the number of epochs. best_epoch: the one after which the loss was lowest.
         lowest: the loss then. last: the loss at the end.
     """
 
@@ -150,21 +164,23 @@ class ValidationCurve:
 
 
 @dataclass(frozen=True)
-class Test:
-    """The test rows, opened for the networks of one configuration.
+class TestEvaluation:
+    """An evaluation of the networks of one configuration on the test set.
 
     Attributes:
-        trial: that of the lowest seed. right: what its network got right of `rows`.
-        accuracy: of all networks, the mean. interval: of it, 95 %, for other seeds and rows; with one seed, for other
-            rows.
-        opened: when they were opened.
-        seeds: how many networks there are. spread: the standard deviation of their accuracies, None for one.
+        trial: that of the lowest seed. right: the rows that its network classified correctly, out of `rows`.
+        value: the metric, a mean over all networks. interval: its 95 % interval, for other seeds and rows; with one
+            seed for other rows.
+        opened: the time of the evaluation.
+        seeds: the number of networks. spread: the standard deviation of their values, None for one.
     """
+
+    __test__ = False  # no class of tests
 
     trial: str
     right: int
     rows: int
-    accuracy: float
+    value: float = field(metadata={"key": "{metric}"})
     interval: tuple[float, float]
     opened: str
     seeds: int = 1
@@ -172,38 +188,35 @@ class Test:
 
 
 @dataclass(frozen=True)
-class Conclusion:
-    """Everything that `conclusion.md` says.
+class Winner:
+    """The configuration with the best mean validation value.
 
     Attributes:
-        digest: of the results that it was drawn from.
-        samples: how many rows training and validation shared; None is all.
-        best: the configuration with the highest mean validation accuracy; None where no trial was done.
-        course: how its training went; None where early stopping decided when it ended.
-        rivals: the next ones, each with how far the best is ahead of it.
-        tied: the trials of those that cannot be told from the best, it included, the best first.
-        smallest: of these, the one with the fewest parameters.
-        seeds_needed: see `mlplab.stats.comparison.Comparison`.
-        seeds_asked: how many the suite has; `seeds` is how many were compared.
-        left_out: how many configurations were not compared, for their seeds are not those of the best one.
-        cut: how many were not, for only so many of the best are.
-        answers: of the experiments, in their order.
-        search: what was tried before, if there was a search.
-        depths: comparisons of depths across the experiments.
-        test: of the best configuration's networks; None while a trial waits or has failed.
-        openings: every opening of the test rows there ever was in this run folder.
-        not_done: label, status and reason of every trial that did not end well.
-        cautions: what is to be known of the data.
+        configuration: its measures.
+        validation_curve: of its training; None where early stopping decided when it ended.
+        test: its networks on the test set; None while a trial waits or has failed.
     """
 
-    suite: str
-    title: str
-    digest: str
-    samples: int | None
-    validation_rows: int
+    configuration: Configuration
+    validation_curve: ValidationCurve | None
+    test: TestEvaluation | None
+
+
+@dataclass(frozen=True)
+class WinnerComparison:
+    """The comparison of the winner with the others.
+
+    Attributes:
+        seeds: the number of seeds of all that were compared.
+        rivals: the next configurations, each with how far the winner is ahead of it.
+        tied: the trials of those that cannot be told from the winner, it included, the best first.
+        smallest: of these, the one with the fewest parameters.
+        seeds_needed: see `mlplab.stats.comparison.Comparison`. seeds_asked: the number of seeds of the suite.
+        left_out: the configurations that were not compared because their seeds are not those of the winner.
+        cut: the configurations that were not compared because only the best are.
+    """
+
     seeds: int
-    best: Configuration | None
-    course: ValidationCurve | None
     rivals: tuple[tuple[Configuration, Difference], ...]
     tied: tuple[str, ...]
     smallest: Configuration | None
@@ -211,11 +224,108 @@ class Conclusion:
     seeds_asked: int
     left_out: int
     cut: int
-    answers: tuple[ExperimentResult, ...]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """Everything that `conclusion.md` reports.
+
+    Attributes:
+        suite, title: of the suite. metric: what its configurations are chosen by.
+        digest: of the results it was drawn from.
+        samples: the rows that training and validation shared; None is all.
+        validation_rows: the rows that all values were measured on.
+        winner: None where no trial was done.
+        comparison: of the winner with the others.
+        experiments: the result of each, in their order.
+        search: the configurations tried before, if there was a search.
+        depths: comparisons of depths across the experiments.
+        test_evaluations: every evaluation on the test set there ever was in this run folder.
+        not_done: label, status and reason of every trial that diverged, failed or waits.
+        cautions: notes on the data.
+        seconds: of training, on one core.
+    """
+
+    suite: str
+    title: str
+    metric: str
+    digest: str
+    samples: int | None
+    validation_rows: int
+    winner: Winner | None
+    comparison: WinnerComparison
+    experiments: tuple[ExperimentResult, ...]
     search: Exploration | None
     depths: tuple[DepthComparison, ...]
-    test: Test | None
-    openings: tuple[Test, ...]
+    test_evaluations: tuple[TestEvaluation, ...]
     not_done: tuple[tuple[str, str, str], ...]
     cautions: tuple[str, ...]
     seconds: float
+    format: int = field(default=FORMAT)
+
+    @property
+    def best(self) -> Configuration | None:
+        """The configuration of the winner."""
+        return self.winner.configuration if self.winner else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `conclusion.json`."""
+        content: dict[str, Any] = to_plain(self, self.metric)
+        return content
+
+    @classmethod
+    def from_json(cls, content: object) -> Self:
+        """Return the conclusion that `to_json` was called on, or that version 0.1.0 wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: for content that is none.
+        """
+        if not isinstance(content, Mapping):
+            raise TypeError(f"expected a table; got {content!r}")
+        if "format" not in content:
+            content = _from_first_format(content)
+        if content["format"] != FORMAT:
+            raise ValueError(f"conclusion.json has format {content['format']}; this version reads up to {FORMAT}")
+        return from_plain(cls, content, content["metric"])
+
+
+def test_evaluations_from_json(content: object) -> tuple[TestEvaluation, ...]:
+    """Return the test-set evaluations in a `conclusion.json`, each on its own: damage to one loses no other."""
+    if not isinstance(content, Mapping):
+        return ()
+    entries = content.get("test_evaluations", content.get("openings"))
+    found = []
+    for entry in entries if isinstance(entries, list) else ():
+        with suppress(TypeError, ValueError, KeyError):
+            found.append(from_plain(TestEvaluation, entry, content.get("metric", "accuracy")))
+    return tuple(found)
+
+
+def _from_first_format(old: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a file of version 0.1.0 in today's layout; its differences were in percentage points."""
+    best = old["best"]
+    kept = ("suite", "title", "digest", "samples", "validation_rows", "search", "not_done", "cautions", "seconds")
+    compared = ("seeds", "tied", "smallest", "seeds_needed", "seeds_asked", "left_out", "cut")
+    winner = {"configuration": best, "validation_curve": old["course"], "test": old["test"]}
+    rivals = [[configuration, _in_shares(difference)] for configuration, difference in old["rivals"]]
+    return {
+        **{name: old[name] for name in kept},
+        "format": FORMAT,
+        "metric": "accuracy",
+        "winner": winner if best else None,
+        "comparison": {**{name: old[name] for name in compared}, "rivals": rivals},
+        "experiments": [
+            {**answer, **{part: [_with_shares(one) for one in answer[part]] for part in ("effects", "interactions")}}
+            for answer in old["answers"]
+        ],
+        "depths": [_with_shares(one) for one in old["depths"]],
+        "test_evaluations": old["openings"],
+    }
+
+
+def _with_shares(fact: Mapping[str, Any]) -> dict[str, Any]:
+    return {**fact, "difference": _in_shares(fact["difference"])}
+
+
+def _in_shares(difference: Mapping[str, Any]) -> dict[str, Any]:
+    return {**difference, "value": difference["points"] / 100, "margin": difference["margin"] / 100}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,25 +14,66 @@ from mlplab.engine.base import Array
 from mlplab.errors import RunFolderError
 from mlplab.lab.analysis.findings import Configuration, Exploration
 from mlplab.lab.spec.trial import Trial, describe_setting
+from mlplab.lab.storage.results import Results
 from mlplab.lab.storage.results_csv import ResultRow
-from mlplab.stats.comparison import Comparison, compare_configurations
+from mlplab.metrics import Metric
+from mlplab.training.settings import SETTINGS
 from mlplab.utils.text import DIGITS
 
-#: Returns a trial's validation rows, by number, and whether its network was right in each.
-Correct = Callable[[str], tuple[Array, Array]]
-#: How many of the best are compared at all.
+if TYPE_CHECKING:  # SciPy's statistics take half a second to import
+    from mlplab.stats.comparison import Comparison
+
+#: The number of configurations that are compared at most, the best ones.
 COMPARED = 500
 
 
-def rank_configurations(done: Sequence[ResultRow], varying: Sequence[str] = ()) -> list[Configuration]:
+@dataclass(frozen=True)
+class ValidationValues:
+    """The value of the metric in each validation row, by trial.
+
+    Attributes:
+        metric: whose values they are.
+        read: returns the numbers of a trial's validation rows, (rows,), and the value in each, (rows,).
+    """
+
+    metric: Metric
+    read: Callable[[str], tuple[Array, Array]]
+
+    @classmethod
+    def of(cls, results: Results) -> ValidationValues:
+        """Return those of a suite's metric, each trial's read once."""
+        metric = results.suite.measure
+
+        def read(trial_id: str) -> tuple[Array, Array]:
+            found = results.folder.read_predictions(trial_id)
+            return found.rows, found.row_values(metric)
+
+        return cls(metric, cache(read))
+
+    def __call__(self, trial_id: str) -> Array:
+        """Return the value in each row, (rows,)."""
+        return self.read(trial_id)[1]
+
+    def rows(self, trial_id: str) -> Array:
+        """Return the numbers of the rows, (rows,)."""
+        return self.read(trial_id)[0]
+
+
+def rank_configurations(done: Sequence[ResultRow], metric: Metric, varying: Sequence[str] = ()) -> list[Configuration]:
     """Return the configurations of trials that were done, the best first.
 
-    The best has the highest mean validation accuracy; of equals it is the smaller, then the one with the lower loss. A
-    configuration that lacks seeds which others have (one diverged, say) comes after them: its mean is of lucky ones.
+    The best has the best mean validation value; of equals it is the smaller, then the one with the lower loss. A
+    configuration that lacks seeds which others have (one diverged, say) comes after them: its mean is that of lucky
+    ones.
     """
-    found = _configurations(done, varying)
+    found = _configurations(done, metric, varying)
     seeds = max((c.seeds for c in found), default=0)
-    return sorted(found, key=lambda c: (c.seeds < seeds, -round(c.val_accuracy, DIGITS), c.parameters, c.val_loss))
+    return sorted(found, key=lambda c: (c.seeds < seeds, -_rank(c, metric), c.parameters, c.val_loss))
+
+
+def _rank(configuration: Configuration, metric: Metric) -> float:
+    """Return the mean value, the larger the better, rounded so that equal means are equal."""
+    return metric.score(round(configuration.value, DIGITS))
 
 
 def with_the_seeds_of_the_best(ranked: Sequence[Configuration], done: Sequence[ResultRow]) -> list[Configuration]:
@@ -47,49 +91,60 @@ def networks_of(done: Sequence[ResultRow]) -> dict[str, list[Trial]]:
     return {trials[0].id: trials for trials in ordered}
 
 
-def _configurations(rows: Sequence[ResultRow], varying: Sequence[str]) -> list[Configuration]:
+def group_by_configuration(rows: Iterable[ResultRow]) -> dict[str, list[ResultRow]]:
+    """Return the rows of each configuration, every trial once, in the order of the rows."""
     groups: dict[str, dict[str, ResultRow]] = {}
     for row in rows:
         groups.setdefault(row.trial.configuration, {})[row.trial.id] = row
-    return [_summarize(list(group.values()), varying) for group in groups.values()]
+    return {configuration: list(trials.values()) for configuration, trials in groups.items()}
 
 
-def _summarize(rows: list[ResultRow], varying: Sequence[str]) -> Configuration:
+def _configurations(rows: Sequence[ResultRow], metric: Metric, varying: Sequence[str]) -> list[Configuration]:
+    return [_summarize(group, metric, varying) for group in group_by_configuration(rows).values()]
+
+
+def _summarize(rows: list[ResultRow], metric: Metric, varying: Sequence[str]) -> Configuration:
     results = [row.result for row in rows if row.result]
-    accuracies = [result.val_accuracy or 0.0 for result in results]
+    values = [value_of(row, metric) for row in rows]
     return Configuration(
         name=name_of(rows[0].trial, varying),
         label=rows[0].label,
         trial=rows[0].trial.id,
         seeds=len(rows),
-        val_accuracy=float(np.mean(accuracies)),
+        value=float(np.mean(values)),
         val_loss=float(np.mean([result.val_loss for result in results])),
-        spread=float(np.std(accuracies, ddof=1)) if len(rows) > 1 else None,
+        spread=float(np.std(values, ddof=1)) if len(rows) > 1 else None,
         parameters=results[0].parameters,
         seconds=float(np.mean([result.seconds for result in results])),
     )
 
 
-def accuracy_of(row: ResultRow) -> float:
-    """Return the validation accuracy of a trial that was done."""
-    assert row.result is not None
-    assert row.result.val_accuracy is not None
-    return row.result.val_accuracy
+def value_of(row: ResultRow, metric: Metric) -> float:
+    """Return the validation value of a trial that was measured.
+
+    Raises:
+        RunFolderError: where the folder does not hold it.
+    """
+    value: float | None = getattr(row.result, metric.column, None)
+    if value is None:
+        raise RunFolderError(f"{row.label}: its {metric.name} on the validation rows is missing; run the suite again")
+    return value
 
 
 def name_of(trial: Trial, varying: Iterable[str]) -> str:
-    """Return the settings that vary, in words: ``1024-512, lr 0.01``."""
-    return ", ".join(describe_setting(name, trial[name]) for name in varying) or "only configuration"
+    """Return the settings that vary, in words, always in the same order: ``1024-512, lr 0.01``."""
+    names = sorted(varying, key=list(SETTINGS).index)
+    return ", ".join(describe_setting(name, trial[name]) for name in names) or "only configuration"
 
 
-def explore(rows: Sequence[ResultRow], varying: Sequence[str]) -> Exploration | None:
+def explore(rows: Sequence[ResultRow], metric: Metric, varying: Sequence[str]) -> Exploration | None:
     """Return what a search tried, from its rows; None where there was none."""
     results = {row.trial.id: row.result for row in rows if row.result}
     if not results:
         return None
     reached = Counter(result.epochs for result in results.values())
-    found = _configurations([row for row in rows if row.status.is_measured], varying)
-    ranked = sorted(found, key=lambda c: (-c.val_accuracy, -results[c.trial].epochs, c.val_loss))
+    found = _configurations([row for row in rows if row.status.is_measured], metric, varying)
+    ranked = sorted(found, key=lambda c: (-metric.score(c.value), -results[c.trial].epochs, c.val_loss))
     return Exploration(
         tried=len(results),
         epochs=sum(result.epochs for result in results.values()),
@@ -103,7 +158,7 @@ def compare_ranked(
     configurations: Sequence[Configuration],
     names: Sequence[str],
     done: Sequence[ResultRow],
-    correct: Correct,
+    row_values: ValidationValues,
     *,
     confidence: float = 0.95,
     margin: float = 0.0,
@@ -111,15 +166,20 @@ def compare_ranked(
     """Compare configurations that have the same seeds.
 
     Args:
-        names: what to call them, all different. done: the rows that they are made of. correct: reads right answers.
+        names: what to call them, all different. done: the rows that they are made of.
+
+    Raises:
+        RunFolderError: where they were not validated on the same rows.
     """
+    from mlplab.stats.comparison import compare_configurations
+
     networks = networks_of(done)
-    answers = [[correct(trial.id) for trial in networks[c.trial]] for c in configurations]
-    rows = answers[0][0][0]
-    if not all(np.array_equal(numbers, rows) for answer in answers for numbers, _ in answer):
+    trials = [[trial.id for trial in networks[c.trial]] for c in configurations]
+    rows = row_values.rows(trials[0][0])
+    if not all(np.array_equal(row_values.rows(trial), rows) for seeds in trials for trial in seeds):
         raise RunFolderError("the networks were not validated on the same rows: they cannot be compared")
     return compare_configurations(
-        np.array([[right for _, right in answer] for answer in answers]),
+        np.array([[row_values(trial) for trial in seeds] for seeds in trials]),
         names,
         confidence=confidence,
         parameters=[c.parameters for c in configurations],

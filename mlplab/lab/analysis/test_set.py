@@ -1,4 +1,4 @@
-"""The chosen networks on all rows: the only place where test rows are opened."""
+"""The chosen networks on all rows: the only place where the test set is used."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from mlplab.engine.base import Array
 from mlplab.estimators.model_file import load_classifier
 from mlplab.lab.spec.trial import Trial
 from mlplab.lab.storage.run_folder import RunFolder, write_arrays
+from mlplab.metrics import Metric
 from mlplab.utils.atomic import write_whole
 
 PARTS = ("train", "validation", "test")
 
 
-def evaluate_on_test_set(folder: RunFolder, trials: Sequence[Trial], dataset: Dataset) -> Array:
-    """Let the networks of the chosen configuration predict the test rows, and keep what they said.
+def evaluate_on_test_set(folder: RunFolder, trials: Sequence[Trial], dataset: Dataset, metric: Metric) -> Array:
+    """Evaluate the networks of the chosen configuration on the test set, and store their predictions.
 
-    Writes ``chosen_predictions.npz``: what the first network says of each part, as row numbers, the true and the
-    predicted class as an index, and the probability it gave to its prediction; what all of them predict for the test
-    rows, ``test_predicted_by_seed``; and the class labels.
+    Writes ``chosen_predictions.npz``: for each part the first network's predictions, as row numbers, the true and the
+    predicted class as an index, and the probability of the predicted class; the predictions of all networks for the
+    test set, ``test_predicted_by_seed``; and the class labels.
 
     Args:
         trials: of one configuration, a seed each.
 
     Returns:
-        Whether each network was right in each test row, (seeds, rows).
+        The value of the metric in each test row, (seeds, rows).
     """
     split = split_rows(dataset, trials[0].split, samples=trials[0].samples)
-    models = [load_classifier(folder.trial(trial.id) / "model.safetensors") for trial in trials]
+    models = [load_classifier(folder.network_file(trial.id)) for trial in trials]
     # the classes of the data, not of the models: with few training rows, they may never have seen some of them
     classes = dataset.classes
     arrays = {"classes": classes}
@@ -47,5 +48,6 @@ def evaluate_on_test_set(folder: RunFolder, trials: Sequence[Trial], dataset: Da
     others = [encode(model.predict_rows(dataset.X, split.test), classes, "the predictions") for model in models[1:]]
     arrays["test_predicted_by_seed"] = np.stack([arrays["test_predicted"], *others])
     write_whole(folder.chosen_file, partial(write_arrays, arrays=arrays))
-    right: Array = arrays["test_predicted_by_seed"] == arrays["test_true"]
-    return right
+    assert metric.row_values is not None
+    assert metric.needs == "labels"
+    return np.stack([metric.row_values(arrays["test_true"], found) for found in arrays["test_predicted_by_seed"]])

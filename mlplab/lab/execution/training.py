@@ -7,28 +7,27 @@ import traceback
 from collections.abc import Callable
 from copy import copy
 from functools import partial
+from math import inf
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from mlplab.data import Dataset, Split
-from mlplab.data.labels import encode
 from mlplab.errors import DivergenceError, ModelFileError
 from mlplab.estimators.classifier import NeuralNetworkClassifier
 from mlplab.estimators.model_file import write_model
-from mlplab.lab.execution.checkpoints import SparingCheckpoint, checkpoint_of, forget_checkpoint
+from mlplab.lab.execution.checkpoints import SparingCheckpoint, Stop, StopRule, checkpoint_of, forget_checkpoint
 from mlplab.lab.spec.job import Job
 from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.trial import Trial, TrialResult
-from mlplab.lab.storage.run_folder import RunFolder, write_arrays
+from mlplab.lab.storage.predictions import Predictions, complete_result, predict_rows
+from mlplab.lab.storage.run_folder import NETWORK, PREDICTIONS, RunFolder, write_arrays
 from mlplab.nn.network import count_parameters
 from mlplab.training.build import layer_sizes
 from mlplab.training.callbacks import Callback
 from mlplab.training.checkpoint import Checkpoint
 from mlplab.training.history import Epoch, History
-from mlplab.training.tasks import classify
+from mlplab.training.tasks import Task, classify
 
 
 def build_estimator(job: Job, dataset: Dataset, **more: Any) -> NeuralNetworkClassifier:
@@ -38,7 +37,7 @@ def build_estimator(job: Job, dataset: Dataset, **more: Any) -> NeuralNetworkCla
     return NeuralNetworkClassifier(**settings)
 
 
-#: Told of every epoch, of every trial that is finished, and, in words, of what somebody should know.
+#: Receives every epoch, every result of a trial, and notes for the user as text.
 Report = Callable[[Epoch | TrialResult | str], None]
 
 
@@ -54,32 +53,31 @@ def train_job(
 ) -> bool:
     """Train once and write the results of all the job's trials, each as soon as its epochs are made.
 
-    An error in a trial becomes its result ("failed", with the traceback); nothing is raised for it. Every so many
-    seconds the state of the training is written, and where there is one already, it goes on from there. A job that
-    pauses its trial leaves its state, its numbers and its history, without a network.
+    An error in a trial becomes its result ("failed", with the traceback) and is not raised. Every so many seconds the
+    state of the training is written, and a training whose state was written before is resumed from it. A job that
+    pauses its trial leaves its state, its measures, its history and its predictions, without a network.
 
     Args:
         stretch: whether to return after the first epoch that ends later than those seconds, with the state written.
 
     Returns:
-        Whether the job is done: False where a stretch of it was made, and more is to come.
+        Whether the job is done: False where the time of a stretch is over and the training is to be resumed.
 
     Raises:
-        OSError: where the disk is full, say: that is no result of a trial.
+        OSError: for a disk that is full, for example: that is not the result of a trial.
     """
-    resumable = job.trials[-1]["solver"] != "lbfgs"  # whose memory is SciPy's
-    writer = _TrialWriter(job, dataset, split, folder, report)
-    if stretch and resumable:
-        writer.until = perf_counter() + checkpoint_seconds
+    resumable = job.trials[-1]["solver"] != "lbfgs"  # its memory is SciPy's
+    rule = StopRule(job.epochs, job.pause_after, perf_counter() + checkpoint_seconds if stretch and resumable else inf)
+    writer = _TrialWriter(job, dataset, split, folder, report, rule)
     path = checkpoint_of(job, folder)
-    checkpoint = SparingCheckpoint(path, checkpoint_seconds, lambda: writer.stopped) if resumable else None
+    checkpoint = SparingCheckpoint(path, checkpoint_seconds, rule) if resumable else None
     estimator = build_estimator(job, dataset, callbacks=[writer])
     error = None
     try:
-        _train(estimator, job, dataset, split, checkpoint, report)
-        if writer.stopped and not writer.paused:
+        stop = _train(estimator, job, dataset, split, checkpoint, rule, report)
+        if stop == Stop.TIME:
             return False
-        status = Status.PAUSED if writer.paused else Status.DONE
+        status = Status.PAUSED if stop == Stop.PAUSE else Status.DONE
     except DivergenceError as divergence:
         status, error = Status.DIVERGED, str(divergence)
     except Exception as failure:
@@ -93,7 +91,7 @@ def train_job(
 
 
 def format_failure(failure: Exception) -> str:
-    """Return the traceback of a failure that is a trial's result; what the disk says is none, and is raised again."""
+    """Return the traceback of a failure that is a trial's result; an error of the disk is raised again instead."""
     if isinstance(failure, OSError):
         raise failure
     return traceback.format_exc()
@@ -105,8 +103,10 @@ def _train(
     dataset: Dataset,
     split: Split,
     checkpoint: Checkpoint | None,
+    rule: StopRule,
     report: Report,
-) -> None:
+) -> Stop | None:
+    """Train until the last epoch, or until the rule stops it; return why it was stopped."""
     trial = job.trials[-1]
     rows = (dataset.X, dataset.y, split.train, split.validation, dataset.feature_names)
     data = json.dumps([trial.data, trial.split, trial.samples])
@@ -117,38 +117,43 @@ def _train(
         report(f"{problem}; {job.labels[-1]} is trained from its first epoch")
         Path(checkpoint.path).unlink()
         estimator.fit_rows(*rows, checkpoint=checkpoint, data=data)
+    return rule.stop
 
 
 class _TrialWriter(Callback):
-    """Writes each trial of a job when the training has come to its last epoch."""
+    """Writes each trial of a job when the training has reached its last epoch."""
 
-    def __init__(self, job: Job, dataset: Dataset, split: Split, folder: RunFolder, report: Report) -> None:
+    def __init__(
+        self, job: Job, dataset: Dataset, split: Split, folder: RunFolder, report: Report, rule: StopRule
+    ) -> None:
         self._waiting = list(zip(job.trials, job.labels, strict=True))
-        self._dataset, self._split, self._folder, self._report = dataset, split, folder, report
-        self._pause_after, self._last_epoch = job.pause_after, job.epochs
-        self.until = float("inf")  # the time after which a stretch ends
-        self.paused = self.stopped = False
+        self._dataset, self._split, self._folder, self._report, self._rule = dataset, split, folder, report, rule
+        self._at_pause: Predictions | None = None
 
     def on_fit_begin(self, estimator: NeuralNetworkClassifier) -> bool:
         # killed between the checkpoint of a pause and its trial.json: only that is to be written
-        self.paused = self.stopped = len(estimator.history_) == self._pause_after
-        return self.stopped
+        return self._stops(estimator, self._rule.begin(len(estimator.history_)))
 
     def on_epoch_end(self, estimator: NeuralNetworkClassifier, epoch: Epoch) -> bool:
         self._report(epoch)
-        self.paused = epoch.epoch == self._pause_after
-        self.stopped = self.paused or (perf_counter() > self.until and epoch.epoch < self._last_epoch)
+        stop = self._rule.after(epoch.epoch)
         # the last trial waits for the end of the fit: early stopping may put the best weights back
         if len(self._waiting) > 1 and self._waiting[0][0]["max_iter"] == epoch.epoch:
             trial, label = self._waiting.pop(0)
             try:
                 self._write(trial, label, estimator, Status.DONE, None)
-            except Exception as failure:  # its own; the longer trials go on
+            except Exception as failure:  # its own; the longer trials continue
                 self._write(trial, label, estimator, Status.FAILED, format_failure(failure))
-        return self.stopped
+        return self._stops(estimator, stop)
+
+    def _stops(self, estimator: NeuralNetworkClassifier, stop: Stop | None) -> bool:
+        if stop == Stop.PAUSE:
+            # a paused trial has the measures of its last epoch; after the fit, early stopping may have put others back
+            self._at_pause = self._predict(estimator)
+        return stop is not None
 
     def write_rest(self, estimator: NeuralNetworkClassifier, status: Status, error: str | None) -> None:
-        """Write the trials that the fit did not come to as it went, all with the status in which it ended."""
+        """Write the trials that the training had not reached, all with the status in which it ended."""
         while self._waiting:
             trial, label = self._waiting[0]
             self._write(trial, label, estimator, status, error)
@@ -158,45 +163,42 @@ class _TrialWriter(Callback):
         self, trial: Trial, label: str, estimator: NeuralNetworkClassifier, status: Status, error: str | None
     ) -> None:
         history: History = getattr(estimator, "history_", History())
-        last = _last_numbers(history)
-        if (
-            status == Status.DONE and trial["early_stopping"] and len(history)
-        ):  # the weights are not those of the last epoch
-            best = max(history, key=lambda epoch: epoch.val_accuracy)
-            last |= {"val_loss": best.val_loss, "val_accuracy": best.val_accuracy}
-        sizes = layer_sizes(
-            trial["hidden_layer_sizes"], self._dataset.X.shape[1], classify(len(self._dataset.classes)).outputs
-        )
-        result = TrialResult(
-            id=trial.id,
-            label=label,
-            seed=trial.seed,
-            settings=trial.plain_settings(),
+        task = classify(len(self._dataset.classes))
+        is_best = status == Status.DONE and trial["early_stopping"] and len(history)
+        result = TrialResult.of(
+            trial,
+            label,
+            history,
             status=status,
-            epochs=len(history),
-            **last,
-            seconds=round(sum(history["seconds"]), 3),
-            parameters=count_parameters(sizes, bool(trial["fit_intercept"]), trial["normalization"] is not None),
+            parameters=_count_parameters(trial, task, self._dataset),
+            kept=history.best(task.watched) if is_best else None,
             error=error,
         )
-        write_network = partial(self._write_network, trial, estimator) if status == Status.DONE else None
-        self._folder.write_trial(result, history, write_network)
+        found = self._predict(estimator) if status == Status.DONE else self._at_pause
+        if found and status.is_measured:
+            result = complete_result(result, found)  # an epoch of an earlier version's checkpoint may lack a metric
+            network = estimator if status == Status.DONE else None
+            self._folder.write_trial(result, history, partial(_write_files, trial, found, network))
+        else:
+            self._folder.write_trial(result, history)
         self._report(result)
 
-    def _write_network(self, trial: Trial, estimator: NeuralNetworkClassifier, folder: Path) -> None:
+    def _predict(self, estimator: NeuralNetworkClassifier) -> Predictions:
+        return predict_rows(estimator, self._dataset, self._split.validation)
+
+
+def _count_parameters(trial: Trial, task: Task, dataset: Dataset) -> int:
+    sizes = layer_sizes(trial["hidden_layer_sizes"], dataset.X.shape[1], task.outputs)
+    return count_parameters(sizes, bool(trial["fit_intercept"]), trial["normalization"] is not None)
+
+
+def _write_files(
+    trial: Trial, predictions: Predictions, estimator: NeuralNetworkClassifier | None, folder: Path
+) -> None:
+    """Write a trial's predictions, and its network where it is done."""
+    write_arrays(folder / PREDICTIONS, predictions.arrays())
+    if estimator is not None:
         # the same weights under the settings of this trial, whose max_iter is its own
         model = copy(estimator)
         model.max_iter = trial["max_iter"]
-        write_model(model, folder / "model.safetensors")
-        rows, classes = self._split.validation, self._dataset.classes
-        predictions = {
-            "rows": rows.astype(np.uint32),
-            "true": encode(self._dataset.y[rows], classes, "the validation rows"),
-            "predicted": encode(estimator.predict_rows(self._dataset.X, rows), classes, "the predictions"),
-        }
-        write_arrays(folder / "validation_predictions.npz", predictions)
-
-
-def _last_numbers(history: History) -> dict[str, Any]:
-    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-    return {name: history[name][-1] if len(history) else None for name in names}
+        write_model(model, folder / NETWORK)

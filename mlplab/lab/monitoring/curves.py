@@ -1,21 +1,16 @@
-"""The curves that other tools get, and what they are called there."""
+"""The curves that other tools receive, and their names there."""
 
 from __future__ import annotations
 
 from math import isfinite
 
-from mlplab.training.history import Epoch
+from mlplab.training.history import MEASURES, Epoch
 
-#: The curves, by the names under which both tools group them.
-_CURVES = {
-    "loss/training": "train_loss",
-    "loss/validation": "val_loss",
-    "accuracy/training": "train_accuracy",
-    "accuracy/validation": "val_accuracy",
-}
+#: The columns of a history, by the names under which both tools group their curves, such as "loss/validation".
+_CURVES = {f"{measure.name}/{measure.rows}": measure.column for measure in MEASURES}
 
 
 def measures(epoch: Epoch) -> dict[str, float]:
-    """Return the measures of an epoch that are numbers, by the name of their curve."""
+    """Return the measures of an epoch that are finite, by the name of their curve."""
     values = {name: getattr(epoch, column) for name, column in _CURVES.items()}
     return {name: value for name, value in values.items() if isfinite(value)}

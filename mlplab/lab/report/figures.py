@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -17,18 +17,19 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from mlplab.data import Dataset
 from mlplab.engine.base import Array
-from mlplab.lab.analysis.conclusion import digest_of, read_conclusion
+from mlplab.lab.analysis.conclusion import hash_results, read_conclusion
+from mlplab.lab.analysis.findings import Winner
 from mlplab.lab.analysis.test_set import PARTS
 from mlplab.lab.report import tables
 from mlplab.lab.report.tables import Dot, Tried
-from mlplab.lab.spec.suite import Suite
-from mlplab.lab.storage.integrity import remove_manifest, write_manifest
-from mlplab.lab.storage.results_csv import ResultRow
+from mlplab.lab.report.wording import Wording
+from mlplab.lab.storage.results import Results
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.metrics import Metric, find_metric
 from mlplab.plots import plots
 from mlplab.plots.plots import COLOURS
 from mlplab.utils.atomic import write_text_whole, write_whole
-from mlplab.utils.text import percent
+from mlplab.utils.text import percent, true_and_predicted
 
 _FORMATS = ("png", "svg")
 _OURS = re.compile(r"(samples|search|experiment-\d+-.*|all-trials|confusion-matrices|confident-errors)\.(png|svg)")
@@ -38,21 +39,19 @@ _SAMPLES = 15
 _PART_NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
-def draw_figures(folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dataset: Dataset | None) -> list[Path]:
-    """Draw every figure of the suite into the run folder, as PNG and SVG; remove those of older runs; return the files.
+def draw_figures(results: Results, dataset: Dataset | None) -> list[Path]:
+    """Draw every figure of a run into its folder, as PNG and SVG; remove those of older runs; return the files.
 
     dataset: needed for sample images and the most confident errors; None where the rows are no images.
     """
-    written: list[Path] = []
-    remove_manifest(folder)
+    folder, written = results.folder, list[Path]()
     with rc_context(_STYLE):
-        for name, figure in _figures(folder, suite, rows, dataset):
-            written += _save(figure, folder.figures / name)
+        for name, draw in figures_of(results, dataset).items():
+            written += _save(draw(), folder.figures / name)
     for path in folder.figures.iterdir() if folder.figures.is_dir() else ():
         if path not in written and _OURS.fullmatch(path.name):
             path.unlink()
-    write_text_whole(folder.drawn_file, digest_of(rows) + "\n")
-    write_manifest(folder)
+    write_text_whole(folder.drawn_file, hash_results(results.rows) + "\n")
     return written
 
 
@@ -65,29 +64,26 @@ def _save(figure: Figure, path: Path) -> Iterator[Path]:
         yield file
 
 
-def _figures(
-    folder: RunFolder, suite: Suite, rows: Sequence[ResultRow], dataset: Dataset | None
-) -> Iterator[tuple[str, Figure]]:
+def figures_of(results: Results, dataset: Dataset | None) -> dict[str, Callable[[], Figure]]:
+    """Return what draws each figure of a run, by its name; see `draw_figures`."""
+    suite, conclusion = results.suite, read_conclusion(results.folder)
+    found: dict[str, Callable[[], Figure]] = {}
     if dataset and dataset.image_shape:
-        yield "samples", _samples(dataset)
+        found["samples"] = partial(_samples, dataset)
     for number, experiment in enumerate(suite.experiments, start=1):
         if experiment.from_search:  # hundreds of beginnings: they have a figure of their own
             continue
-        curves = tables.experiment_curves(folder, experiment, rows)
-        if curves:
-            yield (
-                f"experiment-{number}-{experiment.name}",
-                plots.draw_curves(curves, tables.curves_heading(experiment, rows)),
-            )
-    if found := tables.tried(suite, rows):
-        yield "search", draw_search(found, f"{suite.title}: what the search tried")
-    conclusion = read_conclusion(folder)
-    best = conclusion.get("best")
-    dots = tables.overview(rows, conclusion)
-    if dots:
-        yield "all-trials", draw_overview(dots, suite.title, best["val_accuracy"] if best else None)
-    if best and folder.chosen_file.is_file():
-        yield from _chosen(folder, best["name"], conclusion.get("test") or {}, dataset)
+        if curves := tables.experiment_curves(results, experiment):
+            heading = tables.curves_heading(experiment, results.rows)
+            found[f"experiment-{number}-{experiment.name}"] = partial(plots.draw_curves, curves, heading)
+    if tried := tables.tried(results):
+        found["search"] = partial(draw_search, tried, f"{suite.title}: what the search tried", metric=suite.measure)
+    if dots := tables.overview(results.rows, suite.measure, conclusion):
+        best = conclusion.best.value if conclusion and conclusion.best else None
+        found["all-trials"] = partial(draw_overview, dots, suite.title, best, metric=suite.measure)
+    if conclusion and conclusion.winner and results.folder.chosen_file.is_file():
+        found |= _chosen(results.folder, conclusion.winner, Wording(find_metric(conclusion.metric)), dataset)
+    return found
 
 
 def _samples(dataset: Dataset) -> Figure:
@@ -103,11 +99,18 @@ def _images(dataset: Dataset, rows: Array) -> Array:
 
 
 def _chosen(
-    folder: RunFolder, name: str, test: Mapping[str, Any], dataset: Dataset | None
-) -> Iterator[tuple[str, Figure]]:
-    from mlplab.evaluation.classification import (
-        count_pairs,  # a finished folder, which has its figures, needs no scikit-learn
-    )
+    folder: RunFolder, winner: Winner, wording: Wording, dataset: Dataset | None
+) -> dict[str, Callable[[], Figure]]:
+    """Return what draws the figures of the chosen network's predictions."""
+    found: dict[str, Callable[[], Figure]] = {"confusion-matrices": partial(_confusions, folder, winner, wording)}
+    predictions, classes = tables.chosen_predictions(folder, "test"), tables.chosen_classes(folder)
+    if dataset and dataset.image_shape and len(errors := predictions.most_confident_errors(_SAMPLES)):
+        found["confident-errors"] = partial(_confident_errors, dataset, predictions, errors, classes)
+    return found
+
+
+def _confusions(folder: RunFolder, winner: Winner, wording: Wording) -> Figure:
+    from mlplab.evaluation.classification import count_pairs  # a finished folder has its figures without scikit-learn
 
     classes = tables.chosen_classes(folder)
     predictions = {part: tables.chosen_predictions(folder, part) for part in PARTS}
@@ -118,25 +121,26 @@ def _chosen(
         )
         for part, p in predictions.items()
     ]
-    title = f"The chosen network: {name}"
-    if (seeds := test.get("seeds", 1)) > 1:
-        scatter = f"{percent(test['accuracy'])} ± {100 * test['spread']:.2f} points"
-        title += f", that of the lowest seed (test rows, mean and scatter of {seeds} seeds: {scatter})"
-    yield "confusion-matrices", plots.draw_confusions(panels, classes, title)
-    answers = predictions["test"]
-    errors = answers.most_confident_errors(_SAMPLES)
-    if dataset and dataset.image_shape and len(errors):
-        captions = [
-            f"{classes[answers.true[k]]}, not {classes[answers.predicted[k]]}\n({answers.probability[k]:.1%} sure)"
-            for k in errors
-        ]
-        title = "Test images that the chosen network gets most confidently wrong"
-        yield "confident-errors", plots.draw_images(_images(dataset, answers.rows[errors]), captions, title)
+    title, test = f"The chosen network: {winner.configuration.name}", winner.test
+    if test and test.spread is not None:
+        scatter = f"{wording.value(test.value).text} ± {wording.scatter(test.spread).text} points"
+        title += f", that of the lowest seed (test rows, mean and scatter of {test.seeds} seeds: {scatter})"
+    return plots.draw_confusions(panels, classes, title)
 
 
-def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = None) -> Figure:
-    """Draw the validation accuracy of every configuration of every experiment: seeds, their mean and its interval."""
-    groups: dict[str, list[Dot]] = {}
+def _confident_errors(dataset: Dataset, found: tables.PartPredictions, errors: Array, classes: Array) -> Figure:
+    captions = [
+        f"{true_and_predicted(classes[found.true[k]], classes[found.predicted[k]])}\n"
+        f"(probability {100 * found.probability[k]:.1f} %)"
+        for k in errors
+    ]
+    title = "The chosen network's most confident errors on the test set"
+    return plots.draw_images(_images(dataset, found.rows[errors]), captions, title)
+
+
+def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = None, *, metric: Metric) -> Figure:
+    """Draw the validation value of every configuration of every experiment: seeds, their mean and its interval."""
+    wording, groups = Wording(metric), dict[str, list[Dot]]()
     for dot in dots:
         groups.setdefault(dot.experiment, []).append(dot)
     heights = [len(group) for group in groups.values()]
@@ -147,14 +151,14 @@ def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = Non
         for y, dot in enumerate(group):
             if dot.interval:
                 axes.plot(dot.interval, [y, y], color=COLOURS[k % 8], linewidth=9, alpha=0.2, solid_capstyle="butt")
-            axes.plot(dot.accuracies, [y] * len(dot.accuracies), "o", color=COLOURS[k % 8], markersize=7, alpha=0.8)
-            if dot.accuracies:
-                mean = float(np.mean(dot.accuracies))
-                text = percent(mean)
-                if len(dot.accuracies) > 1:
+            axes.plot(dot.values, [y] * len(dot.values), "o", color=COLOURS[k % 8], markersize=7, alpha=0.8)
+            if dot.values:
+                mean = float(np.mean(dot.values))
+                text = wording.value(mean).text
+                if len(dot.values) > 1:
                     text = f"mean {text}"
                     axes.plot(mean, y, "|", color="black", markersize=14, markeredgewidth=2)
-                right = max(*dot.accuracies, dot.interval[1] if dot.interval else mean)
+                right = max(*dot.values, dot.interval[1] if dot.interval else mean)
                 axes.annotate(text, (right, y), (8, 0), textcoords="offset points", va="center", fontsize=8)
             if dot.diverged:
                 axes.annotate("✖ diverged", (0.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8)
@@ -165,14 +169,15 @@ def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = Non
         axes.margins(x=0.12)
         if best is not None:
             axes.axvline(best, color="grey", linewidth=1, linestyle="--")
-    panels[-1, 0].xaxis.set_major_formatter(PercentFormatter(1))
-    seeds = "dots: seeds, bar: their mean, " if any(len(dot.accuracies) > 1 for dot in dots) else ""
+    if metric.in_percent:
+        panels[-1, 0].xaxis.set_major_formatter(PercentFormatter(1))
+    seeds = "dots: seeds, bar: their mean, " if any(len(dot.values) > 1 for dot in dots) else ""
     found = f" ({seeds}band: 95 % interval, dashed: the best)" if best is not None else ""
-    panels[-1, 0].set_xlabel(f"Validation accuracy{found}")
+    panels[-1, 0].set_xlabel(f"Validation {wording.name}{found}")
     return figure
 
 
-def draw_search(tried: Tried, title: str = "") -> Figure:
+def draw_search(tried: Tried, title: str = "", *, metric: Metric) -> Figure:
     """Draw the validation error of all that a search tried, a panel for each setting, the darker the longer trained."""
     columns = 2 if len(tried.slices) in (2, 4) else 3
     rows = ceil(len(tried.slices) / columns)
@@ -198,9 +203,10 @@ def draw_search(tried: Tried, title: str = "") -> Figure:
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3)
     for axes in panels[::columns]:
-        axes.set_ylabel("Validation error")
+        axes.set_ylabel("Validation error" if metric.in_percent else f"Validation {Wording(metric).name}")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        if metric.in_percent:
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.yaxis.set_minor_locator(NullLocator())
     for axes in panels[len(tried.slices) :]:
         axes.axis("off")

@@ -1,50 +1,46 @@
-"""Pieces of Markdown that the parts of a conclusion share."""
+"""A document as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import groupby
 
-from mlplab.lab.analysis.findings import Configuration, Difference
-from mlplab.utils.text import chance, percent, points
+from mlplab.lab.report.document import Block, Bullets, Document, Emphasis, Heading, Paragraph, Sentence, Table
 
-
-def describe_chance(configuration: Configuration) -> str:
-    """Return how likely it is the best, or nothing."""
-    return "" if configuration.chance is None else chance(configuration.chance)
+_MARKS = {Emphasis.NONE: "", Emphasis.STRONG: "**", Emphasis.CODE: "`"}
 
 
-def describe_accuracy(configuration: Configuration) -> str:
-    """Return an accuracy with its interval."""
-    if configuration.interval is None:
-        return percent(configuration.val_accuracy)
-    low, high = configuration.interval
-    return f"{percent(configuration.val_accuracy)} (95 % interval {percent(low)} to {percent(high)})"
+def to_markdown(document: Document) -> str:
+    """Return the text of a file."""
+    return "\n\n".join(map(_block, document)) + "\n"
 
 
-def cells(c: Configuration, seeds: int) -> list[str]:
-    """Return name, accuracy, interval, loss, parameters and seconds; `seeds` is how many it should have."""
-    name = c.name if c.seeds == seeds else f"{c.name} ({c.seeds} of {seeds} seeds)"
-    interval = f"{100 * c.interval[0]:.2f} to {100 * c.interval[1]:.2f}" if c.interval else ""
-    return [name, percent(c.val_accuracy), interval, f"{c.val_loss:.4f}", f"{c.parameters:,}", f"{c.seconds:.1f}"]
+def _block(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"{'#' * block.level} {block.text}"
+    if isinstance(block, Paragraph):
+        return " ".join(map(inline, block.sentences))
+    if isinstance(block, Bullets):
+        return "\n".join(f"- {inline(item)}" for item in block.items)
+    assert isinstance(block, Table)
+    return _table(block.header, block.rows)
 
 
-def describe_difference(difference: Difference) -> str:
-    """Return a difference in points with its margin."""
-    return points(difference.points, difference.margin)
+def inline(sentence: Sentence) -> str:
+    """Return a sentence; neighbouring spans of one emphasis share their marks."""
+    parts = []
+    for emphasis, spans in groupby(sentence.spans, key=lambda span: span.emphasis):
+        mark = _MARKS[emphasis]
+        parts.append(mark + "".join(span.text for span in spans) + mark)
+    return "".join(parts)
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a table: the first column flush left, the others flush right."""
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
 
-    def line(cells: list[str]) -> str:
+    def line(cells: Sequence[str]) -> str:
         padded = [c.ljust(w) if k == 0 else c.rjust(w) for k, (c, w) in enumerate(zip(cells, widths, strict=True))]
         return f"| {' | '.join(padded)} |"
 
     rule = [("-" * w if k == 0 else "-" * (w - 1) + ":") for k, w in enumerate(widths)]
     return "\n".join([line(header), line(rule), *(line(row) for row in rows)])
-
-
-def bullets(items: Iterable[str]) -> str:
-    """Return a list."""
-    return "\n".join(f"- {item}" for item in items)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from mlplab.engine.base import Array
-from mlplab.lab.analysis.ranking import name_of, rank_configurations
+from mlplab.lab.analysis.findings import Conclusion
+from mlplab.lab.analysis.ranking import name_of, rank_configurations, value_of
 from mlplab.lab.spec.space import Choices, Dimension, Range
 from mlplab.lab.spec.status import Status
-from mlplab.lab.spec.suite import Experiment, Suite
+from mlplab.lab.spec.suite import Experiment
 from mlplab.lab.spec.trial import describe_value
+from mlplab.lab.storage.results import Results
 from mlplab.lab.storage.results_csv import ResultRow
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.metrics.base import Metric
 from mlplab.plots.curves import CurveSet
 
 #: How many configurations of an experiment are drawn, the best ones: as many as there are lines that differ.
@@ -44,28 +46,29 @@ def _ended(experiment: Experiment, rows: Sequence[ResultRow]) -> dict[str, list[
     return groups
 
 
-def _drawn(experiment: Experiment, rows: Sequence[ResultRow]) -> list[list[ResultRow]]:
+def _drawn(experiment: Experiment, rows: Sequence[ResultRow], metric: Metric) -> list[list[ResultRow]]:
     """Return the rows of the `MOST` best of these configurations, in the order of the grid."""
     groups = _ended(experiment, rows)
-    ranked = rank_configurations([row for group in groups.values() for row in group if row.status != Status.DIVERGED])
+    measured = [row for group in groups.values() for row in group if row.status != Status.DIVERGED]
+    ranked = rank_configurations(measured, metric)
     rank = {configuration.trial: k for k, configuration in enumerate(ranked)}
     best = sorted(groups, key=lambda key: min(rank.get(row.trial.id, len(rank)) for row in groups[key]))[:MOST]
     return [group for key, group in groups.items() if key in best]
 
 
-def experiment_curves(folder: RunFolder, experiment: Experiment, rows: Sequence[ResultRow]) -> list[CurveSet]:
+def experiment_curves(results: Results, experiment: Experiment) -> list[CurveSet]:
     """Return the curves of an experiment's best configurations, in the order of its grid, the best one marked."""
-    done = [row for row in rows if row.experiment == experiment and row.status.is_measured]
-    ranked = rank_configurations(done)
-    names = experiment.varied
+    metric = results.suite.measure
+    measured = [row for row in results.rows if row.experiment == experiment and row.status.is_measured]
+    ranked = rank_configurations(measured, metric)
     return [
         CurveSet(
-            name_of(group[0].trial, names),
-            tuple(folder.read_history(row.trial.id) for row in group),
+            name_of(group[0].trial, experiment.varied),
+            tuple(results.folder.read_history(row.trial.id) for row in group),
             diverged=any(row.status == Status.DIVERGED for row in group),
             best=bool(ranked) and any(row.trial.id == ranked[0].trial for row in group),
         )
-        for group in _drawn(experiment, rows)
+        for group in _drawn(experiment, results.rows, metric)
     ]
 
 
@@ -75,36 +78,37 @@ class Dot:
 
     Attributes:
         experiment: its experiment's heading. name: its own.
-        accuracies: on the validation rows, (seeds,). interval: of their mean, 95 %; None where it was not compared.
+        values: of the metric on the validation rows, (seeds,).
+        interval: the 95 % interval of their mean; None for a configuration that was not compared.
         diverged: whether the loss of one of its networks stopped being finite.
     """
 
     experiment: str
     name: str
-    accuracies: tuple[float, ...]
+    values: tuple[float, ...]
     interval: tuple[float, float] | None
     diverged: bool
 
 
-def overview(rows: Sequence[ResultRow], conclusion: Mapping[str, Any]) -> list[Dot]:
-    """Return the best configurations of all experiments, in order, without what a search left behind.
+def overview(rows: Sequence[ResultRow], metric: Metric, conclusion: Conclusion | None) -> list[Dot]:
+    """Return the best configurations of all experiments, in order, without those that only a search tried.
 
-    conclusion: the content of ``conclusion.json``, for the intervals.
+    conclusion: for the intervals.
     """
-    found = [c for answer in conclusion.get("answers", ()) for c in answer["configurations"]]
-    intervals = {c["trial"]: tuple(c["interval"]) for c in found if c["interval"]}
+    found = [c for experiment in conclusion.experiments for c in experiment.configurations] if conclusion else []
+    intervals = {c.trial: c.interval for c in found if c.interval}
     experiments = {row.experiment.name: row.experiment for row in rows if not row.experiment.from_search}
     headings = {name: heading(experiment, rows) for name, experiment in experiments.items()}
     return [
         Dot(
             headings[experiment.name],
             name_of(group[0].trial, experiment.varied),
-            tuple(r.result.val_accuracy or 0.0 for r in group if r.status.is_measured and r.result),
+            tuple(value_of(r, metric) for r in group if r.status.is_measured),
             next((intervals[r.trial.id] for r in group if r.trial.id in intervals), None),
             any(r.status == Status.DIVERGED for r in group),
         )
         for experiment in experiments.values()
-        for group in _drawn(experiment, rows)
+        for group in _drawn(experiment, rows, metric)
     ]
 
 
@@ -125,22 +129,30 @@ class Slice:
 
 @dataclass(frozen=True)
 class Tried:
-    """The configurations that a search tried: what of each setting, (configurations,) validation errors and epochs."""
+    """The configurations that a search tried.
+
+    Attributes:
+        slices: the values of each setting.
+        errors: on the validation rows, the lower the better, (configurations,): for a share of right answers the share
+            of wrong ones, else the metric itself.
+        epochs: that each was trained for, (configurations,).
+    """
 
     slices: tuple[Slice, ...]
     errors: Array
     epochs: Array
 
 
-def tried(suite: Suite, rows: Sequence[ResultRow]) -> Tried | None:
-    """Return what a suite's search tried, those that diverged or failed left out; None without a search."""
-    found = [row for row in rows if row.experiment.from_search and row.status.is_measured]
-    results = [row.result for row in found if row.result]
-    if suite.search is None or not found:
+def tried(results: Results) -> Tried | None:
+    """Return the configurations that a suite's search measured; None without a search."""
+    found = [row for row in results.rows if row.experiment.from_search and row.status.is_measured]
+    if results.suite.search is None or not found:
         return None
-    slices = [part for name, what in suite.search.space.items() for part in _slices(name, what, found)]
-    errors = np.array([1 - (result.val_accuracy or 0.0) for result in results])
-    return Tried(tuple(slices), errors, np.array([result.epochs for result in results]))
+    metric = results.suite.measure
+    slices = [part for name, what in results.suite.search.space.items() for part in _slices(name, what, found)]
+    values = np.array([value_of(row, metric) for row in found])
+    errors = 1 - values if metric.greater_is_better else values
+    return Tried(tuple(slices), errors, np.array([row.result.epochs for row in found if row.result]))
 
 
 def _slices(name: str, what: Dimension, rows: Sequence[ResultRow]) -> list[Slice]:
@@ -157,8 +169,8 @@ def _slices(name: str, what: Dimension, rows: Sequence[ResultRow]) -> list[Slice
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """What the chosen network said of one part of the rows: (rows,) each; classes as indices."""
+class PartPredictions:
+    """The predictions of the chosen network for one part of the rows: (rows,) each; classes as indices."""
 
     rows: Array
     true: Array
@@ -171,15 +183,15 @@ class Predictions:
         return float((self.true == self.predicted).mean())
 
     def most_confident_errors(self, count: int) -> Array:
-        """Return the positions of the wrong answers that it was surest of, surest first."""
+        """Return the positions of the errors with the largest probabilities, the largest first."""
         wrong = np.flatnonzero(self.true != self.predicted)
         return wrong[np.argsort(-self.probability[wrong], kind="stable")][:count]
 
 
-def chosen_predictions(folder: RunFolder, part: str) -> Predictions:
-    """Read what the chosen network said of the part "train", "validation" or "test"."""
+def chosen_predictions(folder: RunFolder, part: str) -> PartPredictions:
+    """Return the predictions of the chosen network for the part "train", "validation" or "test"."""
     arrays = folder.read_arrays(folder.chosen_file)
-    return Predictions(*(arrays[f"{part}_{name}"] for name in ("rows", "true", "predicted", "probability")))
+    return PartPredictions(*(arrays[f"{part}_{name}"] for name in ("rows", "true", "predicted", "probability")))
 
 
 def chosen_classes(folder: RunFolder) -> Array:

@@ -1,1 +1,1 @@
-"""Search, where a grid is too much: configurations are proposed, and only the better ones are trained on."""
+"""Search for configurations: proposals, successive halving, a budget."""

@@ -1,1 +1,1 @@
-"""What is asked for: suites, experiments, searches, trials and jobs."""
+"""What a suite asks for: experiments, searches, trials and jobs."""

@@ -17,9 +17,10 @@ from mlplab.errors import SettingError, nearest, one_of
 from mlplab.lab.spec.parsing import check_keys, check_name, check_values, read_settings, read_text
 from mlplab.lab.spec.search import Search, check_search, read_search
 from mlplab.lab.spec.trial import Trial, lab_settings, normal
+from mlplab.metrics import METRICS, Metric
 from mlplab.training.settings import SETTINGS, check_count, check_setting_name, to_plain
 
-_FOLDER = Path(__file__).parents[1] / "suites"
+_FOLDER = Path(__file__).parent / "suites"
 _KEYS = (
     "name", "title", "dataset", "target", "fingerprint", "split", "seeds", "samples", "settings", "experiment", "search"
 )  # fmt: skip
@@ -49,10 +50,11 @@ class Experiment:
 
     @property
     def varied(self) -> list[str]:
-        """The settings that differ between its trials, as far as it says."""
-        given = dict.fromkeys(name for configuration in self.configurations for name in configuration)
-        chosen = [name for name in given if len({repr(c.get(name)) for c in self.configurations}) > 1]
-        return [name for name, values in self.grid.items() if len(values) > 1] + chosen
+        """The settings that it varies, in the order of `SETTINGS`."""
+        given = {name for configuration in self.configurations for name in configuration}
+        chosen = {name for name in given if len({repr(c.get(name)) for c in self.configurations}) > 1}
+        varied = chosen | {name for name, values in self.grid.items() if len(values) > 1}
+        return [name for name in SETTINGS if name in varied]
 
     def cells(self) -> Iterator[dict[str, Any]]:
         """Yield the settings of each of its configurations."""
@@ -73,8 +75,9 @@ class Suite:
         settings: for every trial.
         experiments: the questions, in order.
         search: what is looked for instead; `mlplab.lab.search` makes experiments of what it found.
-        fingerprint: of the data that a run folder was made with, wherever they are now; None elsewhere. A run asks the
-            data themselves.
+        metric: what configurations are chosen by, a name of `mlplab.metrics.METRICS`.
+        fingerprint: the fingerprint of the data, which is part of the identity of every trial. A run folder keeps it,
+            so that its results can be read wherever the data are now. None until `bind` sets it.
     """
 
     name: str
@@ -86,15 +89,23 @@ class Suite:
     settings: Mapping[str, Any]
     experiments: tuple[Experiment, ...]
     search: Search | None = None
+    metric: str = "accuracy"
     fingerprint: str | None = field(default=None, compare=False)
 
-    def known_fingerprint(self) -> str:
-        """Return the fingerprint that a run folder keeps of its data, or else that of the source.
+    @property
+    def measure(self) -> Metric:
+        """The metric that configurations are chosen by."""
+        return METRICS[self.metric]
+
+    def bind(self, fingerprint: str | None = None) -> Suite:
+        """Return the suite with the fingerprint of its data set, so that its trials have their identity.
+
+        It is the one given, else the one the suite has already, else that of the source.
 
         Raises:
-            DataError: where it is needed and the file is missing.
+            DataError: if the source has to be read and its file is missing.
         """
-        return self.fingerprint or self.source.fingerprint()
+        return replace(self, fingerprint=fingerprint or self.fingerprint or self.source.fingerprint())
 
     def with_setting(self, name: str, value: Any) -> Suite:
         """Return the suite with one setting fixed for every trial; a grid that varies it keeps this value alone."""
@@ -121,14 +132,14 @@ class Suite:
         """Return the settings that differ between trials, in the order of `SETTINGS`."""
         if self.search:  # always the same columns, however many were tried by now
             return [name for name in SETTINGS if name in self.search.space]
-        trials = [trial for _, trial in self.cells(fingerprint="")]
+        trials = [trial for _, trial in self.cells()]
         given = {name for trial in trials for name in trial.settings}
         values = {name: {repr(normal(name, trial[name])) for trial in trials} for name in given}
         return [name for name in SETTINGS if len(values.get(name, ())) > 1]
 
-    def labels(self, fingerprint: str, dataset: Dataset) -> dict[str, str]:
+    def labels(self, dataset: Dataset) -> dict[str, str]:
         """Return the label of every trial by its id."""
-        return self.labels_of([trial for _, trial in self.cells(fingerprint)], dataset)
+        return self.labels_of([trial for _, trial in self.cells()], dataset)
 
     def labels_of(self, trials: Iterable[Trial], dataset: Dataset) -> dict[str, str]:
         """Return the labels of some of its trials, or of those that its search makes, by their ids."""
@@ -136,10 +147,10 @@ class Suite:
         varying, several = self.varying(), self.seeds > 1 or self.search is not None
         return {t.id: t.label(inputs, outputs, varying) + (f"_seed{t.seed}" if several else "") for t in trials}
 
-    def cells(self, fingerprint: str) -> list[tuple[Experiment, Trial]]:
+    def cells(self) -> list[tuple[Experiment, Trial]]:
         """Return every experiment with each of its trials; a trial that two experiments share appears in both.
 
-        fingerprint: of the data, which is part of a trial's identity.
+        Before `bind`, the ids of the trials are not those of any data set; their settings and seeds are final.
         """
         return [
             (
@@ -147,7 +158,7 @@ class Suite:
                 Trial(
                     settings=lab_settings({**self.settings, **settings}),
                     seed=seed,
-                    data=fingerprint,
+                    data=self.fingerprint or "",
                     split=self.split,
                     samples=self.samples,
                 ),

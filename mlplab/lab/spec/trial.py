@@ -1,15 +1,16 @@
-"""A trial: one network trained once. What determines it, what it is called, and what it left."""
+"""A trial, one network trained once: what determines it, its name and its result."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from math import inf
-from typing import Any
+from math import inf, isnan
+from typing import Any, Self
 
 from mlplab.lab.spec.status import Status
 from mlplab.nn.schedules import HORIZON_DEPENDENT
+from mlplab.training.history import MEASURES, Epoch, History
 from mlplab.training.settings import DEFAULTS, layer_widths
 from mlplab.utils.hashing import hash_json
 from mlplab.version import NUMERICS
@@ -137,14 +138,14 @@ def _hash(identity: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a trial left: the content of its ``trial.json``.
+    """The result of a trial: the content of its ``trial.json``.
 
     Attributes:
         id, label, seed: of the trial. settings: all that were given.
         status: any but WAITING.
         epochs: finished ones.
-        train_loss, train_accuracy, val_loss, val_accuracy: of the last finished epoch; None where there is none. With
-            early stopping, val_loss and val_accuracy are those of the epoch whose weights were kept.
+        train_loss, train_accuracy, val_loss, val_accuracy, val_brier: of the last finished epoch; None where they were
+            not measured. With early stopping, those of the validation rows are of the epoch whose weights were kept.
         seconds: wall-clock time of its epochs. parameters: P.
         error: why it diverged or failed, or None.
     """
@@ -162,6 +163,52 @@ class TrialResult:
     seconds: float
     parameters: int
     error: str | None = None
+    val_brier: float | None = None  # a new field has a default: files of earlier versions lack it
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", Status(self.status))  # plain data has its name
+
+    @classmethod
+    def of(
+        cls,
+        trial: Trial,
+        label: str,
+        history: History,
+        *,
+        status: Status,
+        parameters: int,
+        kept: Epoch | None = None,
+        error: str | None = None,
+    ) -> Self:
+        """Return the result of a trial that made the epochs of a history.
+
+        Args:
+            status, parameters, error: see the attributes.
+            kept: the epoch whose weights were kept; None is the last one.
+        """
+        last = history.epochs[-1] if history.epochs else None
+        epoch_of = {"training": last, "validation": kept or last}
+        names = {field.name for field in fields(cls)}
+        return cls(
+            id=trial.id,
+            label=label,
+            seed=trial.seed,
+            settings=trial.plain_settings(),
+            status=status,
+            epochs=len(history),
+            **{one.column: _measured(epoch_of[one.rows], one.column) for one in MEASURES if one.column in names},
+            seconds=round(sum(history["seconds"], 0.0), 3),
+            parameters=parameters,
+            error=error,
+        )
+
+    @classmethod
+    def failed(cls, trial: Trial, label: str, error: str) -> Self:
+        """Return the result of a trial that left nothing but the reason why it failed."""
+        return cls.of(trial, label, History(), status=Status.FAILED, parameters=0, error=error)
+
+
+def _measured(epoch: Epoch | None, column: str) -> float | None:
+    """Return a measure of an epoch, None where there is no epoch or it was not measured."""
+    value: float | None = getattr(epoch, column, None)
+    return None if value is None or isnan(value) else value

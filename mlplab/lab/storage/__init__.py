@@ -1,1 +1,1 @@
-"""The run folder on disk."""
+"""The run folder on disk, and checks for damaged files."""

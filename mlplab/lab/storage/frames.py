@@ -1,12 +1,14 @@
-"""What a run folder holds as data frames, for whatever else is to be done with it."""
+"""The results in a run folder as data frames."""
 
 from __future__ import annotations
 
+from math import nan
 from pathlib import Path
 
 import pandas
 
 from mlplab.errors import RunFolderError
+from mlplab.lab.storage.results_csv import MEASURES, OPTIONAL
 from mlplab.lab.storage.run_folder import RunFolder
 
 
@@ -16,13 +18,14 @@ def load_results(path: str | Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     Returns:
         A frame with a row for each trial of each experiment, as in ``results.csv``: experiment, trial, label, seed,
         status, the settings that vary, and the measures; and one with a row for each epoch of each trial: trial, label,
-        seed, epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds. "trial" joins the two.
+        seed, epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds, val_brier. "trial" joins the two. A
+        metric that an earlier version did not store is NaN among the trials, and has no column where no epoch has it.
 
     Raises:
-        RunFolderError: for a folder that is no run folder, or damaged.
+        RunFolderError: for a folder that is not a run folder, or damaged.
     """
     folder = RunFolder(Path(path))
-    folder.suite()  # which says so where it is none
+    folder.suite()  # raises where there is none
     trials = _read_trials(folder)
     ended = trials.drop_duplicates("trial")
     histories = [
@@ -41,19 +44,17 @@ def _read_trials(folder: RunFolder) -> pandas.DataFrame:
         trials = pandas.read_csv(
             file,
             keep_default_na=False,
-            na_values={name: [""] for name in _NUMBERS},
+            na_values={name: [""] for name in MEASURES},
             dtype=dict.fromkeys(_TEXTS, str),
         )
     except FileNotFoundError as error:
         raise RunFolderError(f"{folder.path} has no results yet: run the suite first") from error
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{file} cannot be read ({error}): run the suite again, which writes it anew") from error
-    if lost := sorted({*_TEXTS, *_NUMBERS, "seed", "status"} - set(trials)):
-        raise RunFolderError(f"{file} has no column {lost[0]!r}: run the suite again, which writes it anew")
-    return trials
+        raise RunFolderError(f"{file} cannot be read ({error}): run the suite again, which writes it again") from error
+    if lost := sorted({*_TEXTS, *MEASURES, "seed", "status"} - {*trials, *OPTIONAL}):
+        raise RunFolderError(f"{file} has no column {lost[0]!r}: run the suite again, which writes it again")
+    return trials.assign(**{name: nan for name in OPTIONAL if name not in trials})
 
 
 #: Columns that are texts, though an id such as 12e456789012 looks like a number.
 _TEXTS = ("experiment", "trial", "label")
-#: Columns whose empty cells are missing numbers; in the settings, "none" is a value.
-_NUMBERS = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")

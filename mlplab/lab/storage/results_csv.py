@@ -13,6 +13,11 @@ from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.suite import Experiment
 from mlplab.lab.spec.trial import Trial, TrialResult
 
+#: Columns that results.csv files of earlier versions lack.
+OPTIONAL = ("val_brier",)
+#: The columns of a trial's numbers; those of results.csv files of earlier versions come first, in their order.
+MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters", *OPTIONAL)
+
 
 @dataclass(frozen=True)
 class ResultRow:
@@ -38,8 +43,10 @@ class ResultRow:
         """Whether a run has to train it to its end, before it can conclude; what a search tried, it need not."""
         return self.status in (Status.WAITING, Status.FAILED, Status.PAUSED) and not self.experiment.from_search
 
-
-MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters")
+    @property
+    def is_compared(self) -> bool:
+        """Whether its configuration is compared: it was trained to its end, and not only tried by a search."""
+        return self.status == Status.DONE and not self.experiment.from_search
 
 
 def format_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

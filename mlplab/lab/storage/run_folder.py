@@ -17,11 +17,14 @@ from mlplab.engine.base import Array
 from mlplab.errors import RunFolderError, SettingError
 from mlplab.lab.spec.suite import Suite, load_suite
 from mlplab.lab.spec.trial import TrialResult, describe_value
+from mlplab.lab.storage.predictions import Predictions
 from mlplab.lab.storage.results_csv import MEASURES, ResultRow, format_csv
-from mlplab.training.history import COLUMNS, Epoch, History
+from mlplab.training.history import COLUMNS, OPTIONAL, Epoch, History
 from mlplab.utils.atomic import remove_unfinished, write_folder_whole, write_text_whole
 from mlplab.utils.hashing import hash_file, hash_json
 
+#: Files in a trial's folder.
+NETWORK, PREDICTIONS = "model.safetensors", "validation_predictions.npz"
 _RESULT_FIELDS = tuple(field.name for field in fields(TrialResult))
 #: Seconds that a lock is waited for: who asks `RunFolder.is_at_work` holds it for a moment.
 _PATIENCE = 0.5
@@ -104,6 +107,14 @@ class RunFolder:
         """Return the folder of a trial."""
         return self.trials / trial_id
 
+    def network_file(self, trial_id: str) -> Path:
+        """Return the file of a trial's network; a trial that was not trained to its end has none."""
+        return self.trial(trial_id) / NETWORK
+
+    def predictions_file(self, trial_id: str) -> Path:
+        """Return the file of a trial's predictions for the validation rows; one that failed or diverged has none."""
+        return self.trial(trial_id) / PREDICTIONS
+
     def checkpoint(self, lineage: str) -> Path:
         """Return the file that the training of a lineage goes on from."""
         return self.checkpoints / f"{lineage}.safetensors"
@@ -122,7 +133,8 @@ class RunFolder:
             for name, (size, digest) in content["files"].items():
                 if (folder / name).stat().st_size != size or (thorough and hash_file(folder / name) != digest):
                     return None
-            return TrialResult(**{name: content[name] for name in _RESULT_FIELDS})
+            # an earlier version wrote fewer fields: those that are missing have their defaults
+            return TrialResult(**{name: content[name] for name in _RESULT_FIELDS if name in content})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -131,19 +143,20 @@ class RunFolder:
         return self.trial(trial_id).exists()
 
     def write_trial(
-        self, result: TrialResult, history: History, write_network: Callable[[Path], object] | None = None
+        self, result: TrialResult, history: History, write_files: Callable[[Path], object] | None = None
     ) -> None:
-        """Write a trial's folder, whole or not at all: what `write_network` writes, its history and its `trial.json`.
+        """Write a trial's folder, whole or not at all: its history, its `trial.json` and what `write_files` writes.
 
-        What took less than a second to train is not worth waiting for the disk: after a power cut, the sizes in
-        `trial.json` tell which files are cut short, and their trials are trained again.
+        A trial of less than a second is not worth waiting for the disk: after a power cut, the sizes in `trial.json`
+        show which files are cut short, and those trials are trained again.
         """
 
         def fill(folder: Path) -> None:
-            if write_network:
-                write_network(folder)
-            epochs = [[getattr(epoch, column) for column in COLUMNS] for epoch in history]
-            (folder / "history.csv").write_bytes(format_csv(COLUMNS, epochs).encode())
+            if write_files:
+                write_files(folder)
+            columns = history.columns
+            epochs = [[getattr(epoch, column) for column in columns] for epoch in history]
+            (folder / "history.csv").write_bytes(format_csv(columns, epochs).encode())
             files = {file.name: (file.stat().st_size, hash_file(file)) for file in sorted(folder.iterdir())}
             content = {**vars(result), "files": files}
             sealed = json.dumps({**content, "sha256": hash_json(content)}, indent=1, allow_nan=False)
@@ -152,15 +165,23 @@ class RunFolder:
         write_folder_whole(self.trial(result.id), fill, durable=result.seconds >= 1)
 
     def read_history(self, trial_id: str) -> History:
-        """Return the epochs of a trial; none where the file is missing."""
+        """Return the epochs of a trial; none where the file is missing.
+
+        A metric whose column is missing, as in folders of earlier versions, is NaN.
+
+        Raises:
+            RunFolderError: for a damaged file.
+        """
         path = self.trial(trial_id) / "history.csv"
         if not path.is_file():
             return History()
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                rows = [{c: float(row[c] or "nan") for c in COLUMNS} for row in csv.DictReader(file)]
+                table = csv.DictReader(file)
+                columns = [name for name in COLUMNS if name not in OPTIONAL or name in (table.fieldnames or ())]
+                rows = [{name: float(row[name] or "nan") for name in columns} for row in table]
         except (ValueError, KeyError, TypeError, csv.Error) as error:
-            raise RunFolderError(f"{path} is damaged: run the suite again, which makes it anew") from error
+            raise RunFolderError(f"{path} is damaged: run the suite again, which writes it again") from error
         return History([Epoch(**{**row, "epoch": int(row["epoch"])}) for row in rows])  # type: ignore[arg-type]
 
     def read_arrays(self, path: Path) -> dict[str, Array]:
@@ -175,10 +196,23 @@ class RunFolder:
         except Exception as error:  # a damaged archive raises one of many types, by where the damage lies
             raise RunFolderError(f"{path} cannot be read: {error}; delete it and run the suite again") from error
 
+    def read_predictions(self, trial_id: str) -> Predictions:
+        """Return the predictions of a trial's network for the validation rows, as they are stored.
+
+        Raises:
+            RunFolderError: for a file that is missing or damaged.
+        """
+        path = self.predictions_file(trial_id)
+        arrays = self.read_arrays(path)
+        try:
+            return Predictions(arrays["rows"], arrays["true"], arrays["predicted"], arrays.get("probabilities"))
+        except KeyError as error:
+            raise RunFolderError(f"{path} has no {error}; delete it and run the suite again") from error
+
     def read_correct(self, trial_id: str) -> tuple[Array, Array]:
         """Return a trial's validation rows, by number, and whether its network was right in each, (rows,) bool."""
-        arrays = self.read_arrays(self.trial(trial_id) / "validation_predictions.npz")
-        return arrays["rows"], arrays["true"] == arrays["predicted"]
+        found = self.read_predictions(trial_id)
+        return found.rows, found.true == found.predicted
 
     def write_results(self, rows: Sequence[ResultRow], varying: Sequence[str]) -> None:
         """Write ``results.csv``: a row for every trial of every experiment, also for those that wait."""
@@ -212,11 +246,9 @@ class RunFolder:
         except (OSError, ValueError, KeyError, csv.Error):
             return {}
 
-    def rows(
-        self, suite: Suite, fingerprint: str, labels: Mapping[str, str], *, thorough: bool = False
-    ) -> list[ResultRow]:
-        """Return the rows of the suite's results as the folder holds them now; `thorough` as in `read_result`."""
-        cells = suite.cells(fingerprint)
+    def rows(self, suite: Suite, labels: Mapping[str, str], *, thorough: bool = False) -> list[ResultRow]:
+        """Return the rows of the bound suite's results as the folder holds them now; `thorough` as in `read_result`."""
+        cells = suite.cells()
         results = {trial.id: self.read_result(trial.id, thorough=thorough) for _, trial in cells}
         return [
             ResultRow(experiment, trial, result.label if result else labels.get(trial.id, trial.id), result)

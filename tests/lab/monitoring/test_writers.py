@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import pytest
 
-from mlplab import run_suite
 from mlplab.cli import run as mlplab
 from mlplab.errors import MissingExtraError, SettingError
 from mlplab.lab.monitoring.composite import CompositeObserver
 from mlplab.lab.monitoring.mlflow import MlflowWriter
-from mlplab.lab.monitoring.observer import NullObserver
+from mlplab.lab.monitoring.observer import NullObserver, RunObserver
 from mlplab.lab.monitoring.tensorboard import TensorBoardWriter
+from tests.small_suite import run_suite
 
 
 class Recording(NullObserver):
@@ -40,7 +40,7 @@ def curves_in(folder):
 
 
 def test_tensorboard_shows_the_curves_of_every_network(suite, tmp_path):
-    run = run_suite(suite, tmp_path / "out", jobs=1, display=lambda: TensorBoardWriter(tmp_path / "logs"))
+    run = run_suite(suite, tmp_path / "out", jobs=1, observer=TensorBoardWriter(tmp_path / "logs"))
     found = curves_in(tmp_path / "logs")
     longest = [row for row in run.rows if row.trial["max_iter"] == 4]
     assert {label for label, _ in found} == {row.label for row in longest}
@@ -109,7 +109,7 @@ def writer():
 
 
 def test_mlflow_holds_settings_curves_and_the_end_of_every_network(suite, tmp_path, mlflow):
-    run = run_suite(suite, tmp_path / "out", jobs=1, display=writer)
+    run = run_suite(suite, tmp_path / "out", jobs=1, observer=writer())
     longest = [row for row in run.rows if row.trial["max_iter"] == 4]
     assert set(mlflow.runs) == {f"small {row.label}" for row in longest}
     for row in longest:
@@ -123,7 +123,7 @@ def test_mlflow_holds_settings_curves_and_the_end_of_every_network(suite, tmp_pa
 
 def test_a_network_goes_on_in_the_run_that_it_began_and_one_that_diverges_has_failed(suite, tmp_path, mlflow):
     one = suite.with_setting("hidden_layer_sizes", (16,)).with_setting("learning_rate_init", 0.05)
-    job = types.SimpleNamespace(labels=["mine"], trials=[one.with_setting("max_iter", 4).cells("")[0][1]])
+    job = types.SimpleNamespace(labels=["mine"], trials=[one.with_setting("max_iter", 4).cells()[0][1]])
     from mlplab.training.history import Epoch
 
     first = writer()
@@ -146,14 +146,35 @@ def test_an_address_that_does_not_work_is_one_line(mlflow, refuses):
         MlflowWriter("nowhere", "small")
 
 
-def test_several_hear_the_same():
-    displays = [Recording(), Recording()]
-    job, epoch = types.SimpleNamespace(labels=["a"]), types.SimpleNamespace(epoch=3)
-    CompositeObserver(displays[0], displays[1:]).epoch(job, epoch)
-    assert [display.heard for display in displays] == [[("a", 3)]] * 2
+CALLS = {
+    "begin": (["job"], 1, 2, 1000, [1.0]),
+    "epoch": ("job", "epoch"),
+    "trial": ("result",),
+    "job_done": ("job",),
+    "note": ("text",),
+    "end": (),
+}
 
 
-def test_one_that_fails_is_told_nothing_more_and_ends_nothing():
+@pytest.mark.parametrize("name", CALLS)
+def test_a_composite_passes_every_method_on(name):
+    observers, heard = [NullObserver(), NullObserver()], []
+    for observer in observers:
+        setattr(observer, name, lambda *given: heard.append(given))
+    getattr(CompositeObserver(observers[0], observers[1:]), name)(*CALLS[name])
+    assert heard == [CALLS[name]] * 2
+
+
+def test_the_methods_of_an_observer_are_these():
+    assert {name for name in vars(RunObserver) if not name.startswith("_")} == CALLS.keys()
+
+
+def test_a_composite_has_no_other_methods():
+    with pytest.raises(AttributeError):
+        CompositeObserver(NullObserver(), []).epochs("a typo")
+
+
+def test_an_observer_that_fails_is_disabled():
     class Away(Recording):
         def epoch(self, job, epoch):
             super().epoch(job, epoch)
@@ -168,7 +189,7 @@ def test_one_that_fails_is_told_nothing_more_and_ends_nothing():
         several.epoch(job, types.SimpleNamespace(epoch=k))
     assert first.heard == last.heard == [("a", 0), ("a", 1), ("a", 2)]
     assert away.heard == [("a", 0)]
-    assert notes == ["Away is told nothing more: 'the server is away'"]
+    assert notes == ["Away failed and was disabled: 'the server is away'"]
 
 
 def test_the_command_writes_for_both(suite_file, tmp_path, mlflow, capsys):

@@ -13,22 +13,20 @@ import numpy as np
 import pandas
 import pytest
 
-from mlplab import load_dataset, load_model, load_results, load_suite, run_suite
+from mlplab import load_dataset, load_model, load_results, load_suite
 from mlplab.cli import run as mlplab
 from mlplab.data.datasets import Source
 from mlplab.errors import MissingExtraError, RunFolderError, SettingError
 from mlplab.lab import compare_results
 from mlplab.lab.analysis.conclusion import read_conclusion
 from mlplab.lab.execution.dispatch import TrainingContext
-from mlplab.lab.execution.process_pool import Event
+from mlplab.lab.execution.executor import Event
 from mlplab.lab.monitoring.observer import NullObserver
 from mlplab.lab.search.driver import run_search
-from mlplab.lab.search.halving import TrialProgress
 from mlplab.lab.search.log import read_log
-from mlplab.lab.search.samplers import ObservedTrial, propose
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.history import History
-from tests.small_suite import read_results, read_weights
+from tests.small_suite import read_results, read_weights, run_suite
 
 SUITE = """
 name = "look"
@@ -70,11 +68,11 @@ class Epochs(NullObserver):
 def searched(file, tmp_path_factory):
     """A finished search, not to be written to, and the epochs that were made for it."""
     display = Epochs()
-    outcome = run_suite(load_suite(file), tmp_path_factory.mktemp("search") / "out", jobs=1, display=lambda: display)
+    outcome = run_suite(load_suite(file), tmp_path_factory.mktemp("search") / "out", jobs=1, observer=display)
     return outcome, display.made
 
 
-def test_a_paused_trial_goes_on_and_no_epoch_is_made_twice(searched):
+def test_a_paused_trial_is_resumed_and_no_epoch_repeated(searched):
     outcome, made = searched
     assert len(made) == len(set(made))
     assert len(made) <= 90
@@ -85,7 +83,7 @@ def test_a_paused_trial_goes_on_and_no_epoch_is_made_twice(searched):
         assert row.status == ("done" if row.result.epochs == 9 else "paused")
 
 
-def test_a_network_trained_with_pauses_has_the_bits_of_one_trained_without(searched, tmp_path):
+def test_pauses_change_no_bit_of_a_network(searched, tmp_path):
     outcome, _ = searched
     row = next(row for row in outcome.rows if row.experiment.from_search and row.status == "done")
     settings = {name: list(v) if isinstance(v, tuple) else v for name, v in row.trial.settings.items() if v is not None}
@@ -95,18 +93,18 @@ def test_a_network_trained_with_pauses_has_the_bits_of_one_trained_without(searc
     assert read_weights(alone.folder.path)[row.trial.id] == read_weights(outcome.folder.path)[row.trial.id]
 
 
-def test_the_conclusion_stands_on_the_finalists_fresh_seeds_alone(searched):
+def test_the_conclusion_uses_only_the_seeds_of_the_finalists(searched):
     outcome, _ = searched
     finalists = [row for row in outcome.rows if row.experiment.name == "finalists"]
     assert [row.trial.seed for row in finalists] == [1, 2, 1, 2]
     held = read_conclusion(outcome.folder)
-    assert held["best"]["seeds"] == 2
-    assert held["best"]["trial"] in {row.trial.id for row in finalists}
-    mine = [row.result.val_accuracy for row in finalists if row.result.settings == _settings(outcome, held["best"])]
-    assert held["best"]["val_accuracy"] == pytest.approx(np.mean(mine))
+    assert held.best.seeds == 2
+    assert held.best.trial in {row.trial.id for row in finalists}
+    mine = [row.result.val_accuracy for row in finalists if row.result.settings == _settings(outcome, held.best)]
+    assert held.best.value == pytest.approx(np.mean(mine))
     tried = [row.result for row in outcome.rows if row.experiment.from_search]
-    assert held["search"]["tried"] == len(tried)
-    assert held["search"]["epochs"] == sum(result.epochs for result in tried)
+    assert held.search.tried == len(tried)
+    assert held.search.epochs == sum(result.epochs for result in tried)
     # the finalists are those with the highest accuracy that the search saw
     highest = sorted(tried, key=lambda r: (r.val_accuracy, r.epochs, -r.val_loss), reverse=True)[:2]
     assert [r.settings for r in highest] == [finalists[0].result.settings, finalists[2].result.settings]
@@ -116,10 +114,10 @@ def test_the_conclusion_stands_on_the_finalists_fresh_seeds_alone(searched):
 
 
 def _settings(outcome, best):
-    return next(row.result.settings for row in outcome.rows if row.trial.id == best["trial"])
+    return next(row.result.settings for row in outcome.rows if row.trial.id == best.trial)
 
 
-def test_the_same_search_on_two_processes_tries_and_finds_the_same(searched, file, tmp_path):
+def test_a_search_on_two_processes_is_the_same(searched, file, tmp_path):
     again = run_suite(file, tmp_path / "again", jobs=2)
     assert read_results(again.folder.path) == read_results(searched[0].folder.path)
     assert read_weights(again.folder.path) == read_weights(searched[0].folder.path)
@@ -127,11 +125,11 @@ def test_the_same_search_on_two_processes_tries_and_finds_the_same(searched, fil
 
 def test_a_finished_search_makes_nothing_again(searched, file):
     display = Epochs()
-    outcome = run_suite(load_suite(file), searched[0].folder.path, display=lambda: display)
+    outcome = run_suite(load_suite(file), searched[0].folder.path, observer=display)
     assert (outcome.trained, display.made) == (0, [])
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_end(searched, file, tmp_path):
+def test_a_search_killed_at_any_moment_ends_the_same(searched, file, tmp_path):
     out, rng = tmp_path / "out", np.random.default_rng(0)
     command = [sys.executable, "-m", "mlplab", "run", str(file), "--out", str(out), "--jobs", "2"]
     killed = attempts = 0
@@ -163,12 +161,12 @@ def _made(out):
     return made
 
 
-def test_a_larger_budget_goes_on_where_the_smaller_one_ended(file, tmp_path):
+def test_a_larger_budget_continues_a_smaller_one(file, tmp_path):
     suite = load_suite(file)
     first = run_suite(suite, tmp_path / "out", jobs=2)
     display = Epochs()
     larger = replace(suite, search=replace(suite.search, epochs=140))
-    second = run_suite(larger, tmp_path / "out", jobs=2, display=lambda: display)
+    second = run_suite(larger, tmp_path / "out", jobs=2, observer=display)
     tried = [{row.trial.id for row in one.rows if row.experiment.from_search} for one in (first, second)]
     assert tried[0] < tried[1]
     before = {row.trial.id: row.result.epochs for row in first.rows}
@@ -179,7 +177,7 @@ def test_more_fresh_seeds_train_only_those(searched, file, tmp_path):
     out = shutil.copytree(searched[0].folder.path, tmp_path / "out")
     more = run_suite(replace(load_suite(file), seeds=5), out, jobs=2)
     assert more.trained == 2 * 3  # beyond the budget
-    assert read_conclusion(more.folder)["best"]["seeds"] == 5
+    assert read_conclusion(more.folder).best.seeds == 5
     tried = [[row.trial.id for row in one.rows if row.experiment.from_search] for one in (searched[0], more)]
     assert tried[0] == tried[1]
 
@@ -198,16 +196,16 @@ def test_a_search_that_was_interrupted_has_results_and_its_time(file, tmp_path):
     with pytest.raises(RunFolderError, match="is no run folder"):
         load_results(tmp_path / "out")
     with pytest.raises(KeyboardInterrupt):
-        run_suite(suite, tmp_path / "out", jobs=1, display=Interrupting)
+        run_suite(suite, tmp_path / "out", jobs=1, observer=Interrupting())
     trials, epochs = load_results(tmp_path / "out")
     assert (trials["status"] == "paused").sum() >= 3
     assert "waiting" in set(trials["status"])
     assert set(epochs["trial"]) == set(trials.loc[trials["status"] == "paused", "trial"])
-    seconds = read_log(RunFolder(tmp_path / "out"), suite).seconds
+    seconds = read_log(RunFolder(tmp_path / "out"), suite.bind()).seconds
     assert seconds > 0.01
     with pytest.raises(KeyboardInterrupt):
-        run_suite(suite, tmp_path / "out", jobs=1, display=Interrupting)
-    assert read_log(RunFolder(tmp_path / "out"), suite).seconds > seconds + 0.01
+        run_suite(suite, tmp_path / "out", jobs=1, observer=Interrupting())
+    assert read_log(RunFolder(tmp_path / "out"), suite.bind()).seconds > seconds + 0.01
 
 
 def test_trials_that_failed_are_tried_again(searched, file, tmp_path, monkeypatch):
@@ -217,13 +215,13 @@ def test_trials_that_failed_are_tried_again(searched, file, tmp_path, monkeypatc
             "def fail(estimator, job, *rest):\n"
             "    if len(job.trials[-1]['hidden_layer_sizes']) == 1 and job.trials[-1].seed == 0:\n"
             "        raise MemoryError\n"
-            "    real(estimator, job, *rest)\n"
+            "    return real(estimator, job, *rest)\n"
             "job._train = fail\n"
         )
         patch.syspath_prepend(tmp_path)
         first = run_suite(file, tmp_path / "out", jobs=2)
     assert {row.status for row in first.rows if row.experiment.from_search} >= {"failed", "paused"}
-    assert read_conclusion(first.folder)["test"]  # which is of the finalists
+    assert read_conclusion(first.folder).winner.test  # which is of the finalists
     again = run_suite(file, tmp_path / "out", jobs=2)
     assert again.trained >= len(first.failed)
     assert not again.failed
@@ -255,7 +253,7 @@ def test_a_search_for_something_else_in_the_folder_is_refused(searched, file):
 
 
 @pytest.mark.parametrize("sealed", [True, False])
-def test_damage_to_the_log_and_to_a_paused_trial_is_named_and_made_good(searched, file, tmp_path, sealed):
+def test_a_damaged_log_and_paused_trial_are_noted_and_restored(searched, file, tmp_path, sealed):
     out = shutil.copytree(searched[0].folder.path, tmp_path / "out")
     paused = [row.trial.id for row in searched[0].rows if row.status == "paused"]
     history = out / "trials" / paused[0] / "history.csv"
@@ -269,8 +267,8 @@ def test_damage_to_the_log_and_to_a_paused_trial_is_named_and_made_good(searched
     with pytest.raises(RunFolderError, match=r"search\.json is damaged: run the search again"):
         compare_results(out)
     display = Epochs()
-    run_suite(file, out, jobs=2, display=lambda: display)
-    assert any("search.json is not as it was written" in note for note in display.notes)
+    run_suite(file, out, jobs=2, observer=display)
+    assert any("search.json has been modified or damaged" in note for note in display.notes)
     assert read_results(out) == read_results(searched[0].folder.path)
 
 
@@ -289,27 +287,27 @@ def test_a_search_on_other_data_in_the_folder_is_refused(file, tmp_path):
         run_suite(suite, tmp_path / "out", jobs=1)
 
 
-def test_a_pause_whose_trial_was_not_written_any_more_makes_no_epoch_again(searched, file, tmp_path):
+def test_a_pause_without_its_trial_repeats_no_epoch(searched, file, tmp_path):
     """Killed in the moment between the checkpoint of a pause and its trial.json."""
     copy = RunFolder(shutil.copytree(searched[0].folder.path, tmp_path / "copy"))
     first = [row.trial.id for row in searched[0].rows if row.status == "paused" and row.result.epochs == 1]
     for trial in first:
         shutil.rmtree(copy.trial(trial))
     display = Epochs()
-    run_suite(file, copy.path, jobs=1, display=lambda: display)
+    run_suite(file, copy.path, jobs=1, observer=display)
     assert first
     assert not display.made
     assert read_results(copy.path) == read_results(searched[0].folder.path)
 
 
-def test_what_got_lost_of_a_finished_search_is_made_again_and_nothing_else(searched, file, tmp_path):
+def test_only_lost_trials_of_a_finished_search_are_repeated(searched, file, tmp_path):
     copy = RunFolder(shutil.copytree(searched[0].folder.path, tmp_path / "copy"))
     before = copy.search_file.read_bytes()
     row = next(row for row in searched[0].rows if row.status == "paused" and row.result.epochs == 3)
     trial = copy.trial(row.trial.id) / "trial.json"
     trial.write_bytes(trial.read_bytes().replace(b"paused", b"pausee"))
     display = Epochs()
-    run_suite(file, copy.path, jobs=1, display=lambda: display)
+    run_suite(file, copy.path, jobs=1, observer=display)
     assert display.made == [(row.trial.id, 1)]  # the rest is in its checkpoint
     assert any(f"{row.trial.id} is damaged or incomplete" in note for note in display.notes)
     assert copy.search_file.read_bytes().partition(b'"seconds"')[0] == before.partition(b'"seconds"')[0]
@@ -323,20 +321,20 @@ def test_minutes_end_it_in_time(file, tmp_path):
     started = monotonic()
     outcome = run_suite(suite, tmp_path / "out", jobs=2)
     assert monotonic() - started < 60
-    assert read_conclusion(outcome.folder)["best"]
+    assert read_conclusion(outcome.folder).best
     assert not outcome.failed
 
 
 def test_minutes_are_as_many_epochs_as_there_is_time_for(file, tmp_path, monkeypatch):
-    monkeypatch.setattr("mlplab.lab.search.driver.measure_pace", lambda *_: 1.99)  # seconds an epoch
+    monkeypatch.setattr("mlplab.lab.search.driver.measure_pace", lambda *_: 1.99)  # seconds per epoch
     suite = load_suite(file)
     in_minutes = replace(suite, search=replace(suite.search, epochs=None, minutes=2.0))
     in_epochs = replace(suite, search=replace(suite.search, epochs=120))
     first = []
     for budget, name in ((in_minutes, "minutes"), (in_epochs, "epochs")):
         with pytest.raises(KeyboardInterrupt):
-            run_suite(budget, tmp_path / name, jobs=2, display=Interrupting)
-        first.append(read_log(RunFolder(tmp_path / name), budget).rounds[0])
+            run_suite(budget, tmp_path / name, jobs=2, observer=Interrupting())
+        first.append(read_log(RunFolder(tmp_path / name), budget.bind()).rounds[0])
     assert first[0] == first[1]  # 2 processes × 120 seconds / 1.99 seconds an epoch
 
 
@@ -381,11 +379,11 @@ def test_a_trial_that_fails_ends_nothing(file, tmp_path):
     assert "diverged" in outcome.folder.conclusion_md.read_text()
 
 
-def test_a_job_that_is_given_up_after_a_pause_counts_as_failed_and_the_search_goes_on(searched, file, tmp_path):
+def test_a_job_given_up_after_a_pause_has_failed(searched, file, tmp_path):
     """The workers die of one trial whenever it is trained on."""
     out = tmp_path / "out"
     shutil.copytree(searched[0].folder.path, out)
-    suite, folder = load_suite(file), RunFolder(out)
+    suite, folder = load_suite(file).bind(), RunFolder(out)
     done = next(row.trial for row in searched[0].rows if row.experiment.from_search and row.status == "done")
     result = folder.read_result(done.id)
     history = History(folder.read_history(done.id).epochs[:3])
@@ -394,42 +392,26 @@ def test_a_job_that_is_given_up_after_a_pause_counts_as_failed_and_the_search_go
     log.chosen_for = ""
     log.write(folder)
 
-    def deadly(waiting):
-        while waiting:
-            yield Event(waiting.popleft(), None, "worker ended with exit status -9")
+    class Crashing:
+        slots = 1
 
-    dataset = suite.source.load()
-    _, made = run_search(TrainingContext(suite, dataset, folder, deadly, NullObserver()), suite.source.fingerprint(), 1)
-    assert made >= 1
+        def run(self, jobs):
+            for job in jobs:
+                yield Event(job, None, "worker ended with exit status -9")
+
+    _, trained = run_search(TrainingContext(suite, suite.source.load(), folder, Crashing(), NullObserver()))
+    assert trained >= 1
     assert folder.read_result(done.id).status == "failed"
     assert "exit status -9" in folder.read_result(done.id).error
 
 
-def test_a_sampler_learns_from_what_it_is_told(file):
-    search = load_suite(file).search
-    good, bad = TrialProgress([(0.9, -0.1)] * 3), TrialProgress([(0.1, -9.0)])
-    known = [
-        ObservedTrial(
-            {"hidden_layer_sizes.depth": 1, "hidden_layer_sizes.width": 8, "learning_rate_init": rate, "dropout": drop},
-            end,
-        )
-        for k in range(20)
-        for rate, drop, end in [(0.01 + k / 10_000, "0", good), (0.09 + k / 10_000, "0.2", bad)]
-    ]
-    found = propose(search, known, 0, 20)
-    assert np.mean([one["dropout"] == "0" for one in found]) > 0.7
-    assert np.mean([one["learning_rate_init"] < 0.05 for one in found]) > 0.7
-    assert propose(search, known, 0, 20) == found
-    assert propose(search, known, 1, 20) != found
-
-
-def test_without_optuna_it_says_how_to_get_it(file, tmp_path, monkeypatch):
+def test_without_optuna_the_error_names_the_extra(file, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mlplab\[search\]'"):
         run_suite(file, tmp_path / "out")
 
 
-def test_a_budget_that_is_not_enough_for_one_is_told_before_anything_is_trained(file, tmp_path):
+def test_a_budget_that_is_too_small_is_refused_at_once(file, tmp_path):
     suite = load_suite(file)
     with pytest.raises(SettingError, match="epochs must be at least 45, for 2 finalists × 2 seeds × 9 epochs"):
         run_suite(replace(suite, search=replace(suite.search, epochs=40)), tmp_path / "out")
@@ -444,7 +426,7 @@ def test_results_status_and_figures_of_a_search(searched, capsys):
     assert "finalists                   4 of 4" in capsys.readouterr().out
     assert mlplab(["report", str(out)]) == 0
     assert {"search.png", "experiment-2-finalists.svg"} <= {path.name for path in (out / "figures").iterdir()}
-    best = read_conclusion(searched[0].folder)["best"]["trial"]
+    best = read_conclusion(searched[0].folder).best.trial
     assert load_model(out / "trials" / best / "model.safetensors").n_iter_ == 9
 
 

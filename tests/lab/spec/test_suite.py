@@ -12,7 +12,7 @@ from mlplab.training.settings import parse_assignment
 
 def test_exercise6_holds_the_five_experiments_of_the_notebook():
     suite = load_suite("exercise6")
-    cells = suite.cells("data")
+    cells = suite.cells()
     assert [sum(e == experiment for e, _ in cells) for experiment in suite.experiments] == [4, 4, 8, 8, 8]
     assert [t["hidden_layer_sizes"] for _, t in cells[:4]] == [(1024,), (512,), (256,), (128,)]
     assert {t["max_iter"] for e, t in cells if e.name in ("width", "depth")} == {20}
@@ -30,7 +30,7 @@ def test_exercise6_raw_differs_from_exercise6_in_the_scale_of_the_pixels_alone()
 
 def test_experiments_1_and_3_and_2_and_4_share_trainings():
     lineages = [
-        {t.lineage for e, t in load_suite("exercise6").cells("") if e.name == name}
+        {t.lineage for e, t in load_suite("exercise6").cells() if e.name == name}
         for name in ("width", "learning-rate-1", "depth", "learning-rate-2")
     ]
     assert len(lineages[0] & lineages[1]) == 2
@@ -43,7 +43,7 @@ def test_a_resolved_suite_reads_back_as_the_same_trials(name, tmp_path):
     path = tmp_path / "suite.toml"
     path.write_text(suite.to_toml())
     again = load_suite(path)
-    assert [t.id for _, t in again.cells("x")] == [t.id for _, t in suite.cells("x")]
+    assert [t.id for _, t in again.cells()] == [t.id for _, t in suite.cells()]
     assert again == suite
 
 
@@ -51,19 +51,27 @@ def test_a_fingerprint_is_kept_and_makes_no_other_suite_of_it(suite, tmp_path):
     path = tmp_path / "suite.toml"
     path.write_text(replace(suite, fingerprint="abc").to_toml())
     assert load_suite(path) == suite
-    assert load_suite(path).known_fingerprint() == "abc"
-    assert suite.known_fingerprint() == suite.source.fingerprint()
+    assert load_suite(path).bind().fingerprint == "abc"
+    assert load_suite(path).bind("def").fingerprint == "def"
+    assert suite.bind().fingerprint == suite.source.fingerprint()
+
+
+def test_binding_changes_the_ids_of_trials_and_nothing_else(suite):
+    trials, bound = ([trial for _, trial in one.cells()] for one in (suite, suite.bind("abc")))
+    assert not {t.id for t in trials} & {t.id for t in bound}
+    assert [replace(t, data="abc") for t in trials] == bound
+    assert suite.varying() == suite.bind("abc").varying()
 
 
 def test_a_fixed_setting_collapses_the_grids_that_vary_it(suite):
     fixed = suite.with_setting("hidden_layer_sizes", (8,))
-    assert [t["hidden_layer_sizes"] for _, t in fixed.cells("")] == [(8,)] * 3
+    assert [t["hidden_layer_sizes"] for _, t in fixed.cells()] == [(8,)] * 3
 
 
 def test_seeds_multiply_the_trials_and_leave_the_configurations(suite_file, tmp_path):
     path = tmp_path / "seeds.toml"
     path.write_text(suite_file.read_text().replace('dataset = "digits"', 'dataset = "digits"\nseeds = 3'))
-    cells = load_suite(path).cells("")
+    cells = load_suite(path).cells()
     assert len(cells) == 18
     assert len({t.id for _, t in cells}) == 18
     assert len({t.configuration for _, t in cells}) == 6

@@ -5,6 +5,7 @@ import pytest
 
 from mlplab import load_results
 from mlplab.errors import RunFolderError
+from tests.earlier import EARLIER
 
 
 def test_a_row_for_each_trial_and_one_for_each_epoch(finished):
@@ -13,6 +14,7 @@ def test_a_row_for_each_trial_and_one_for_each_epoch(finished):
     assert trials["val_accuracy"].tolist() == [row.result.val_accuracy for row in finished.rows]
     assert len(epochs) == sum(row.result.epochs for row in {row.trial.id: row for row in finished.rows}.values())
     assert list(epochs)[:4] == ["trial", "label", "seed", "epoch"]
+    assert trials["val_brier"].tolist() == [row.result.val_brier for row in finished.rows]
     row = finished.rows[2]
     mine = epochs[epochs["trial"] == row.trial.id]
     assert mine["epoch"].tolist() == [1, 2, 3, 4]
@@ -26,7 +28,7 @@ def test_a_row_for_each_trial_and_one_for_each_epoch(finished):
 def test_settings_that_are_none_stay_words_and_missing_numbers_are_missing(finished, tmp_path):
     (tmp_path / "suite.toml").write_bytes(finished.folder.suite_file.read_bytes())
     header = finished.folder.results_file.read_text().splitlines()[0].replace("max_iter", "normalization")
-    line = "width,abc,label,0,waiting,16,0.05,none,,,,,,,"
+    line = "width,abc,label,0,waiting,16,0.05,none,,,,,,,,"
     (tmp_path / "results.csv").write_text(f"{header}\n{line}\n")
     trials, epochs = load_results(tmp_path)
     assert trials["normalization"].tolist() == ["none"]
@@ -38,12 +40,19 @@ def test_settings_that_are_none_stay_words_and_missing_numbers_are_missing(finis
 def test_ids_and_names_that_look_like_numbers_are_texts(finished, tmp_path, trial):
     (tmp_path / "suite.toml").write_bytes(finished.folder.suite_file.read_bytes())
     header = finished.folder.results_file.read_text().splitlines()[0]
-    (tmp_path / "results.csv").write_text(f"{header}\n01,{trial},007,0,done,16,0.05,2,1,,,,,0.1,100\n")
+    (tmp_path / "results.csv").write_text(f"{header}\n01,{trial},007,0,done,16,0.05,2,1,,,,,0.1,100,\n")
     shutil.copytree(finished.folder.trial(finished.rows[0].trial.id), tmp_path / "trials" / trial)
     trials, epochs = load_results(tmp_path)
     assert trials[["experiment", "trial", "label"]].to_numpy().tolist() == [["01", trial, "007"]]
     assert epochs["trial"].tolist() == [trial] * 2
     assert epochs["label"].tolist() == ["007"] * 2
+
+
+def test_metrics_that_an_earlier_version_did_not_store_are_missing():
+    trials, epochs = load_results(EARLIER / "finished")
+    assert trials["val_accuracy"].notna().any()
+    assert trials["val_brier"].isna().all()
+    assert "val_brier" not in epochs
 
 
 def test_what_is_no_run_folder_is_refused(tmp_path, refuses):

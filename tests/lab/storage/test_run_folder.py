@@ -5,7 +5,7 @@ import pytest
 from mlplab import load_suite
 from mlplab.errors import RunFolderError
 from mlplab.lab.storage.run_folder import RunFolder
-from mlplab.training.history import COLUMNS, Epoch, History
+from mlplab.training.history import Epoch, History
 from tests.small_suite import result_of
 
 
@@ -14,11 +14,12 @@ def test_results_have_a_row_for_each_trial_of_each_experiment_in_the_order_of_th
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
         "experiment", "trial", "label", "seed", "status", "hidden_layer_sizes", "learning_rate_init", "max_iter",
-        "epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters",
+        "epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds", "parameters", "val_brier",
     ]  # fmt: skip
     assert [row["experiment"] for row in rows] == ["width"] * 2 + ["rate"] * 4
     for row, held in zip(rows, finished.rows, strict=True):
         assert float(row["val_loss"]) == held.result.val_loss
+        assert float(row["val_brier"]) == held.result.val_brier
 
 
 def test_a_history_reads_back_as_it_was_written(finished):
@@ -26,8 +27,9 @@ def test_a_history_reads_back_as_it_was_written(finished):
     history = finished.folder.read_history(row.trial.id)
     assert history["epoch"] == [1, 2, 3, 4]
     assert history["val_loss"][-1] == row.result.val_loss
+    assert history["val_brier"][-1] == row.result.val_brier
     with (finished.folder.trial(row.trial.id) / "history.csv").open() as file:
-        assert file.readline().strip() == ",".join(COLUMNS)
+        assert file.readline().strip() == ",".join(history.columns)
 
 
 def _write_network(folder):
@@ -37,7 +39,7 @@ def _write_network(folder):
 
 @pytest.mark.parametrize("seconds", [0.002, 1000.0])
 def test_a_result_reads_back_as_it_was_written_and_replaces_an_older_one(suite, tmp_path, seconds):
-    folder, trial = RunFolder(tmp_path), suite.cells("")[0][1]
+    folder, trial = RunFolder(tmp_path), suite.cells()[0][1]
     failed = result_of(trial, status="failed", error="it failed", seconds=seconds)
     folder.write_trial(failed, History())
     assert folder.read_result(trial.id) == failed
@@ -51,7 +53,7 @@ def test_a_result_reads_back_as_it_was_written_and_replaces_an_older_one(suite, 
 @pytest.mark.parametrize("name", ["model.safetensors", "validation_predictions.npz", "history.csv", "trial.json"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "shorter"])
 def test_a_trial_with_a_file_missing_or_cut_short_is_none(suite, tmp_path, name, damage):
-    folder, trial = RunFolder(tmp_path), suite.cells("")[0][1]
+    folder, trial = RunFolder(tmp_path), suite.cells()[0][1]
     folder.write_trial(result_of(trial), History([Epoch(1, 0.5, 0.5)]), _write_network)
     file = folder.trial(trial.id) / name
     content = file.read_bytes()
@@ -63,7 +65,7 @@ def test_a_trial_with_a_file_missing_or_cut_short_is_none(suite, tmp_path, name,
 
 @pytest.mark.parametrize("name", ["model.safetensors", "validation_predictions.npz", "history.csv", "trial.json"])
 def test_a_flipped_bit_anywhere_makes_a_trial_none(suite, tmp_path, name):
-    folder, trial = RunFolder(tmp_path), suite.cells("")[0][1]
+    folder, trial = RunFolder(tmp_path), suite.cells()[0][1]
     result = result_of(trial)
     folder.write_trial(result, History([Epoch(1, 0.5, 0.5)]), _write_network)
     file = folder.trial(trial.id) / name
@@ -78,7 +80,7 @@ def test_a_flipped_bit_anywhere_makes_a_trial_none(suite, tmp_path, name):
 
 
 def test_folders_that_changed_places_hold_no_results(suite, tmp_path):
-    folder, (one, other) = RunFolder(tmp_path), [trial for _, trial in suite.cells("")[:2]]
+    folder, (one, other) = RunFolder(tmp_path), [trial for _, trial in suite.cells()[:2]]
     for trial in (one, other):
         folder.write_trial(result_of(trial), History())
     folder.trial(one.id).rename(tmp_path / "aside")

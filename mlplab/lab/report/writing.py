@@ -1,0 +1,58 @@
+"""The report of a run, written into its folder: `conclusion.md` and the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlplab.lab.analysis.conclusion import hash_results, read_conclusion, write_conclusion
+from mlplab.lab.analysis.findings import Conclusion
+from mlplab.lab.report.conclusion import describe_conclusion
+from mlplab.lab.report.markdown import to_markdown
+from mlplab.lab.storage.results import Results
+from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.utils.atomic import write_text_whole
+
+if TYPE_CHECKING:
+    from mlplab.data import Dataset
+
+
+def store_conclusion(folder: RunFolder, conclusion: Conclusion) -> None:
+    """Write a new conclusion as JSON and as text.
+
+    A test-set evaluation is recorded before anybody can read its result, and the digest, which makes the conclusion
+    count, is written last: a run that is killed in between draws it again.
+    """
+    write_conclusion(folder, replace(conclusion, digest=""))
+    _write_text(folder, conclusion)
+    write_conclusion(folder, conclusion)
+
+
+def write_report(results: Results, load: Callable[[], Dataset | None]) -> list[Path]:
+    """Write the text of the conclusion and all figures again, from the stored results; return the files.
+
+    load: returns the data, None where the rows are no images.
+    """
+    conclusion, written = read_conclusion(results.folder), []
+    if conclusion and conclusion.digest == hash_results(results.rows):
+        written.append(_write_text(results.folder, conclusion))
+    return written + _draw(results, load)
+
+
+def draw_missing_figures(results: Results, load: Callable[[], Dataset | None]) -> None:
+    """Draw the figures, unless those in the folder show these results already."""
+    if results.folder.drawn_digest() != hash_results(results.rows):
+        _draw(results, load)
+
+
+def _write_text(folder: RunFolder, conclusion: Conclusion) -> Path:
+    write_text_whole(folder.conclusion_md, to_markdown(describe_conclusion(conclusion)))
+    return folder.conclusion_md
+
+
+def _draw(results: Results, load: Callable[[], Dataset | None]) -> list[Path]:
+    from mlplab.lab.report.figures import draw_figures  # matplotlib takes a second to import
+
+    return draw_figures(results, load())
