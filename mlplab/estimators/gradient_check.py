@@ -1,4 +1,4 @@
-"""The public gradient check: of an estimator's settings, on a user's rows."""
+"""The public gradient check of an estimator's settings on a user's rows."""
 
 from __future__ import annotations
 
@@ -27,13 +27,17 @@ def gradient_check(
 ) -> GradientCheck:
     """Compare back-propagation with finite differences for an estimator's settings, on at most 100 of the rows.
 
-    It prints both numbers of the worst parameter and returns them. The estimator need not be fitted and is not
-    changed; everything is computed in float64, at the start weights.
+    The result is printed and returned; it holds both derivatives of the worst parameter. The estimator need not be
+    fitted and is not changed; everything is computed in float64, at the initial weights.
 
     Args:
         X: (rows, features). y: (rows,).
-        sample: how many parameters to compare; None compares all.
+        sample: the number of parameters to compare; None compares all.
         tolerance: the largest relative error that passes.
+
+    Raises:
+        SettingError: for a setting or a sample that is not allowed.
+        DataError: where all of these rows have the same class.
     """
     check_settings({name: getattr(estimator, name) for name in SETTINGS})
     if sample is not None and sample < 1:
@@ -43,7 +47,7 @@ def gradient_check(
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"the first {len(labels)} rows hold one class only, {classes.item(0)!r}: shuffle them")
-    seed = seed_from(deepcopy(estimator.random_state))  # drawing from the estimator's own generator would move it
+    seed = seed_from(deepcopy(estimator.random_state))  # drawing from the estimator's own generator would advance it
     task = classify(len(classes), estimator.label_smoothing)
     table = task.table(smooth=True)
     assert table is not None

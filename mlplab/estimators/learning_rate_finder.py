@@ -1,4 +1,4 @@
-"""The search for a learning rate: raise it step by step and look where the loss falls and where it explodes."""
+"""The learning rate range test: raise the rate step by step and observe where the loss falls and where it explodes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from mlplab.estimators.base import NeuralNetwork
 from mlplab.nn.schedules import Schedule
 from mlplab.training.callbacks import Callback
 
-#: How much of the smoothed loss is kept from step to step.
+#: The share of the smoothed loss that is kept from step to step.
 _SMOOTHING = 0.9
 
 
 @dataclass(frozen=True)
 class LearningRates:
-    """What `find_learning_rate` saw.
+    """The result of `find_learning_rate`.
 
     Attributes:
         rates: the learning rate of every step, rising.
-        losses: the mean loss of every step's batch, smoothed.
+        losses: the mean loss of the batch of every step, smoothed.
         suggestion: a tenth of the rate at which the loss was lowest.
     """
 
@@ -37,7 +37,7 @@ class LearningRates:
 
 
 class _Rising(Schedule):
-    """Goes through the rates, a step at a time."""
+    """Uses the next of the rates in every step."""
 
     def __init__(self, rates: Sequence[float]) -> None:
         self._rates: Iterator[float] = iter(rates)
@@ -46,8 +46,8 @@ class _Rising(Schedule):
         return next(self._rates)
 
 
-class _Watch(Callback):
-    """Keeps the smoothed losses, and ends the training when they explode."""
+class _LossRecorder(Callback):
+    """Records the smoothed losses, and ends the training when they explode."""
 
     def __init__(self, steps: int) -> None:
         self._steps, self._mean = steps, 0.0
@@ -70,26 +70,27 @@ def find_learning_rate(
     highest: float = 10.0,
     steps: int = 200,
 ) -> LearningRates:
-    """Train a copy of an estimator with a learning rate that rises in every step, and return what the loss did.
+    """Train a copy of an estimator with a learning rate that rises in every step, and return the losses.
 
     Source: Smith 2017, section 3.3; the suggestion is that of Howard and Gugger 2020, chapter 5. `plot_learning_rates`
-    draws it. The estimator is not changed; its schedule, its stopping and its callbacks are left out.
+    draws the result. The estimator is not changed; the copy has no schedule, no stopping criterion and no callbacks.
 
     Args:
         X: (rows, features). y: (rows,).
         lowest, highest: the learning rates of the first and of the last step.
-        steps: how many; fewer where the loss has grown to four times its lowest.
+        steps: the number of steps; the test ends earlier once the loss has grown to four times its lowest.
 
     Raises:
         SettingError: for solver "lbfgs", which has no learning rate.
+        DivergenceError: where the loss is not finite even at the lowest rate.
     """
     if getattr(estimator, "solver", None) == "lbfgs":
-        raise SettingError("solver='lbfgs' has no learning rate to look for")
+        raise SettingError("solver='lbfgs' has no learning rate to find")
     if not 0 < lowest < highest or steps < 10:
-        raise SettingError(f"wanted are 0 < lowest < highest and at least 10 steps; got {lowest}, {highest}, {steps}")
+        raise SettingError(f"0 < lowest < highest and at least 10 steps are needed; got {lowest}, {highest}, {steps}")
     rows = len(np.asarray(y))
     batch = min(200, rows) if estimator.batch_size == "auto" else min(estimator.batch_size, rows)
-    rates, watch = np.geomspace(lowest, highest, steps).tolist(), _Watch(steps)
+    rates, recorder = np.geomspace(lowest, highest, steps).tolist(), _LossRecorder(steps)
     copy = clone(estimator).set_params(
         learning_rate=_Rising(rates),
         learning_rate_init=1.0,
@@ -99,11 +100,11 @@ def find_learning_rate(
         early_stopping=False,
         warm_start=False,
         verbose=False,
-        callbacks=[watch],
+        callbacks=[recorder],
     )
-    with suppress(DivergenceError):  # which is what it was looking for
+    with suppress(DivergenceError):  # which is expected at the highest rates
         copy.fit(X, y)
-    losses = [loss for loss in watch.losses if isfinite(loss)]
+    losses = [loss for loss in recorder.losses if isfinite(loss)]
     if not losses:
         raise DivergenceError(f"the loss was not finite at the lowest learning rate, {lowest:g}: scale the features")
     best = int(np.argmin(losses))

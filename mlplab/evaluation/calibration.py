@@ -49,14 +49,14 @@ def calibration_of(confidence: npt.ArrayLike, right: npt.ArrayLike, bins: int = 
     """
     if bins < 1:
         raise SettingError(f"bins must be a whole number of at least 1; got {bins}")
-    sure, correct = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
+    confidences, correct = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
     edges = np.linspace(0, 1, bins + 1)
-    bin_of = np.clip(np.searchsorted(edges, sure) - 1, 0, bins - 1)  # (low, high]
+    bin_of = np.clip(np.searchsorted(edges, confidences) - 1, 0, bins - 1)  # (low, high]
     rows = np.bincount(bin_of, minlength=bins)
-    sum_sure, sum_correct = (np.bincount(bin_of, weights, minlength=bins) for weights in (sure, correct))
-    error = float(np.abs(sum_sure - sum_correct).sum() / max(1, len(sure)))
+    sum_confidence, sum_correct = (np.bincount(bin_of, weights, minlength=bins) for weights in (confidences, correct))
+    error = float(np.abs(sum_confidence - sum_correct).sum() / max(1, len(confidences)))
     with np.errstate(invalid="ignore"):
-        return Calibration(edges, rows, sum_sure / rows, sum_correct / rows, error)
+        return Calibration(edges, rows, sum_confidence / rows, sum_correct / rows, error)
 
 
 @dataclass(frozen=True)

@@ -18,19 +18,19 @@ from mlplab.nn.activations import Activation
 from mlplab.nn.normalization import EPSILON
 from mlplab.utils.atomic import write_whole
 
-#: The version of ONNX's operators that the files use: the first one with LayerNormalization.
+#: The version of ONNX's operators in the files: the first one with LayerNormalization.
 OPSET = 17
 
 
 def to_onnx(model: NeuralNetwork, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator as an ONNX file with an input "X" (rows, features).
 
-    Its output is "probabilities" (rows, classes), in the order of `classes_`, which the file names in its metadata; for
-    a regressor "values" (rows, outputs). X is float32, in which everything is computed there, and as it was in `fit`:
-    `input_scale` is part of the file.
+    Its output is "probabilities" (rows, classes), in the order of `classes_`, which the metadata of the file list; for
+    a regressor it is "values" (rows, outputs). X is float32, as is all computation, and scaled as in `fit`, because
+    `input_scale` is folded into the weights.
 
     Raises:
-        SettingError: for a normalization of your own, or an activation that uses what ONNX has no operator for.
+        SettingError: for a normalization of your own, or an activation with a function that ONNX has no operator for.
         MissingExtraError: without the package onnx.
     """
     layers = [layer.folded() for layer in layers_of(model, "ONNX")]

@@ -1,4 +1,4 @@
-"""Weights as PyTorch names them, there and back. PyTorch itself is not needed: a state_dict is arrays by name."""
+"""Conversion to and from the state_dict of PyTorch, which holds arrays by name: PyTorch itself is not needed."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from mlplab.estimators.regressor import NeuralNetworkRegressor
 from mlplab.export.layers import layers_of
 from mlplab.training.settings import RegressorSettings, check_settings
 
-#: What a layer's normalisation has: our groups of arrays, and PyTorch's names.
+#: The arrays of a layer's normalization: our groups, and PyTorch's names.
 _SCALES = {"gains": "weight", "shifts": "bias", "running_means": "running_mean", "running_variances": "running_var"}
 
 
 def to_state_dict(model: NeuralNetwork) -> dict[str, Array]:
     """Return the parameters of a fitted estimator by the names of a `torch.nn.Sequential`.
 
-    That of, for every hidden layer, `Linear`, with normalization `BatchNorm1d` or `LayerNorm`, and the activation; then
-    a last `Linear`. Its outputs are logits: softmax, or a sigmoid for two classes, makes probabilities of them, and for
-    a regressor with loss "poisson" the exponential makes values. `input_scale` is in the first weights.
+    Each hidden layer is a `Linear`, a `BatchNorm1d` or `LayerNorm` where layers are normalized, and the activation; the
+    output layer is a `Linear`. Its outputs are logits: the softmax, or the sigmoid for two classes, gives
+    probabilities; for a regressor with loss "poisson", the exponential gives values. `input_scale` is folded into the
+    first weights.
 
     Returns:
-        NumPy arrays; ``{name: torch.from_numpy(a) for name, a in state.items()}`` goes into `load_state_dict`.
+        NumPy arrays; pass ``{name: torch.from_numpy(a) for name, a in state.items()}`` to `load_state_dict`.
 
     Raises:
         SettingError: for a normalization of your own.
@@ -52,18 +53,17 @@ def to_state_dict(model: NeuralNetwork) -> dict[str, Array]:
 def from_state_dict(
     state: Mapping[str, npt.ArrayLike], classes: npt.ArrayLike | None = None, **settings: Any
 ) -> NeuralNetworkClassifier | NeuralNetworkRegressor:
-    """Return an estimator with the weights of a PyTorch network of fully-connected layers.
+    """Return an estimator with the weights of a PyTorch network of fully connected layers.
 
     Args:
-        state: its `state_dict()`, on the CPU: of every layer `weight` (O, I) and perhaps `bias` (O,), and between them
-            those of `BatchNorm1d` or `LayerNorm`; the names do not matter, their order does.
-        classes: the class of each output; of two classes there may be two outputs (for a softmax) or one, the second
-            class's (for a sigmoid). None makes a regressor, of values as they are.
-        settings: of the estimator, to predict and train on with: above all the `activation`, of which a state_dict
-            tells nothing.
+        state: its `state_dict()`, on the CPU: for every layer `weight` (O, I) and optionally `bias` (O,), and between
+            layers those of `BatchNorm1d` or `LayerNorm`. The order of the names matters, the names do not.
+        classes: the class of each output. Two classes may have two outputs (for a softmax), or one for the second
+            class (for a sigmoid). None returns a regressor without a non-linearity at the output.
+        settings: of the estimator, above all the `activation`, which a state_dict does not hold.
 
     Raises:
-        DataError: for arrays that are no such network.
+        DataError: for arrays that do not form such a network.
         SettingError: for a setting that is not allowed.
     """
     modules = _modules(state)
@@ -108,7 +108,7 @@ def _in_order(W: Array, b: Array, given: Array, labels: Array) -> tuple[Array, A
     """Return the last layer for the sorted classes, with one output where there are two."""
     if given.ndim != 1 or len(labels) != len(given):
         raise DataError(f"classes must be different labels, one for each output; got {shorten(given.tolist())}")
-    if len(given) == 2 and W.shape[1] == 1:  # the logit of the second class against the first: 0 is the first's
+    if len(given) == 2 and W.shape[1] == 1:  # the logit of the second class relative to the first, whose own is 0
         W, b = np.hstack([np.zeros_like(W), W]), np.append(np.zeros_like(b), b)
     if W.shape[1] != len(given):
         raise DataError(f"classes has {len(given)} labels, but the network has {W.shape[1]} outputs")

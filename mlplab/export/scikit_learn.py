@@ -1,4 +1,4 @@
-"""Fitted estimators as scikit-learn's own classes, there and back."""
+"""Conversion to and from scikit-learn's `MLPClassifier` and `MLPRegressor`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
-from mlplab.errors import SettingError
+from mlplab.errors import SettingError, one_of
 from mlplab.estimators.classifier import NeuralNetworkClassifier
 from mlplab.estimators.fitted import FittedState
 from mlplab.estimators.regressor import NeuralNetworkRegressor
 from mlplab.export.layers import layers_of
 from mlplab.training.history import Epoch, History
 
-#: What both classes tell of themselves.
-_TOLD = (
+#: Fitted attributes that both classes have.
+_SHARED = (
     "classes_",
     "n_layers_",
     "n_outputs_",
@@ -32,23 +32,27 @@ _TOLD = (
     "validation_scores_",
     "best_validation_score_",
 )
-#: The names that scikit-learn knows; others stand for what no longer matters after `fit`, and become the first.
+#: The activations of scikit-learn.
+_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+#: The names that scikit-learn knows. Others are replaced by the first, because they do not matter after `fit`.
 _KNOWN = {"solver": ("sgd", "adam", "lbfgs"), "learning_rate": ("constant", "invscaling", "adaptive")}
 
 
 def to_sklearn(model: NeuralNetworkClassifier | NeuralNetworkRegressor) -> MLPClassifier | MLPRegressor:
     """Return scikit-learn's class with the settings, the weights and the history of a fitted estimator.
 
-    It predicts the same to rounding. `input_scale` and batch normalization go into the weights.
+    Its predictions are equal up to rounding. `input_scale` and batch normalization are folded into the weights.
 
     Raises:
-        SettingError: for a part that scikit-learn does not have.
+        SettingError: for an activation or a normalization that scikit-learn does not have.
     """
     layers = [layer.folded() for layer in layers_of(model, "scikit-learn")]
     there = MLPRegressor if isinstance(model, NeuralNetworkRegressor) else MLPClassifier
     activation = {"sigmoid": "logistic"}.get(str(model.activation), model.activation)
-    if activation not in ("identity", "logistic", "tanh", "relu"):
-        raise SettingError(f"{there.__name__} has no activation {model.activation!r}, nor one for each layer")
+    if activation not in _ACTIVATIONS:
+        raise SettingError(
+            f"{there.__name__} has no activation {model.activation!r}; all its layers use {one_of(_ACTIVATIONS)}"
+        )
     if any(layer.scales for layer in layers):
         raise SettingError(f"{there.__name__} has no layer normalization")
     shared = {name: value for name, value in model.get_params().items() if name in there().get_params()}
@@ -59,14 +63,14 @@ def to_sklearn(model: NeuralNetworkClassifier | NeuralNetworkRegressor) -> MLPCl
     if isinstance(model, NeuralNetworkClassifier):
         labels = np.eye(len(model.classes_), dtype=int) if model.multilabel_ else model.classes_
         other._label_binarizer = LabelBinarizer().fit(labels)
-    for name in _TOLD:
+    for name in _SHARED:
         if hasattr(model, name):
             setattr(other, name, getattr(model, name))
     return other
 
 
 def from_sklearn(other: MLPClassifier | MLPRegressor) -> NeuralNetworkClassifier | NeuralNetworkRegressor:
-    """Return an estimator with the settings, the weights and the losses of a fitted one of scikit-learn's."""
+    """Return an estimator with the settings, the weights and the losses of a fitted one of scikit-learn."""
     check_is_fitted(other)
     losses = getattr(other, "loss_curve_", [])
     left = FittedState(

@@ -1,7 +1,7 @@
-"""NumPy formulas as ONNX nodes: a stand-in for an array that writes down what is done to it.
+"""NumPy formulas as ONNX nodes: a stand-in for an array that records the operations on it.
 
-The activations run on it as they stand in `mlplab.nn.activations`, in place and all: a new one needs nothing here, as
-long as it uses functions of the tables below.
+The activations in `mlplab.nn.activations` run on it unchanged, also where they assign in place. A new activation needs
+no code here as long as it uses functions in the tables below.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from mlplab.errors import SettingError
 
-#: Adds a node for an operator, its inputs by name or as constants, and attributes; returns the name of what it gives.
+#: Adds a node for an operator, with inputs by name or as constants, and attributes; returns the name of its output.
 Add = Callable[..., str]
 
 #: Functions that are one operator.
@@ -61,12 +61,12 @@ _COMPOSED: dict[Any, Callable[..., str]] = {
 
 
 class Traced(NDArrayOperatorsMixin):
-    """An array of which only the name is known; see `numpy.lib.mixins.NDArrayOperatorsMixin` for its operators.
+    """An array without values, known by its name; `numpy.lib.mixins.NDArrayOperatorsMixin` provides its operators.
 
     Args:
-        add: what adds nodes.
+        add: adds nodes.
         name: of the value in the graph; replaced where the array is changed in place.
-        boolean: whether it holds true and false.
+        boolean: whether its values are true and false.
     """
 
     dtype = np.dtype(np.float32)
@@ -75,7 +75,7 @@ class Traced(NDArrayOperatorsMixin):
         self._add, self.name, self._boolean = add, name, boolean
 
     def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Traced:
-        """Write an element-wise function down."""
+        """Record an element-wise function."""
         (out,) = options.pop("out", (None,))
         if method != "__call__" or options:
             raise _unknown(f"{function.__name__}.{method}" if method != "__call__" else function.__name__)
@@ -89,7 +89,7 @@ class Traced(NDArrayOperatorsMixin):
         return self._give(name, out, function in _COMPARISONS)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Traced:
-        """Write another of NumPy's functions down."""
+        """Record another function of NumPy."""
         if function not in _FUNCTIONS:
             raise _unknown(function.__name__)
         result: Traced = _FUNCTIONS[function](self, *arguments, **options)
@@ -104,7 +104,7 @@ class Traced(NDArrayOperatorsMixin):
         self[index]._give(self._number(value), self, False)
 
     def copy(self) -> Traced:
-        """Return another array of the same value."""
+        """Return another array with the same value."""
         return Traced(self._add, self.name, self._boolean)
 
     def _number(self, given: Any) -> Any:
@@ -142,4 +142,6 @@ _FUNCTIONS: dict[Any, Callable[..., Traced]] = {
 
 
 def _unknown(what: str) -> SettingError:
-    return SettingError(f"an activation that uses {what} cannot be exported: see mlplab/export/tracing.py for what can")
+    return SettingError(
+        f"an activation that uses {what} cannot be exported: mlplab/export/tracing.py lists the functions that can"
+    )

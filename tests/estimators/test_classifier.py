@@ -57,7 +57,7 @@ def test_it_learns(request, classifier, problem, hidden, solver, fit_intercept):
 
 
 @pytest.mark.parametrize("problem", ["two_classes", "three_classes"])
-def test_predictions_are_the_forward_formula_of_the_fitted_weights(request, classifier, problem):
+def test_predictions_are_the_forward_formula(request, classifier, problem):
     X, y = request.getfixturevalue(problem)
     model = classifier(activation="sigmoid", **LEARNS).fit(X, y)
     (W1, W2), (b1, b2) = model.coefs_, model.intercepts_
@@ -80,7 +80,7 @@ def test_more_rows_than_fit_into_a_chunk_are_predicted_alike(classifier, three_c
     np.testing.assert_array_equal(model.predict(np.tile(X, (30, 1))), np.tile(model.predict(X), 30))
 
 
-def test_probabilities_of_zero_have_a_logarithm_without_a_warning(classifier, two_classes):
+def test_the_logarithm_of_a_probability_of_zero_does_not_warn(classifier, two_classes):
     X, y = two_classes
     model = classifier(hidden_layer_sizes=()).fit(X, y)
     model.coefs_[0][...] = 1e6
@@ -148,7 +148,7 @@ def test_an_alpha_of_weight_decay_times_the_batch_is_the_same(classifier, three_
         (np.float64, "uint8", "float64"),
     ],
 )
-def test_everything_is_computed_in_float32_unless_x_is_float64_or_dtype_says_so(classifier, dtype, given, computed):
+def test_the_computing_type_follows_dtype_or_x(classifier, dtype, given, computed):
     X = (np.random.default_rng(0).integers(0, 3, (60, 4))).astype(given)
     model = classifier(dtype=dtype).fit(X, np.arange(60) % 3, X_val=X, y_val=np.arange(60) % 3)
     assert {part.dtype.name for part in [*model.coefs_, *model.intercepts_, model.predict_proba(X)]} == {computed}
@@ -204,7 +204,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(classifier, thre
 
 
 @pytest.mark.parametrize("make", [np.random.RandomState, np.random.default_rng])
-def test_a_generator_gives_a_new_seed_each_time_and_the_same_ones_again(classifier, three_classes, make):
+def test_a_generator_gives_a_reproducible_sequence_of_seeds(classifier, three_classes, make):
     X, y = three_classes
     rng = make(0)
     first, second = (classifier(random_state=rng).fit(X, y) for _ in range(2))
@@ -212,7 +212,7 @@ def test_a_generator_gives_a_new_seed_each_time_and_the_same_ones_again(classifi
     assert not same_bits(first, second, X)
 
 
-def test_without_a_seed_every_fit_differs_and_the_global_generator_is_left_alone(classifier, three_classes):
+def test_without_a_seed_every_fit_differs(classifier, three_classes):
     X, y = three_classes
     state = np.random.get_state()[1].copy()  # noqa: NPY002
     first, second = (classifier(random_state=None).fit(X, y) for _ in range(2))
@@ -251,7 +251,7 @@ def start_for(three_classes, hidden=(6,)):
     return coefs, [rng.normal(size=o) for o in sizes[1:]]
 
 
-def test_training_starts_from_the_given_weights_and_leaves_them_alone(classifier, three_classes):
+def test_training_starts_from_a_copy_of_given_weights(classifier, three_classes):
     X, y = three_classes
     coefs, intercepts = start_for(three_classes)
     kept = [part.copy() for part in [*coefs, *intercepts]]
@@ -263,7 +263,7 @@ def test_training_starts_from_the_given_weights_and_leaves_them_alone(classifier
         np.testing.assert_array_equal(given, before)
 
 
-def test_a_fit_that_goes_on_from_anothers_weights_goes_on(classifier, three_classes):
+def test_a_fit_from_the_weights_of_another_continues_it(classifier, three_classes):
     X, y = three_classes
     settings = {"solver": "sgd", "momentum": 0, "shuffle": False}
     whole = classifier(**settings, max_iter=6).fit(X, y)
@@ -285,9 +285,7 @@ def test_a_fit_that_goes_on_from_anothers_weights_goes_on(classifier, three_clas
         ("intercept_init", lambda coefs, intercepts: [0, 0]),
     ],
 )
-def test_start_weights_of_the_wrong_shape_are_refused_with_the_right_ones(
-    classifier, three_classes, refuses, name, spoil
-):
+def test_start_weights_of_wrong_shapes_are_refused(classifier, three_classes, refuses, name, spoil):
     right = "[(4, 6), (6, 3)]" if name == "coef_init" else "[(6,), (3,)]"
     with refuses(DataError, name, right):
         classifier().fit(*three_classes, **{name: spoil(*start_for(three_classes))})
@@ -334,7 +332,7 @@ def test_in_full_batches_a_weight_of_zero_is_a_missing_row(classifier, three_cla
     np.testing.assert_allclose(weighted.coefs_[0], missing.coefs_[0], rtol=1e-9)
 
 
-def test_weights_follow_their_rows_through_an_early_stopping_split(classifier, three_classes):
+def test_weights_follow_their_rows_through_a_split(classifier, three_classes):
     X, y = three_classes
     weights = np.where(y == 2, 0.0, 1.0)
     model = classifier(early_stopping=True, **LEARNS).fit(X, y, weights)
@@ -393,7 +391,7 @@ def test_the_fraction_that_is_set_aside_is_stratified(classifier, seed):
 
 
 @pytest.mark.parametrize("counts", [[30, 30, 1], [8, 8, 8, 8, 8]])
-def test_of_many_classes_with_few_rows_the_fraction_is_drawn_freely(classifier, counts):
+def test_a_split_of_rare_classes_is_not_stratified(classifier, counts):
     # scikit-learn takes such data: a class with a single row, and fewer validation rows than classes
     y = np.repeat(np.arange(len(counts)), counts)
     model = classifier(early_stopping=True).fit(np.eye(len(y)), y)
@@ -405,7 +403,7 @@ def test_early_stopping_with_too_few_rows_is_refused(classifier, refuses):
         classifier(early_stopping=True).fit(np.eye(4), [0, 0, 1, 1])
 
 
-def test_validation_rows_are_measured_and_nothing_is_learnt_from_them(classifier, three_classes):
+def test_validation_rows_are_measured_but_not_trained_on(classifier, three_classes):
     X, y = three_classes
     with_validation = classifier().fit(X, y, X_val=X[:20], y_val=y[:20])
     without = classifier().fit(X, y)
@@ -470,14 +468,14 @@ def test_running_out_of_epochs_is_a_convergence_warning(classifier, three_classe
         classifier(tol=1e-4).fit(*three_classes)
 
 
-def test_a_loss_that_stops_being_finite_is_an_error_that_keeps_the_history(classifier, three_classes, refuses):
+def test_a_divergence_is_an_error_that_keeps_the_history(classifier, three_classes, refuses):
     model = classifier(solver="sgd", learning_rate_init=1e30, alpha=1.0, max_iter=40)
     with refuses(DivergenceError, "epoch", "learning_rate_init=1e+30"):
         model.fit(*three_classes)
     assert len(model.history_) == model.history_.diverged_in - 1
 
 
-def test_early_stopping_survives_a_divergence_with_the_best_weights(three_classes):
+def test_early_stopping_survives_a_divergence(three_classes):
     X, y = three_classes
     settings = {"activation": "identity", "learning_rate_init": 1.0, "solver": "sgd", "max_iter": 30, "random_state": 0}
     model = NeuralNetworkRegressor((20,), early_stopping=True, warm_start=True, **settings)
@@ -502,7 +500,7 @@ def test_callbacks_hear_of_the_beginning_every_epoch_and_the_end(classifier, thr
     assert callback.told == ["begin", 1, 2, 3, "end"]
 
 
-def test_a_callback_may_stop_the_training_and_all_callbacks_hear_of_that_epoch(classifier, three_classes):
+def test_all_callbacks_are_called_in_the_epoch_that_one_ends(classifier, three_classes):
     callbacks = [StopAt(2), StopAt(None)]
     model = classifier(max_iter=10, callbacks=callbacks).fit(*three_classes)
     assert model.n_iter_ == 2
@@ -523,14 +521,14 @@ class Batches(Callback):
         return len(self.losses) == self.last
 
 
-def test_a_callback_hears_of_epochs_that_begin_and_of_every_batch(classifier, three_classes):
+def test_callbacks_are_called_before_epochs_and_after_batches(classifier, three_classes):
     callback = Batches()
     model = classifier(max_iter=3, batch_size=30, callbacks=[callback]).fit(*three_classes)
     assert callback.epochs == [1, 2, 3]
     np.testing.assert_allclose(np.reshape(callback.losses, (3, 3)).mean(axis=1), model.history_["train_loss"])
 
 
-def test_a_callback_may_stop_in_the_middle_of_an_epoch_whose_steps_are_kept(classifier, three_classes):
+def test_the_steps_of_an_epoch_that_a_callback_ends_are_kept(classifier, three_classes):
     callbacks = [Batches(4), Batches()]
     model = classifier(max_iter=3, batch_size=30, callbacks=callbacks).fit(*three_classes)
     assert model.n_iter_ == 1
@@ -556,7 +554,7 @@ def test_a_callback_sees_a_usable_estimator_and_the_epoch(classifier, three_clas
     assert all(accuracy == score and current for accuracy, score, current in seen)
 
 
-def test_an_interruption_keeps_the_epochs_so_far_and_a_usable_model(classifier, three_classes):
+def test_an_interruption_keeps_the_epochs_so_far(classifier, three_classes):
     X, y = three_classes
     callback = StopAt(3, KeyboardInterrupt())
     model = classifier(max_iter=10, callbacks=[callback])
@@ -567,7 +565,7 @@ def test_an_interruption_keeps_the_epochs_so_far_and_a_usable_model(classifier, 
     assert same_bits(model, classifier(max_iter=3).fit(X, y), X)
 
 
-def test_an_interruption_of_early_stopping_keeps_the_best_weights(classifier, three_classes):
+def test_an_interruption_with_early_stopping_keeps_the_best(classifier, three_classes):
     X, y = three_classes
     recorder = Recorder()
     model = classifier(
@@ -583,14 +581,14 @@ def test_an_interruption_of_early_stopping_keeps_the_best_weights(classifier, th
     np.testing.assert_array_equal(model.coefs_[0], recorder.weights[best][0])
 
 
-def test_an_error_in_a_callback_comes_through_and_the_end_is_told(classifier, three_classes):
+def test_an_error_in_a_callback_is_raised_after_on_fit_end(classifier, three_classes):
     callbacks = [StopAt(2, RuntimeError("mine")), StopAt(None)]
     with pytest.raises(RuntimeError, match="mine"):
         classifier(callbacks=callbacks).fit(*three_classes)
     assert all(callback.told[-1] == "end" for callback in callbacks)
 
 
-def test_verbose_shows_every_epoch_as_a_plain_line_on_standard_output(classifier, three_classes, capsys):
+def test_verbose_prints_a_line_for_every_epoch(classifier, three_classes, capsys):
     X, y = three_classes
     classifier(verbose=True).fit(X, y, X_val=X, y_val=y)
     printed = capsys.readouterr()
@@ -720,7 +718,7 @@ def test_before_fitting_there_are_no_fitted_attributes(classifier, name):
     assert not hasattr(classifier(), name)
 
 
-def test_after_an_interruption_in_the_first_epoch_no_attribute_breaks_hasattr(classifier, three_classes, monkeypatch):
+def test_hasattr_works_after_an_interrupted_first_epoch(classifier, three_classes, monkeypatch):
     from mlplab.training.trainer import Trainer
 
     def interrupt(*_):
@@ -751,12 +749,12 @@ def test_one_row_and_one_feature_are_no_special_cases(classifier):
     )
 
 
-@pytest.mark.parametrize("going_on", ["warm_start", "partial_fit"])
-def test_going_on_takes_the_settings_of_now(classifier, three_classes, going_on):
+@pytest.mark.parametrize("how", ["warm_start", "partial_fit"])
+def test_a_continued_fit_uses_the_present_settings(classifier, three_classes, how):
     X, y = three_classes
     model = classifier(warm_start=True).fit(X, y)
     model.set_params(activation="tanh", dropout=0.5, loss="focal")
-    if going_on == "warm_start":
+    if how == "warm_start":
         model.fit(X, y)
     else:
         model.partial_fit(X, y)
@@ -767,20 +765,18 @@ def test_going_on_takes_the_settings_of_now(classifier, three_classes, going_on)
     assert type(model.network_.loss).__name__ == "SoftmaxFocal"
 
 
-@pytest.mark.parametrize("going_on", ["warm_start", "partial_fit"])
+@pytest.mark.parametrize("how", ["warm_start", "partial_fit"])
 @pytest.mark.parametrize(
     "changed",
     [{"hidden_layer_sizes": (9,)}, {"normalization": "batch"}, {"fit_intercept": False}, {"dtype": "float32"}],
 )
-def test_what_would_be_another_network_is_refused_and_the_old_one_kept(
-    classifier, three_classes, refuses, going_on, changed
-):
+def test_settings_of_another_network_are_refused(classifier, three_classes, refuses, how, changed):
     X, y = three_classes
     model = classifier(warm_start=True).fit(X, y)
     before = model.predict_proba(X)
     model.set_params(**changed)
     with refuses(SettingError, next(iter(changed)), "cannot change"):
-        model.fit(X, y) if going_on == "warm_start" else model.partial_fit(X, y)
+        model.fit(X, y) if how == "warm_start" else model.partial_fit(X, y)
     np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
@@ -798,7 +794,7 @@ def test_a_schedule_of_ones_own_begins_anew_in_every_fit(classifier, three_class
     assert model.learning_rate.steps == 0
 
 
-def test_class_weights_that_leave_nothing_or_are_negative_are_refused(classifier, three_classes, refuses):
+def test_class_weights_of_zero_or_below_are_refused(classifier, three_classes, refuses):
     with refuses(DataError, "leaves no row that counts"):
         classifier(class_weight={0: 0, 1: 0, 2: 0}).fit(*three_classes)
     with refuses(SettingError, "weights of at least 0 by class"):
@@ -813,7 +809,7 @@ def test_tol_that_ends_training_before_its_plan_is_told(classifier, three_classe
     classifier(**{**settings, "tol": None, "max_iter": 5}, **plan).fit(*three_classes)  # warnings are errors
 
 
-def test_frames_of_polars_are_taken_with_the_names_of_their_columns(classifier, three_classes):
+def test_frames_of_polars_keep_the_names_of_their_columns(classifier, three_classes):
     X, y = three_classes
     frame = polars.DataFrame(dict(zip("abcd", X.T, strict=True)))
     model = classifier().fit(frame, polars.Series(y))

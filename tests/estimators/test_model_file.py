@@ -336,7 +336,7 @@ def test_a_file_that_contradicts_itself_is_refused(saved, refuses, change):
         load_model(path)
 
 
-def test_a_rewritten_file_that_does_not_contradict_itself_is_loaded(saved, three_classes):
+def test_a_rewritten_file_that_is_consistent_is_loaded(saved, three_classes):
     model, path = saved
     rewrite(path, lambda metadata, tensors: None)
     assert_same(load_model(path), model, three_classes[0])

@@ -258,7 +258,7 @@ def test_lbfgs_is_scikit_learns(problem, limits, weighted, request):
 
 
 @every_solver
-def test_a_loss_of_several_values_is_their_number_times_scikit_learns(three_classes, solver):
+def test_a_loss_of_k_values_is_k_times_scikit_learns(three_classes, solver):
     X, _ = three_classes
     y = X[:, :3] ** 2 - X[:, 1:4]
     theirs, ours = both(X, y, activation="tanh", alpha=0.0, **solver | {"learning_rate_init": 0.01})
@@ -268,7 +268,7 @@ def test_a_loss_of_several_values_is_their_number_times_scikit_learns(three_clas
 
 @any_problem
 @every_solver
-def test_a_warm_start_goes_on_as_in_scikit_learn(problem, solver):
+def test_a_warm_start_continues_as_in_scikit_learn(problem, solver):
     X, y = problem
     theirs, ours, start = unfitted(X, y, warm_start=True, max_iter=3, activation="tanh", **solver)
     with warnings.catch_warnings():
@@ -285,7 +285,7 @@ def test_a_warm_start_goes_on_as_in_scikit_learn(problem, solver):
 
 
 @any_problem
-def test_a_warm_start_of_invscaling_begins_at_the_full_rate_as_in_scikit_learn(problem):
+def test_a_warm_start_of_invscaling_begins_at_the_full_rate(problem):
     X, y = problem
     settings = {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.05, "power_t": 0.2}
     theirs, ours, start = unfitted(X, y, warm_start=True, max_iter=3, activation="tanh", **settings)
@@ -300,7 +300,7 @@ def test_a_warm_start_of_invscaling_begins_at_the_full_rate_as_in_scikit_learn(p
 @any_problem
 @pytest.mark.parametrize("learning_rate", ["constant", "invscaling", "adaptive"])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_partial_fits_go_on_as_in_scikit_learn(problem, solver, learning_rate):
+def test_partial_fits_continue_as_in_scikit_learn(problem, solver, learning_rate):
     X, y = problem
     if solver == "adam" and learning_rate != "constant":
         pytest.skip("scikit-learn has schedules for sgd alone")
@@ -366,7 +366,7 @@ def test_passes_are_the_epochs_of_a_fit_bit_for_bit(problem, solver, schedule):
 @any_problem
 @every_stochastic
 @pytest.mark.parametrize("through", ["pickle", "joblib"])
-def test_a_model_that_is_stored_between_two_passes_goes_on_bit_for_bit(problem, solver, through, tmp_path):
+def test_a_model_stored_between_passes_continues_bit_for_bit(problem, solver, through, tmp_path):
     model, known = make(problem, solver=solver, learning_rate="invscaling")
     for _ in range(2):
         model.partial_fit(*problem, **known)
@@ -422,7 +422,7 @@ def test_weights_that_are_assigned_are_those_of_the_other_model(problem):
     assert bits(model) != bits(other)  # it is a copy
 
 
-def test_weights_of_other_shapes_are_refused_and_nothing_is_changed(three_classes, refuses):
+def test_weights_of_other_shapes_are_refused_and_change_nothing(three_classes, refuses):
     model, _ = make(three_classes, max_iter=2)
     with pytest.raises(AttributeError):
         model.coefs_ = []
@@ -445,7 +445,7 @@ def test_the_widest_numbers_are_computed_in_float64(three_classes):
 
 
 @pytest.mark.parametrize("problem", ["values"], indirect=True)
-def test_early_stopping_of_a_regressor_watches_the_r2_of_the_rows_it_is_given(problem):
+def test_early_stopping_of_a_regressor_uses_r2_of_given_rows(problem):
     X, y = problem
     settings = {"early_stopping": True, "max_iter": 60, "tol": None, "learning_rate_init": 0.02, "random_state": 0}
     model = NeuralNetworkRegressor((8,), **settings).fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
@@ -455,7 +455,7 @@ def test_early_stopping_of_a_regressor_watches_the_r2_of_the_rows_it_is_given(pr
     assert r2_score(y[60:], model.predict(X[60:])) > 0.8
 
 
-def test_a_single_column_of_values_is_a_vector_as_in_scikit_learn(three_classes):
+def test_a_single_column_of_values_is_predicted_as_a_vector(three_classes):
     X, _ = three_classes
     for estimator in (NeuralNetworkRegressor, MLPRegressor):
         with pytest.warns(DataConversionWarning):
@@ -511,7 +511,7 @@ def test_labels_come_back_as_they_were(classifier, three_classes, labels, form):
     assert model.score(X, named) > 0.6
 
 
-def test_weights_are_routed_through_a_grid_search_over_a_pipeline(classifier, three_classes):
+def test_weights_are_routed_through_a_search_over_a_pipeline(classifier, three_classes):
     X, y = three_classes
     weights = np.where(y == 2, 0.0, 1.0)  # class 2 weighs nothing: it is never predicted, wherever weights arrive
     with config_context(enable_metadata_routing=True):

@@ -75,7 +75,7 @@ def test_it_is_scikit_learns_temperature(miscalibrated, classes):
 
 
 @pytest.mark.parametrize("kind", ["softmax", "one output", "labels"])
-def test_it_is_the_logits_that_are_divided_and_the_losses_those_of_the_rows(classifier, three_classes, kind):
+def test_logits_are_divided_and_losses_are_those_of_the_rows(classifier, three_classes, kind):
     X, y = three_classes
     y = {"softmax": y, "one output": y > 0, "labels": np.eye(3, dtype=int)[y] | (X[:, :3] > 1)}[kind]
     model = classifier(max_iter=30, learning_rate_init=0.01).fit(X, y)
@@ -96,7 +96,7 @@ def test_it_is_the_logits_that_are_divided_and_the_losses_those_of_the_rows(clas
     assert loss(found.temperature) <= min(loss(0.98 * found.temperature), loss(1.02 * found.temperature))
 
 
-def test_the_model_stays_as_it_was_and_the_result_can_be_saved_and_trained_on(classifier, three_classes, tmp_path):
+def test_the_model_stays_and_the_result_can_be_saved_and_trained(classifier, three_classes, tmp_path):
     X, y = three_classes
     model = classifier(ema_decay=0.5).fit(X, y)
     before = model.predict_proba(X)

@@ -115,7 +115,7 @@ def test_any_answers_give_figures(data):
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_frames_sparse_rows_and_scikit_learns_classifiers_are_taken(classifier, three_classes):
+def test_frames_sparse_rows_and_other_classifiers_are_accepted(classifier, three_classes):
     X, y = three_classes
     frame = pandas.DataFrame(X, columns=list("abcd"))
     assert evaluate(classifier().fit(frame, y), frame, pandas.Series(y)).rows == 90

@@ -1,4 +1,4 @@
-"""A fit that goes on from its checkpoint after any epoch ends with the bits of one that never stopped."""
+"""A fit that resumes from its checkpoint after any epoch gives the bits of one that was never interrupted."""
 
 import signal
 import subprocess
