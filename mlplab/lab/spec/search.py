@@ -11,9 +11,9 @@ from mlplab.lab.spec.parsing import check_keys
 from mlplab.lab.spec.space import Space, read_space
 from mlplab.training.settings import check_count
 
-#: Who proposes configurations, by name: those of Optuna's samplers that learn from paused trials too, or from nothing.
+#: The names of the samplers, which `mlplab.lab.search.samplers` constructs.
 SAMPLERS = ("tpe", "random")
-#: How many epochs a configuration gets before it must be among the better ones to get more.
+#: The pruning strategies: after how many epochs only the best configurations are trained further.
 PRUNINGS = ("halving", "hyperband", "none")
 
 
