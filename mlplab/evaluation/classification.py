@@ -195,8 +195,8 @@ class Evaluation:
     def __str__(self) -> str:
         return "\n\n".join(
             [
-                f"accuracy {percent(self.accuracy)} on {self.rows:,} rows, log loss {self.log_loss:.4f} nats, Brier score "
-                f"{self.brier:.4f}, expected calibration error {percent(self.calibration().error)}",
+                f"accuracy {percent(self.accuracy)} on {self.rows:,} rows, log loss {self.log_loss:.4f} nats, Brier "
+                f"score {self.brier:.4f}, expected calibration error {percent(self.calibration().error)}",
                 self._report_text(),
                 self._matrix_text(),
                 *self._lists(),
