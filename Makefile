@@ -34,12 +34,12 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Redraw the packages and their imports in docs/images.
-picture:
-	$(PYTHON) docs/draw_architecture.py
+# Redraw the packages and their imports in docs/images. Requires Graphviz.
+picture: $(VENV)/installed-dev
+	$(BIN)/python docs/draw_architecture.py
 
 # Build the documentation into build/docs; a warning is an error.
-docs: picture $(VENV)/installed-docs
+docs: $(VENV)/installed-docs
 	$(BIN)/sphinx-build -q -E -W --keep-going -c docs . build/docs
 	@echo "open build/docs/index.html"
 

@@ -1,27 +1,28 @@
-"""What a fitted estimator tells of itself: scikit-learn's attributes, read from the network and its history."""
+"""The fitted attributes of an estimator: scikit-learn's, read from the network and the state of its training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from mlplab.engine.base import Array
 from mlplab.errors import DataError
-from mlplab.nn.network import Network
+from mlplab.estimators.fitted_network import FittedNetwork
+from mlplab.estimators.training_state import TrainingState, stops_early
 from mlplab.training.build import set_start
 from mlplab.training.history import History
-from mlplab.training.stopping import Patience
 
 
 @dataclass(frozen=True)
 class FittedState:
-    """What a fit has left, beside the settings and what the outputs stand for: an estimator goes on from it.
+    """The result of a fit, apart from the settings and the meaning of the outputs: an estimator is restored from it.
 
     Attributes:
-        arrays: what `NeuralNetwork.arrays` returned.
+        arrays: by the names of `FittedNetwork.arrays`.
         feature_names: of X, or None.
         validation_scores: those of early stopping; None takes the validation accuracies of the history.
     """
@@ -38,16 +39,35 @@ class FittedAttributes:
 
     early_stopping: bool
     solver: Any
-    _network: Network
-    history_: History
-    _validation_scores: list[float]
-    _patience: Patience
-    _epochs_before: int  # those of the fits that the last one continued
+    network_: FittedNetwork
+    _training: TrainingState
+
+    # ---- training ------------------------------------------------------------------------------------------------
+
+    @property
+    def history_(self) -> History:
+        """The loss, the accuracy and the seconds of every epoch."""
+        return self._training_state().history
 
     @property
     def n_iter_(self) -> int:
-        """Epochs made by the last fit."""
-        return len(self.history_) - self._epochs_before
+        """Epochs of the last fit."""
+        return self._training_state().epochs
+
+    @property
+    def t_(self) -> int:
+        """Rows that were learnt from, counted once for each epoch."""
+        return self._training_state().rows_seen
+
+    @property
+    def n_training_rows_(self) -> int:
+        """Rows of one epoch."""
+        return self._training_state().training_rows
+
+    @property
+    def interrupted_(self) -> bool:
+        """Whether Ctrl-C ended the training; what was learnt until then is kept."""
+        return self._training_state().interrupted
 
     @property
     def loss_curve_(self) -> list[float]:
@@ -62,7 +82,7 @@ class FittedAttributes:
     @property
     def best_loss_(self) -> float | None:
         """The lowest objective; None with `early_stopping`."""
-        return None if self._stops_early() else min(self._finished_epochs()["objective"])
+        return None if stops_early(self) else min(self._finished_epochs()["objective"])
 
     @property
     def validation_loss_curve_(self) -> list[float] | None:
@@ -73,7 +93,7 @@ class FittedAttributes:
     @property
     def validation_scores_(self) -> list[float] | None:
         """The validation accuracy or R² after every epoch with `early_stopping`, NaN where it diverged; else None."""
-        return self._validation_scores if self._stops_early() else None
+        return self._training_state().validation_scores if stops_early(self) else None
 
     @property
     def best_validation_score_(self) -> float | None:
@@ -84,14 +104,19 @@ class FittedAttributes:
 
     @property
     def stopped_early_(self) -> bool:
-        """Whether `n_iter_no_change` epochs brought nothing: where `fit` stops, and `partial_fit` would be left off."""
+        """Whether more than `n_iter_no_change` epochs in a row brought no improvement: `fit` then stops.
+
+        After `partial_fit` it is a sign to stop calling it.
+        """
         self._fitted_network()
-        return self._patience.exhausted
+        return self._training.patience.exhausted
+
+    # ---- the network ---------------------------------------------------------------------------------------------
 
     @property
     def coefs_(self) -> list[Array]:
         """The weights W (I, O) of every layer: views of the parameters."""
-        return [W[0] for W in self._fitted_network().theta.weights]
+        return self._fitted_network().coefs
 
     @coefs_.setter
     def coefs_(self, coefs: Sequence[Array]) -> None:
@@ -100,36 +125,65 @@ class FittedAttributes:
     @property
     def intercepts_(self) -> list[Array]:
         """The biases b (O,) of every layer: views of the parameters; zeros where there are none."""
-        network = self._fitted_network()
-        if network.theta.biases:
-            return [b[0, 0] for b in network.theta.biases]
-        return [network.engine.zeros(o) for o in network.sizes[1:]]
+        return self._fitted_network().intercepts
 
     @intercepts_.setter
     def intercepts_(self, intercepts: Sequence[Array]) -> None:
-        if not self._fitted_network().theta.biases and any(np.any(b) for b in intercepts):
-            raise DataError("intercepts_ must be zeros, for fit_intercept=False has no intercepts")
+        if not self._fitted_network().network.theta.biases and any(np.any(b) for b in intercepts):
+            raise DataError("intercepts_ must be zeros: a network with fit_intercept=False has no intercepts")
         set_start("intercepts_", intercepts, self.intercepts_)
 
     @property
     def n_layers_(self) -> int:
         """Layers, that of the inputs included."""
-        return len(self._fitted_network().sizes)
+        return len(self._fitted_network().network.sizes)
 
     @property
     def n_outputs_(self) -> int:
         """Outputs of the network."""
-        return self._fitted_network().sizes[-1]
+        return self._fitted_network().network.sizes[-1]
 
-    def _stops_early(self) -> bool:
-        return bool(self.early_stopping) and self.solver != "lbfgs"  # which has no early stopping
+    @property
+    def out_activation_(self) -> str:
+        """The name of the output's non-linearity: "softmax", "logistic", "identity", "exp", or that of your loss."""
+        return self._fitted_network().loss.out_activation
+
+    # ---- state ---------------------------------------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, Array]:
+        """Return views of all arrays that predictions depend on, by the names that model files use."""
+        return self._fitted_network().arrays()
+
+    def fitted_state(self) -> FittedState:
+        """Return the result of the last fit, from which `restore` makes an estimator that predicts the same."""
+        state, names = self._training_state(), getattr(self, "feature_names_in_", None)
+        return FittedState(self.arrays(), state.history, state.training_rows, names, state.validation_scores)
+
+    def copy_results(self) -> dict[str, Any]:
+        """Return copies of the attributes that training changes, by name: a copy of this estimator predicts with them.
+
+        The copy would train further by a new optimizer.
+        """
+        return deepcopy({"network_": self.network_, "_training": replace(self._training, learner=None, best=None)})
+
+    def keep_weights(self) -> None:
+        """Continue training from the weights as they are now, which may have been changed by hand.
+
+        With `ema_decay` or `average_epochs`, training otherwise continues from the weights that were averaged.
+        """
+        self._training_state().keep_weights()
 
     def _finished_epochs(self) -> History:
         if not self.history_.epochs:  # an AttributeError, so that hasattr(estimator, "loss_") is False
             raise AttributeError("the training was interrupted in its first epoch")
         return self.history_
 
-    def _fitted_network(self) -> Network:
-        if not hasattr(self, "_network"):  # an AttributeError, so that hasattr(estimator, "coefs_") is False
-            raise AttributeError("coefs_ and intercepts_ are there after fit")
-        return self._network
+    def _fitted_network(self) -> FittedNetwork:
+        if "network_" not in vars(self):  # an AttributeError, so that hasattr(estimator, "coefs_") is False
+            raise AttributeError("this attribute is available after fit")
+        return self.network_
+
+    def _training_state(self) -> TrainingState:
+        if "_training" not in vars(self):
+            raise AttributeError("this attribute is available after fit")
+        return self._training

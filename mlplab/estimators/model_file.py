@@ -1,6 +1,6 @@
 """Save and load fitted estimators: weights as safetensors, everything else as JSON in the file's metadata.
 
-Nothing is ever unpickled: a model file from a stranger can be wrong, but it cannot run code.
+A model file is never unpickled: one from an unknown source can be wrong, but it cannot run code.
 """
 
 from __future__ import annotations
@@ -28,11 +28,8 @@ from mlplab.version import __version__
 
 #: The version of the layout of the metadata; a reader refuses one that it does not know.
 FORMAT = "mlplab-1"
-
-
-#: Settings that may hold a part of the user's own instead of its name.
+#: Settings that may hold a user's own object instead of a name.
 _PARTS = ("activation", "initializer", "loss", "solver", "learning_rate", "normalization")
-
 
 Model = NeuralNetworkClassifier | NeuralNetworkRegressor
 
@@ -43,16 +40,17 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     Its callbacks are left out, and a `random_state` that is a generator becomes None.
 
     Raises:
-        SettingError: for a model with a part of your own, an activation say, which JSON cannot hold.
+        SettingError: for a model with an activation, loss or other object of your own, which JSON cannot hold.
         DataError: for class labels that JSON cannot hold.
     """
     write_whole(Path(path), partial(write_model, model))
 
 
 def write_model(model: Model, path: Path) -> None:
-    """Write what `save_model` does, straight to `path`."""
+    """Write the file of `save_model` directly to `path`, which is incomplete until this returns."""
     check_is_fitted(model)
     settings = {f.name: getattr(model, f.name) for f in fields(model) if f.name != "callbacks"}
+    settings["input_scale"] = model.network_.input_scale  # which predictions use, whatever was set since
     own = [name for name in _PARTS if not all(isinstance(part, str | None) for part in _listed(settings[name]))]
     if own:
         raise SettingError(f"a model with your own {own[0]} cannot be saved: a model file holds names, not code")
@@ -60,24 +58,27 @@ def write_model(model: Model, path: Path) -> None:
         settings["random_state"] = None
     if settings["dtype"] is not None:
         settings["dtype"] = np.dtype(settings["dtype"]).name
-    names = getattr(model, "feature_names_in_", None)
+    state = model.fitted_state()
+    names = state.feature_names
     metadata = {
         "format": FORMAT,
         "mlplab": __version__,
         "settings": json.dumps(settings, default=_plain),
-        **_targets(model),
-        "n_training_rows": json.dumps(model.n_training_rows_),
+        **_describe_targets(model, state),
+        "n_training_rows": json.dumps(state.n_training_rows),
         "feature_names": json.dumps(None if names is None else list(names)),
-        "history": json.dumps(model.history_.records),
+        "history": json.dumps(state.history.records),
     }
-    write_tensors(model.arrays(), metadata, path)
+    write_tensors(state.arrays, metadata, path)
 
 
-def _targets(model: Model) -> dict[str, str]:
-    """Return what the outputs stand for. A file without "one_column" is a classifier's."""
+def _describe_targets(model: Model, state: FittedState) -> dict[str, str]:
+    """Return the meaning of the outputs. A file without "one_column" is a classifier's."""
     if isinstance(model, NeuralNetworkRegressor):
-        scores = json.dumps(model._validation_scores)
-        return {"one_column": json.dumps(model.one_column_), "validation_scores": scores}
+        return {
+            "one_column": json.dumps(model.one_column_),
+            "validation_scores": json.dumps(state.validation_scores),
+        }
     return {
         "labels": json.dumps(model.multilabel_),
         "classes": json.dumps(_labels(model.classes_)),
@@ -86,7 +87,7 @@ def _targets(model: Model) -> dict[str, str]:
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """Return the estimator in a file that `save_model` wrote; it predicts bit for bit what the saved one did.
+    """Return the estimator in a file that `save_model` wrote; its predictions equal those of the saved one bit for bit.
 
     Raises:
         ModelFileError: for a file that is missing, damaged, truncated or of another kind.
@@ -95,19 +96,19 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     tensors, metadata = read_tensors(path, FORMAT, "model")
     try:
         return _restore(metadata, tensors)
-    except Exception as error:  # written by somebody else's hand: whatever is wrong in it, it is no model of ours
+    except Exception as error:  # the file may come from anywhere, so that anything may be wrong with it
         raise ModelFileError(f"{path} is no model that mlplab wrote: {shorten(error)}") from error
 
 
 def load_classifier(path: str | os.PathLike[str]) -> NeuralNetworkClassifier:
-    """Return what `load_model` does.
+    """Return the classifier in a file that `save_model` wrote.
 
     Raises:
-        ModelFileError: as there, and for a regressor.
+        ModelFileError: as `load_model`, and for a regressor.
     """
     model = load_model(path)
     if not isinstance(model, NeuralNetworkClassifier):
-        raise ModelFileError(f"{path} is a regressor, where a classifier is needed")
+        raise ModelFileError(f"{path} is a regressor; a classifier is needed")
     return model
 
 
@@ -145,7 +146,7 @@ def _labels(classes: Array) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Turn what JSON does not know into what it does: NumPy numbers and arrays."""
+    """Return NumPy numbers and arrays as plain numbers and lists, which JSON can hold."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"cannot be saved: {value!r}")

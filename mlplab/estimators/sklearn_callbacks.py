@@ -1,9 +1,8 @@
-"""scikit-learn's callbacks, from 1.9 on: those of `set_callbacks`, the estimator's own or a meta-estimator's."""
+"""Support for scikit-learn's own callbacks (1.9 and later), which `set_callbacks` of an estimator or a search sets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 from mlplab.training.callbacks import Callback
@@ -16,28 +15,17 @@ try:
 except ImportError:  # scikit-learn before 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands for the class that is not there."""
+        """Stands in for the class that is missing."""
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the method as it is."""
+        """Return the method unchanged."""
         return method
 
 
-#: Attributes that belong to the fit that is going on, not to what it has reached.
-_OF_THE_FIT = (
-    "_learner",
-    "_patience",
-    "_best",
-    "_callback_fit_ctx",
-    "_skl_callbacks_to_teardown",
-    "_parent_callback_ctx",
-)
-
-
 class Listeners(Callback):
-    """Tells scikit-learn's callbacks of the fit, a task, and of its epochs, its subtasks.
+    """Calls scikit-learn's callbacks for the fit, which is a task, and for its epochs, which are its subtasks.
 
-    X, y, sample_weight: of the training, handed on to them.
+    X, y, sample_weight: as passed to `fit`; the callbacks receive them.
     """
 
     def __init__(self, X: Any, y: Any, sample_weight: Any) -> None:
@@ -55,22 +43,16 @@ class Listeners(Callback):
         self._epoch.call_on_fit_task_begin(estimator=estimator, **self._data)
 
     def on_epoch_end(self, estimator: Any, epoch: Epoch) -> bool:
-        if self._epoch is None:  # lbfgs does not say when an iteration begins
+        if self._epoch is None:  # lbfgs does not report the beginning of an iteration
             self.on_epoch_begin(estimator, epoch.epoch)
         return bool(self._end(estimator, self._epoch))
 
     def close(self, estimator: Any) -> None:
-        """Tell them that the fit has ended, and the estimator is what it will be."""
+        """End the task of the fit, once the estimator has its final weights."""
         self._end(estimator, self._fit)
 
     def _end(self, estimator: Any, task: Any) -> Any:
         self._epoch = None
         return task.call_on_fit_task_end(
-            estimator=estimator, **self._data, reconstruction_attributes=lambda: _reached(estimator)
+            estimator=estimator, **self._data, reconstruction_attributes=estimator.copy_results
         )
-
-
-def _reached(estimator: Any) -> dict[str, Any]:
-    """Return copies of what a fit has reached so far: enough to predict with."""
-    left_out = {*_OF_THE_FIT, "_skl_callbacks", *estimator.get_params(deep=False)}
-    return {name: deepcopy(value) for name, value in vars(estimator).items() if name not in left_out}

@@ -1,21 +1,25 @@
-"""What a fitted network tells of itself: its layers and its training, as a table, as text and as HTML for notebooks."""
+"""The summary of a fitted network, its layers and its training: as a table, as text and as HTML for notebooks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from mlplab.nn.network import Layout, Network
+from mlplab.estimators.fitted_network import FittedNetwork
+from mlplab.nn.activations import ACTIVATIONS
+from mlplab.nn.network import Layout
+from mlplab.nn.normalization import NORMALIZATIONS
+from mlplab.training.build import name_in
 from mlplab.training.history import History
 from mlplab.utils.text import align, describe_seconds, percent
 
 if TYPE_CHECKING:
     import pandas
 
-#: Points of a curve that are drawn, of more than which an eye sees none.
+#: Points of a curve that are drawn; more cannot be told apart at this size.
 _POINTS = 200
 _WIDTH, _HEIGHT = 300, 130
 
@@ -27,7 +31,7 @@ class LayerSummary:
     Attributes:
         layer: "hidden 1", "hidden 2", ... and "output".
         inputs, units: I and O.
-        activation, normalization: by name; those of your own by their type's.
+        activation, normalization: by name; your own by the name of their type.
         parameters: weights, biases, gains and shifts.
     """
 
@@ -41,7 +45,7 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A fitted network; ``print(summary)`` tells it.
+    """The layers and the training of a fitted network; ``print(summary)`` shows them.
 
     Attributes:
         title: the estimator's class.
@@ -57,7 +61,7 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """Of all layers."""
+        """The number of parameters of all layers."""
         return sum(layer.parameters for layer in self.layers)
 
     def to_frame(self) -> pandas.DataFrame:
@@ -87,7 +91,7 @@ class Summary:
         )
 
 
-#: Of the curves: name, colour, dashes, where its name ends.
+#: The name of each curve, its colour, its dashes, and where its name ends.
 _LINES = (("training", "#2a8fd0", "", _WIDTH - 75), ("validation", "#e0701a", "4 3", _WIDTH - 10))
 _HEAD = [field.name for field in fields(LayerSummary)]
 _STYLE = (
@@ -101,16 +105,11 @@ _STYLE = (
 )
 
 
-def summarize(
-    title: str, network: Network, activations: Sequence[str], normalization: str, facts: Sequence[str], history: History
-) -> Summary:
-    """Return the summary of a network.
-
-    Args:
-        activations: their names, that of the output last.
-        normalization: its name, or "".
-    """
-    layers = []
+def summarize(title: str, fitted: FittedNetwork, facts: Sequence[str], history: History) -> Summary:
+    """Return the summary of a fitted network, with these lines about its training."""
+    network, layers = fitted.network, []
+    activations = [_name_of(ACTIVATIONS, part) for part in network.activations[:-1]] + [fitted.loss.out_activation]
+    normalization = _name_of(NORMALIZATIONS, network.normalization) if network.normalization else ""
     for k, (inputs, units) in enumerate(zip(network.sizes, network.sizes[1:], strict=False)):
         hidden = k < len(network.sizes) - 2
         sizes = (inputs, units, 0) if hidden else (inputs, units)  # a layer is hidden that has another above it
@@ -120,8 +119,12 @@ def summarize(
     return Summary(title, tuple(layers), tuple(facts), history)
 
 
+def _name_of(table: Mapping[str, object], part: object) -> str:
+    return name_in(table, part) or type(part).__name__
+
+
 def describe_training(history: History, rows: int) -> list[str]:
-    """Return lines about the training: how long, on how much, with which result."""
+    """Return lines about the training: its epochs, its rows, its time and its result."""
     if not history.epochs:
         return ["no epoch was finished"]
     seconds = sum(second for second in history["seconds"] if isfinite(second))
@@ -132,9 +135,9 @@ def describe_training(history: History, rows: int) -> list[str]:
         ("training", last.train_loss, last.train_accuracy),
         ("validation", last.val_loss, last.val_accuracy),
     ):
-        told = [f"loss {loss:.4g}"] * isfinite(loss) + [f"accuracy {percent(accuracy)}"] * isfinite(accuracy)
-        if told:
-            facts.append(f"{name} in the last epoch: {', '.join(told)}")
+        parts = [f"loss {loss:.4g}"] * isfinite(loss) + [f"accuracy {percent(accuracy)}"] * isfinite(accuracy)
+        if parts:
+            facts.append(f"{name} in the last epoch: {', '.join(parts)}")
     return facts
 
 
@@ -144,7 +147,7 @@ def _cells(layer: LayerSummary) -> list[str]:
 
 
 def _chart(title: str, history: History, *columns: str) -> str:
-    """Return curves of the epochs as SVG; nothing where no value is a number."""
+    """Return curves over the epochs as SVG; "" where no value is a number."""
     curves = [
         [(epoch, value) for epoch, value in zip(history["epoch"], history[column], strict=True) if isfinite(value)]
         for column in columns

@@ -1,4 +1,4 @@
-"""A fitted network as a list of plain layers: what every export starts from."""
+"""A fitted network as a list of plain layers, from which every export starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlplab.training.build import name_in
 
 @dataclass(frozen=True)
 class Scales:
-    """The normalisation of a layer's pre-activations.
+    """The normalization of a layer's pre-activations.
 
     Attributes:
         kind: its name, "batch" or "layer".
@@ -34,10 +34,10 @@ class Scales:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: a·W + b, normalised where there are scales, then the activation.
+    """One layer: a·W + b, normalized where there are scales, then the activation.
 
     Attributes:
-        W, b: (I, O) and (O,). `input_scale` is in the first one's W.
+        W, b: (I, O) and (O,). The W of the first layer is multiplied by `input_scale`.
         activation: None for the last layer, whose non-linearity is the estimator's `out_activation_`.
     """
 
@@ -48,7 +48,7 @@ class Layer:
 
     # gain·(a·W + b - μ)/√(σ² + ε) + shift = a·(W·k) + (b - μ)·k + shift with k = gain/√(σ² + ε)
     def folded(self) -> Layer:
-        """Return the layer with batch normalisation worked into W and b."""
+        """Return the layer with batch normalization folded into W and b."""
         s = self.scales
         if s is None or s.mean is None or s.variance is None:
             return self
@@ -60,24 +60,25 @@ def layers_of(model: NeuralNetwork, what: str) -> list[Layer]:
     """Return the layers of a fitted estimator, copies of its parameters.
 
     Args:
-        what: it is exported to, for the message.
+        what: names the target of the export in the message.
 
     Raises:
-        SettingError: for a normalisation of the user's own.
+        SettingError: for a normalization of the user's own.
     """
     check_is_fitted(model)
-    network = model._network
+    fitted = model.network_
+    network = fitted.network
     kind = name_in(NORMALIZATIONS, network.normalization)
     if network.normalization and not kind:
-        raise SettingError(f"a normalization of your own cannot be exported to {what}, which knows batch and layer")
-    scales: list[Scales | None] = [None] * len(model.coefs_)
+        raise SettingError(f"a normalization of your own cannot be exported to {what}; only batch and layer can")
+    scales: list[Scales | None] = [None] * len(fitted.coefs)
     for k, (gain, shift) in enumerate(network.theta.scales):
         running = network.running[k] if network.running else None
         statistics = (running.mean[0, 0].copy(), running.variance[0, 0].copy()) if running else ()
         scales[k] = Scales(str(kind), gain[0, 0].copy(), shift[0, 0].copy(), *statistics)
-    weights = [W.copy() for W in model.coefs_]
-    weights[0] *= model._settings().input_scale
-    biases = [b.copy() for b in model.intercepts_]
+    weights = [W.copy() for W in fitted.coefs]
+    weights[0] *= fitted.input_scale
+    biases = [b.copy() for b in fitted.intercepts]
     return list(map(Layer, weights, biases, [*network.activations[:-1], None], scales))
 
 
@@ -85,7 +86,7 @@ def name_of(activation: Activation, what: str) -> str:
     """Return the name of an activation.
 
     Raises:
-        SettingError: for one of the user's own.
+        SettingError: for an activation of the user's own.
     """
     name = name_in(ACTIVATIONS, activation)
     if name is None:

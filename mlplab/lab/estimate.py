@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlplab.data import split_rows
-from mlplab.lab.execution.schedule import plan
+from mlplab.lab.execution.schedule import missing_jobs
 from mlplab.lab.execution.timing import makespan, seconds_per_epoch
 from mlplab.lab.spec.suite import Suite
 from mlplab.lab.storage.run_folder import RunFolder
@@ -13,7 +13,12 @@ from mlplab.lab.storage.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is still to do: trials (each once), networks to train, epochs, and how long on how many processes."""
+    """The work that a suite still needs.
+
+    Attributes:
+        trials: in the suite, each counted once. done: of them.
+        networks: to train. epochs: to train them for. seconds: that this takes on `jobs` processes.
+    """
 
     suite: str
     trials: int
@@ -25,10 +30,10 @@ class Estimate:
 
 
 def estimate(suite: Suite, folder: RunFolder, jobs: int) -> Estimate:
-    """Measure how long the suite's missing trials will take on that many processes; nothing is written."""
+    """Return the work that a suite still needs and a measured estimate of its time; nothing is written."""
     dataset, suite = suite.source.load(), suite.bind(suite.source.fingerprint())
     rows = folder.rows(suite, suite.labels(dataset))
-    todo = plan(rows, dataset)
+    todo = missing_jobs(rows, dataset)
     seconds = seconds_per_epoch(todo, dataset, split_rows(dataset, suite.split, 0, suite.samples))
     trials = {row.trial.id: row for row in rows}
     return Estimate(
@@ -44,10 +49,10 @@ def estimate(suite: Suite, folder: RunFolder, jobs: int) -> Estimate:
 
 @dataclass(frozen=True)
 class SearchEstimate:
-    """What is still to do in a search, the finalists included.
+    """The work that a search still needs, its finalists included.
 
     Attributes:
-        tried: configurations by now. first: how many the first round tries. made: epochs by now.
+        tried: configurations so far. first: how many the first round tries. made: epochs so far.
         epochs: left, at most. seconds: that they take on `jobs` processes.
     """
 
@@ -61,24 +66,25 @@ class SearchEstimate:
 
 
 def estimate_search(suite: Suite, folder: RunFolder, jobs: int) -> SearchEstimate:
-    """Measure a few of the configurations that a search would begin with; nothing is written.
+    """Return the work that a search still needs, timed on a few of its first configurations; nothing is written.
 
     Raises:
-        SettingError: for a budget that is not even enough for one round.
+        SettingError: if the budget does not suffice for one round.
         MissingExtraError: without Optuna.
     """
-    from mlplab.lab.search.budget import cost_of_finalists, epochs_left, first_round, measure_pace
+    from mlplab.lab.search.budget import Budget, measure_pace
     from mlplab.lab.search.log import expand_search, read_log
 
-    search = suite.search
-    assert search is not None
     dataset, suite = suite.source.load(), suite.bind(suite.source.fingerprint())
-    rate = jobs / measure_pace(search, suite, dataset)
+    budget, rate = Budget.of(suite, jobs), jobs / measure_pace(suite, dataset)
     log = read_log(folder, suite)
-    first = len(log.rounds[0].proposals) if log.rounds else None
-    if first is None:
-        _, first = first_round(search, suite, rate, jobs)
+    if log.rounds:
+        first = len(log.rounds[0].proposals)
+    else:
+        planned = budget.plan_round(0, rate=rate)
+        assert planned
+        _, first = planned
     results = {row.trial.id: row.result for row in folder.rows(expand_search(suite, folder), {})}
     made = sum(result.epochs for result in results.values() if result)
-    left = max(0, epochs_left(search, suite, made, log.seconds, rate, jobs) + cost_of_finalists(search, suite))
+    left = max(0, budget.epochs_left(spent=made, seconds=log.seconds, rate=rate) + budget.finalist_epochs)
     return SearchEstimate(suite.name, len(log.proposals), first, made, left, jobs, left / rate)

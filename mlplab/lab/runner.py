@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlplab.engine.cpu import usable_cores
 from mlplab.errors import SettingError
 from mlplab.lab.analysis.conclusion import draw_conclusion, is_concluded
-from mlplab.lab.execution.process_pool import Workers
+from mlplab.lab.execution.process_pool import ProcessPool
 from mlplab.lab.monitoring.observer import NullObserver
 from mlplab.lab.recovery import recover_folder
 from mlplab.lab.report.writing import draw_missing_figures, store_conclusion
@@ -26,10 +22,8 @@ from mlplab.training.settings import check_count
 
 if TYPE_CHECKING:
     from mlplab.data import Dataset
-    from mlplab.lab.execution.dispatch import Workforce
-    from mlplab.lab.execution.process_pool import Event
+    from mlplab.lab.execution.executor import Executor
     from mlplab.lab.monitoring.observer import RunObserver
-    from mlplab.lab.spec.job import Job
     from mlplab.training.tasks import Task
 
 
@@ -69,20 +63,21 @@ def run_suite(
     if not folder.suite_file.is_file():
         load()  # what is wrong is noticed before anything is written
     watching = observer or NullObserver()
-    with folder.locked(), Workers(folder) as workers:
-        hands = _Hands(workers, count, scheduler, checkpoint_seconds)
+    with folder.locked():
         recover_folder(folder, suite, watching)
         run = open_run(folder.path, suite, thorough=True)
-        concluded = is_concluded(run)
-        if not concluded:  # scikit-learn takes a second to import; a finished suite needs nothing of it
-            hands.start(count if suite.search else sum(row.unfinished for row in run.rows))
-            load()
-        remove_manifest(folder)
-        folder.write_suite(suite)
-        if concluded:
+        if is_concluded(run):  # scikit-learn takes a second to import; a finished suite needs nothing of it
+            remove_manifest(folder)
+            folder.write_suite(suite)
             folder.write_results(run.rows, run.suite.varying())
         else:
-            run = _train_and_conclude(run, load(), watching, hands)
+            with _make_executor(folder, count, scheduler, checkpoint_seconds, watching) as executor:
+                executor.start(executor.slots if suite.search else sum(row.unfinished for row in run.rows))
+                executor.bind(load())
+                remove_manifest(folder)
+                folder.write_suite(suite)
+                run = _train(run, load(), watching, executor)
+            _conclude(run, load())
         if figures:
             draw_missing_figures(run, lambda: None if suite.source.is_frame else load())
         write_manifest(folder)
@@ -119,76 +114,46 @@ def _check_networks(suite: Suite, task: Task) -> None:
             raise SettingError(f"search: {error}") from error
 
 
-@dataclass(frozen=True)
-class _Hands:
-    """Those who can be asked to train: `count` processes of this machine, or the workers of a scheduler."""
+def _make_executor(
+    folder: RunFolder, jobs: int, scheduler: str | None, checkpoint_seconds: float, observer: RunObserver
+) -> Executor:
+    """Return what trains: so many processes of this machine, or the workers of a scheduler."""
+    if scheduler is None:
+        return ProcessPool(folder, jobs, checkpoint_seconds)
+    from mlplab.lab.execution.dask_cluster import DaskCluster
 
-    workers: Workers
-    count: int
-    scheduler: str | None
-    checkpoint_seconds: float
-
-    def start(self, missing: int) -> None:
-        """Start as many processes as so many missing trials can use."""
-        if self.scheduler is None:
-            self.workers.start(min(self.count, missing))
-
-    @contextmanager
-    def at(self, dataset: Dataset, folder: RunFolder, display: RunObserver) -> Iterator[tuple[Workforce, int]]:
-        """Yield who trains on these data, and how many networks at a time."""
-        if self.scheduler is not None:
-            from mlplab.lab.execution.dask_cluster import connected, count_workers, run_on_cluster
-
-            with connected(self.scheduler, display.note) as client:
-                seconds = self.checkpoint_seconds
-                work = partial(run_on_cluster, client=client, dataset=dataset, folder=folder, seconds=seconds)
-                yield work, count_workers(client)
-            return
-
-        from mlplab.lab.execution.process_worker import save_data
-
-        def work_here(waiting: deque[Job]) -> Iterator[Event]:
-            data = {**save_data(dataset, folder.data), "checkpoint_seconds": self.checkpoint_seconds}
-            return self.workers.run(waiting, self.count, data)
-
-        try:
-            yield work_here, self.count
-        finally:
-            shutil.rmtree(folder.data, ignore_errors=True)
+    return DaskCluster(scheduler, folder, checkpoint_seconds, observer.note)
 
 
-def _train_and_conclude(run: Run, dataset: Dataset, observer: RunObserver, hands: _Hands) -> Run:
-    """Train what is missing, write the results and the conclusion, and return the run as it is then."""
-    from mlplab.lab.analysis.test_set import evaluate_on_test_set
-
-    cautions = dataset.cautions()
-    for caution in cautions:
-        observer.note(caution)
-    run = _train(run, dataset, observer, hands)
-    evaluate = partial(evaluate_on_test_set, run.folder, dataset=dataset, metric=run.suite.measure)
-    store_conclusion(run.folder, draw_conclusion(run, evaluate, cautions))
-    return run
-
-
-def _train(run: Run, dataset: Dataset, observer: RunObserver, hands: _Hands) -> Run:
+def _train(run: Run, dataset: Dataset, observer: RunObserver, executor: Executor) -> Run:
+    """Train what is missing, write the results, and return the run as it is then."""
     from mlplab.lab.execution.dispatch import TrainingContext, train_missing
 
+    for caution in dataset.cautions():
+        observer.note(caution)
     folder, trained = run.folder, 0
-    with hands.at(dataset, folder, observer) as (work, processes):
-        context = TrainingContext(run.suite, dataset, folder, work, observer)
-        if run.suite.search:
-            from mlplab.lab.search.driver import run_search
+    context = TrainingContext(run.suite, dataset, folder, executor, observer)
+    if run.suite.search:
+        from mlplab.lab.search.driver import run_search
 
-            suite, trained = run_search(context, processes)
-            run = replace(run, suite=suite, rows=tuple(folder.rows(suite, {}, thorough=True)))
-        labels = run.suite.labels(dataset)
-        rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in run.rows]
-        missing = {row.trial.id for row in rows if row.unfinished}
-        try:
-            if missing:
-                train_missing(replace(context, suite=run.suite), rows)
-        finally:
-            rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
-            folder.write_results(rows, run.suite.varying())
+        suite, trained = run_search(context)
+        run = replace(run, suite=suite, rows=tuple(folder.rows(suite, {}, thorough=True)))
+    labels = run.suite.labels(dataset)
+    rows = [row if row.result else replace(row, label=labels[row.trial.id]) for row in run.rows]
+    missing = {row.trial.id for row in rows if row.unfinished}
+    try:
+        if missing:
+            train_missing(replace(context, suite=run.suite), rows)
+    finally:
+        rows = [replace(row, result=folder.read_result(row.trial.id)) for row in rows]
+        folder.write_results(rows, run.suite.varying())
     trained += len(missing - {row.trial.id for row in rows if row.unfinished})
     return replace(run, rows=tuple(rows), trained=trained)
+
+
+def _conclude(run: Run, dataset: Dataset) -> None:
+    """Write the conclusion; for it, evaluate the best configuration on the test set."""
+    from mlplab.lab.analysis.test_set import evaluate_on_test_set
+
+    evaluate = partial(evaluate_on_test_set, run.folder, dataset=dataset, metric=run.suite.measure)
+    store_conclusion(run.folder, draw_conclusion(run, evaluate, dataset.cautions()))

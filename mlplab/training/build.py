@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import partial
@@ -29,6 +28,7 @@ from mlplab.training.settings import RegressorSettings, Settings, layer_widths
 from mlplab.training.tasks import Task
 from mlplab.training.trainer import EVALUATION_BATCH, Learner, Rates, Trainer
 from mlplab.utils.randomness import NOISE, ORDER, WEIGHTS, generator
+from mlplab.utils.warn import warn
 
 T = TypeVar("T")
 AnySettings = Settings | RegressorSettings
@@ -211,7 +211,7 @@ def build_trainer(
     if settings.solver == "lbfgs":  # which adds all batches up
         batch_size = min(EVALUATION_BATCH, len(training))
     if batch_size > len(training):
-        warnings.warn(f"batch_size={batch_size} is cut to the {len(training)} training rows", stacklevel=4)
+        warn(f"batch_size={batch_size} is cut to the {len(training)} training rows")
     learning_rates, alphas, decays = zip(
         *((s.learning_rate_init, s.alpha, s.weight_decay) for s in members), strict=True
     )

@@ -1,12 +1,13 @@
-"""The state of a fit on disk, from which it goes on as if it had never stopped: the same bits on one machine."""
+"""The state of a fit on disk, from which it resumes: the result has the bits of a fit that was never interrupted."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,22 +15,29 @@ from typing import Any
 import numpy as np
 
 from mlplab.engine.base import Array
-from mlplab.errors import ModelFileError, shorten
+from mlplab.errors import ModelFileError, SettingError, shorten
+from mlplab.nn.network import Network
+from mlplab.nn.schedules import HORIZON_DEPENDENT
+from mlplab.training.build import AnySettings
 from mlplab.training.state import get_state, set_state
 from mlplab.utils.atomic import write_whole
+from mlplab.utils.hashing import hash_arrays
 from mlplab.utils.tensor_file import read_tensors, write_tensors
+from mlplab.version import NUMERICS
 
 #: The version of the layout of the file; a reader refuses one that it does not know.
 FORMAT = "mlplab-checkpoint-1"
+#: Settings that do not change the epochs that a checkpoint holds, or that its identity holds under another name.
+_NOT_IN_IDENTITY = ("callbacks", "max_iter", "n_iter_no_change", "random_state", "tol", "verbose", "warm_start")
 
 
 @dataclass
 class Checkpoint:
-    """A file that a fit writes its state to, after an epoch, and goes on from where it exists already.
+    """A file that a fit writes its state to after epochs, and resumes from where it exists already.
 
     Args:
-        path: of the file, which is written whole or not at all. Nothing in it is ever unpickled.
-        seconds: at least so many pass from one writing to the next; the last epoch is always written.
+        path: of the file, which is written whole or not at all. It is never unpickled.
+        seconds: the least time from one writing to the next; the state after the last epoch is always written.
     """
 
     path: str | os.PathLike[str]
@@ -39,10 +47,10 @@ class Checkpoint:
         self._written = perf_counter()
 
     def read(self) -> dict[str, Any] | None:
-        """Return what the file holds, or None where there is none: `identity` and `state`.
+        """Return the `identity` and the `state` in the file, or None where there is no file.
 
         Raises:
-            ModelFileError: for a file that is damaged, or no checkpoint.
+            ModelFileError: for a file that is damaged or is not a checkpoint.
         """
         if not Path(self.path).exists():
             return None
@@ -52,14 +60,14 @@ class Checkpoint:
         }
 
     def resume(self, fit: Any, saved: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-        """Put the state that `read` returned into a fit that has just begun.
+        """Put the state that `read` returned into a fit that has not begun yet.
 
         Args:
-            fit: the part that changes, see `mlplab.training.state`.
-            identity: what determines the result of the fit, plain data by name.
+            fit: the part that changes, see `mlplab.training.state`; changed in place.
+            identity: what determines the result of the fit, plain data by name, see `fit_identity`.
 
         Raises:
-            ModelFileError: where the state belongs to a fit of another identity.
+            ModelFileError: for the state of a fit of another identity.
         """
         for name, value in identity.items():
             if saved["identity"].get(name) != json.loads(json.dumps(value)):
@@ -71,10 +79,10 @@ class Checkpoint:
         try:
             set_state(fit, saved["state"])
         except Exception as error:
-            raise ModelFileError(f"{self.path} is no checkpoint of such a fit: {shorten(error)}") from error
+            raise ModelFileError(f"{self.path} does not hold the state of such a fit: {shorten(error)}") from error
 
     def write(self, fit: Any, identity: Mapping[str, Any], *, last: bool) -> None:
-        """Write the state, if it is the `last` one or the time for it has come."""
+        """Write the state, if it is the `last` one or `seconds` have passed since the last writing."""
         if not last and perf_counter() - self._written < self.seconds:
             return
         tensors: dict[str, Array] = {}
@@ -89,6 +97,34 @@ class Checkpoint:
         metadata = {"format": FORMAT, "identity": json.dumps(identity), "state": state}
         write_whole(Path(self.path), partial(write_tensors, tensors, metadata))
         self._written = perf_counter()
+
+
+def fit_identity(settings: AnySettings, network: Network, seed: int, data: str) -> dict[str, Any]:
+    """Return what determines the result of a fit that starts from these weights: plain data by name.
+
+    Args:
+        data: identifies the rows.
+
+    Raises:
+        SettingError: for solver "lbfgs", which cannot be resumed.
+    """
+    if settings.solver == "lbfgs":
+        raise SettingError("checkpoint cannot be used with solver='lbfgs', whose state cannot be saved")
+    values = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in _NOT_IN_IDENTITY}
+    if settings.learning_rate in HORIZON_DEPENDENT or settings.average_epochs:
+        values["max_iter"] = settings.max_iter
+    plain = {name: _plain(value) for name, value in values.items()}
+    return {**plain, "seed": seed, "numerics": NUMERICS, "data": data, "start": hash_arrays(network.theta.flat)}
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as text: names and numbers by their `repr`, a user's own objects by their type."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, str | Real | Mapping):
+        return repr(value)
+    kind = value if hasattr(value, "__qualname__") else type(value)
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _array(tensors: Mapping[str, Array], value: dict[str, Any]) -> Any:

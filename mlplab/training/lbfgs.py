@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from math import isfinite, nan
 from time import perf_counter
@@ -16,6 +15,7 @@ from mlplab.nn.network import GradientWriter
 from mlplab.nn.penalties import l1_value, l2_value
 from mlplab.training.history import Epoch
 from mlplab.training.trainer import Trainer
+from mlplab.utils.warn import warn
 
 
 def run_lbfgs(
@@ -65,11 +65,10 @@ def run_lbfgs(
     if not isfinite(found.fun) or not np.isfinite(found.x).all():
         history.diverged_in = 1 + len(history)
     elif found.status == 1:
-        warnings.warn(
+        warn(
             f"lbfgs failed to converge after {found.nit} iteration(s): {found.message}; "
             "raise max_iter or max_fun, or scale the features",
             ConvergenceWarning,
-            stacklevel=6,
         )
 
 

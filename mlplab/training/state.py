@@ -1,8 +1,8 @@
 """The state of a training, taken out as plain data and put back: what a checkpoint holds.
 
 A part names in `state_attributes` those of its attributes that change during training; everything else follows from
-the settings. Such an attribute may be an array, `Parameters`, a generator, a number, another part, None, or a list of
-these.
+the settings. Where the keys of the state differ from the names of the attributes, `state_attributes` maps names to
+keys. Such an attribute may be an array, `Parameters`, a generator, a number, another part, None, or a list of these.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def get_state(part: Any) -> Any:
             f"a fit with your own {type(part).__name__} cannot be resumed: it has no `state_attributes`, the names of "
             "the attributes that change during training"
         )
-    return {name: get_state(getattr(part, name)) for name in part.state_attributes}
+    return {key: get_state(getattr(part, name)) for name, key in _keys(part).items()}
 
 
 def set_state(part: Any, state: Any) -> Any:
@@ -54,8 +54,14 @@ def set_state(part: Any, state: Any) -> Any:
         for item, its in zip(part, state, strict=True):
             set_state(item, its)
     elif hasattr(part, "state_attributes"):
-        for name in part.state_attributes:
-            setattr(part, name, set_state(getattr(part, name), state[name]))
+        for name, key in _keys(part).items():
+            setattr(part, name, set_state(getattr(part, name), state[key]))
     else:
         return state
     return part
+
+
+def _keys(part: Any) -> Mapping[str, str]:
+    """Return the keys of a part's state by the names of its attributes."""
+    names = part.state_attributes
+    return names if isinstance(names, Mapping) else {name: name for name in names}

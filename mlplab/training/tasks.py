@@ -37,6 +37,10 @@ class Task:
         """Return the target of each class, (classes, C), smoothed or not; None where `y` holds the targets."""
         return None
 
+    def strata(self, y: Array) -> Array | None:
+        """Return the class of every row, in a form that scikit-learn splits by; None where rows have no classes."""
+        return None
+
     def decide(self, xp: Any, z: Array) -> Array:
         """Return the predictions that follow from the logits (M, B, C), in the form of `y`."""
         raise NotImplementedError
@@ -66,6 +70,11 @@ class TwoClasses(Task):
     def table(self, smooth: bool) -> Array | None:
         return self._smooth(np.array([[0.0], [1.0]]), smooth)
 
+    def strata(self, y: Array) -> Array:
+        # scikit-learn's own form for two classes: the error for a class of a single row then reads as it does there
+        strata: Array = (y == 1)[:, None]
+        return strata
+
     def decide(self, xp: Any, z: Array) -> Array:
         decided: Array = xp.where(z[..., 0] > 0, 1, 0)
         return decided
@@ -82,6 +91,9 @@ class ManyClasses(Task):
 
     def table(self, smooth: bool) -> Array | None:
         return self._smooth(np.eye(self.outputs), smooth)
+
+    def strata(self, y: Array) -> Array:
+        return y
 
     def decide(self, xp: Any, z: Array) -> Array:
         decided: Array = z.argmax(axis=-1)

@@ -763,8 +763,8 @@ def test_going_on_takes_the_settings_of_now(classifier, three_classes, going_on)
     W, b = model.coefs_, model.intercepts_
     z = np.tanh(X @ W[0] + b[0]) @ W[1] + b[1]
     np.testing.assert_array_equal(model.predict(X), z.argmax(axis=1))
-    assert model._network.noise.dropout == 0.5
-    assert type(model._loss).__name__ == "SoftmaxFocal"
+    assert model.network_.network.noise.dropout == 0.5
+    assert type(model.network_.loss).__name__ == "SoftmaxFocal"
 
 
 @pytest.mark.parametrize("going_on", ["warm_start", "partial_fit"])

@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from mlplab import load_model, save_model, scale_temperature
 from mlplab.errors import DataError, SettingError
 from mlplab.evaluation.calibration import calibration_of
+from mlplab.nn.losses import SoftmaxCrossEntropy
 
 
 @given(
@@ -79,7 +80,7 @@ def test_it_is_the_logits_that_are_divided_and_the_losses_those_of_the_rows(clas
     y = {"softmax": y, "one output": y > 0, "labels": np.eye(3, dtype=int)[y] | (X[:, :3] > 1)}[kind]
     model = classifier(max_iter=30, learning_rate_init=0.01).fit(X, y)
     found = scale_temperature(model, X, y)
-    z = model._of_logits(lambda xp, z: z, X, None)
+    z = model.network_.logits(X)
     p = {"softmax": lambda z: softmax(z, axis=1), "one output": lambda z: np.hstack([expit(-z), expit(z)])}
     expected = p.get(kind, expit)(z / found.temperature)
     np.testing.assert_allclose(found.model.predict_proba(X), expected, rtol=1e-6)
@@ -115,6 +116,6 @@ def test_what_cannot_be_scaled_is_refused(classifier, three_classes, refuses):
         scale_temperature(model, X, y + 1)
     with refuses(DataError, "90 rows and y has 80"):
         scale_temperature(model, X, y[:80])
-    model.out_activation_ = "sparsemax"
+    own = type("Sparsemax", (SoftmaxCrossEntropy,), {"out_activation": "sparsemax"})()
     with refuses(SettingError, "'sparsemax'"):
-        scale_temperature(model, X, y)
+        scale_temperature(classifier(loss=own).fit(X, y), X, y)

@@ -87,7 +87,7 @@ def test_the_number_of_processes_changes_nothing(finished, suite, tmp_path):
 
 def test_a_finished_suite_trains_nothing_again_and_opens_no_test_rows_again(suite, finished, tmp_path, monkeypatch):
     before = finished.folder.conclusion_json.read_text()
-    monkeypatch.setattr(runner, "_train_and_conclude", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(runner, "_train", lambda *_: pytest.fail("trained again"))
     assert run_suite(suite, finished.folder.path).trained == 0
     assert finished.folder.conclusion_json.read_text() == before
 
@@ -252,7 +252,7 @@ def test_what_another_run_finished_meanwhile_is_not_trained_again(suite, finishe
             yield
 
     monkeypatch.setattr(RunFolder, "locked", slowly)
-    monkeypatch.setattr(runner, "_train_and_conclude", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(runner, "_train", lambda *_: pytest.fail("trained again"))
     assert run_suite(suite, out).trained == 0
 
 

@@ -141,7 +141,7 @@ def test_a_worker_that_dies_is_replaced(slow_suite_file, undisturbed, tmp_path, 
     )
     shown = Listening()
     run = run_suite(load_suite(slow_suite_file), tmp_path / "out", jobs=2, observer=shown)
-    assert "worker ended with exit status 9, at work on [64-32-10]" in "\n".join(shown.notes)
+    assert "worker ended with exit status 9, while training [64-32-10]" in "\n".join(shown.notes)
     assert_same(run.folder.path, undisturbed.folder.path)
 
 
@@ -188,7 +188,7 @@ def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(suite, tm
     assert {row.status for row in run.rows if row.trial["hidden_layer_sizes"] == (4,)} == {"failed"}
     assert {row.status for row in run.rows if row.trial["hidden_layer_sizes"] == (16,)} == {"done"}
     assert "exit status 9" in run.failed[0].result.error
-    assert len([note for note in shown.notes if "another one takes it over" in note]) == 2 * 2  # of two jobs
+    assert len([note for note in shown.notes if "another worker resumes it" in note]) == 2 * 2  # of two jobs
     monkeypatch.undo()
     assert not run_suite(suite, tmp_path / "out", jobs=2).failed
 

@@ -1,6 +1,4 @@
 import re
-import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,64 +17,9 @@ from mlplab import (
     plot_learning_curves,
     plot_learning_rates,
 )
-from mlplab.lab.report.figures import draw_figures, draw_overview
-from mlplab.lab.report.tables import Dot
-from mlplab.lab.storage.run_folder import RunFolder
-from mlplab.metrics import METRICS
 from mlplab.plots import plots as figures
 from mlplab.plots.curves import CurveSet
 from mlplab.training.history import Epoch, History
-
-
-@pytest.fixture(scope="module")
-def drawn(finished, tmp_path_factory):
-    """The figures of the small suite, drawn twice into a copy of its run folder."""
-    dataset = load_dataset("digits")
-    copied = shutil.copytree(finished.folder.path, tmp_path_factory.mktemp("drawn") / "out")
-    run = replace(finished, folder=RunFolder(copied))
-    first = draw_figures(run, dataset)
-    contents = [path.read_bytes() for path in first]
-    assert draw_figures(run, dataset) == first
-    return first, contents, run
-
-
-def test_every_figure_is_drawn_as_png_and_svg(drawn):
-    names = [
-        "samples",
-        "experiment-1-width",
-        "experiment-2-rate",
-        "all-trials",
-        "confusion-matrices",
-        "confident-errors",
-    ]
-    assert [path.name for path in drawn[0]] == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
-
-
-def test_figures_of_a_run_folder_are_unknown_to_pyplot(finished, tmp_path):
-    run = replace(finished, folder=RunFolder(shutil.copytree(finished.folder.path, tmp_path / "out")))
-    draw_figures(run, load_dataset("digits"))
-    assert plt.get_fignums() == []
-
-
-def test_the_same_results_give_the_same_files(drawn):
-    assert [path.read_bytes() for path in drawn[0]] == drawn[1]
-
-
-def test_the_svg_says_what_the_table_says(drawn, finished):
-    by_name = {path.name: path for path in drawn[0]}
-    curves = by_name["experiment-2-rate.svg"].read_text()
-    for text in ("Learning rate", "Validation accuracy", "16, lr 0.05", "best validation accuracy", "Epoch"):
-        assert text in curves
-    overview = by_name["all-trials.svg"].read_text()
-    for row in finished.rows:
-        assert f"{100 * row.result.val_accuracy:.2f} %" in overview
-
-
-def test_figures_of_older_runs_are_removed(drawn):
-    stale = drawn[2].folder.figures / "experiment-9-gone.png"
-    stale.write_bytes(b"")
-    draw_figures(drawn[2], load_dataset("digits"))
-    assert not stale.exists()
 
 
 def _histories(count, epochs=5):
@@ -109,13 +52,10 @@ def test_seeds_are_drawn_as_their_mean_in_a_band():
     assert len(axes.collections) == 1
 
 
-def test_a_diverged_network_is_marked_in_curves_and_overview():
+def test_a_diverged_network_is_marked_in_curves():
     curves = [CurveSet("a", (_histories(1)[0],), diverged=True), CurveSet("b", (History(),), diverged=True)]
     figure = figures.draw_curves(curves)
     assert all("diverged" in text.get_text() for text in figure.legends[0].get_texts())
-    dots = [Dot("e", "a", (0.5,), (0.4, 0.6), False), Dot("e", "b", (), None, True)]
-    overview = draw_overview(dots, metric=METRICS["accuracy"])
-    assert any("diverged" in text.get_text() for text in overview.axes[0].texts)
 
 
 def test_the_public_plots_take_fitted_classifiers(tmp_path):

@@ -99,7 +99,7 @@ def test_batch_statistics_are_those_of_the_averaged_weights_and_training_does_no
     averaged = NeuralNetworkClassifier((5,), average_epochs=4, **settings).fit(X, y)
     assert averaged.loss_curve_ == plain.loss_curve_
     z = X @ averaged.coefs_[0] + averaged.intercepts_[0]
-    running = averaged._network.running[0]
+    running = averaged.network_.network.running[0]
     np.testing.assert_allclose(running.mean[0, 0], z.mean(axis=0))
     np.testing.assert_allclose(running.variance[0, 0], z.var(axis=0, ddof=1))
     averaged.partial_fit(X, y)

@@ -1,4 +1,4 @@
-"""Where the checkpoint of a job is written, and when; and when a training stops to be resumed from it."""
+"""Where and when the checkpoint of a job is written, and when a training stops to be resumed from it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from mlplab.training.checkpoint import Checkpoint
 
 
 def checkpoint_of(job: Job, folder: RunFolder) -> Path:
-    """Return the file that the training of a job goes on from, and that its state is written to.
+    """Return the file that a job is resumed from and that its state is written to.
 
-    It is that of its lineage. But where a longer training has left one there that has gone too far, it stays for that
-    training, and the job has a file of its own.
+    It is the file of the lineage. If a longer training has left a checkpoint there that has passed the epochs which
+    this job needs, that one is kept for the longer training, and the job has a file of its own.
     """
     file = folder.checkpoint(job.trials[-1].lineage)
     try:
         return file.with_suffix(f".{job.epochs}.safetensors") if _has_gone_too_far(file, job) else file
-    except ModelFileError:  # it is damaged: whoever goes on from there will say so
+    except ModelFileError:  # it is damaged, which is reported when the training is resumed
         return file
 
 
 def forget_checkpoint(job: Job, folder: RunFolder, file: Path, *, finished: bool) -> None:
-    """Delete the state of a training that has ended, `file`, if nothing can go on from there."""
+    """Delete the checkpoint `file` of a job that has ended, unless a longer training can be resumed from it."""
     longest = job.trials[-1]
     if file != folder.checkpoint(longest.lineage) or (finished and longest.lineage == longest.id):
         file.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ class StopRule:
 
 @dataclass
 class SparingCheckpoint(Checkpoint):
-    """Writes nothing before its seconds have passed, not even at the end: a short training is quickly repeated.
+    """A checkpoint that is not written before its seconds have passed, not even at the end: short trainings need none.
 
     rule: where it stops the training to be resumed later, the checkpoint is written in any case.
     """
@@ -84,16 +84,16 @@ class SparingCheckpoint(Checkpoint):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._begun = self._written
+        self._started = self._written
 
     def write(self, fit: Any, identity: Mapping[str, Any], *, last: bool) -> None:
         is_resumed = self.rule is not None and self.rule.stop is not None
-        if is_resumed or perf_counter() - self._begun >= self.seconds:
+        if is_resumed or perf_counter() - self._started >= self.seconds:
             super().write(fit, identity, last=last)
 
 
 def _has_gone_too_far(file: Path, job: Job) -> bool:
-    """Return whether a checkpoint has left behind what a trial of the job needs to see: one that got lost, say."""
+    """Return whether a checkpoint has passed the last epoch of a trial of the job, whose result was lost, say."""
     saved = Checkpoint(file).read()
     made = len(saved["state"]["history_"]["records"]) if saved else 0
     first = job.pause_after or job.trials[0]["max_iter"]

@@ -1,124 +1,49 @@
-"""Training on a Dask cluster: no disk is shared, everything travels.
+"""An executor of workers on a Dask cluster. It needs no shared disk: everything is sent.
 
-The data go to every worker once. A task is a stretch of one training, so many seconds of it: it is given the last
-checkpoint and comes home with what it wrote. When a worker dies, Dask makes its stretch again on another one, from the
-same checkpoint, to the same bits.
+The data are sent to every worker once. A task is a slice of a training, so many seconds of it: it takes the last
+checkpoint and returns everything that it has written. When a worker dies, Dask repeats its slice on another one, from
+the same checkpoint and with bit-identical results.
 """
 
 from __future__ import annotations
 
 import json
-import socket
-import tempfile
-import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from mlplab.data import Dataset, split_rows
-from mlplab.engine.blas import load_blas
+from mlplab.data import Dataset
 from mlplab.errors import MissingExtraError, SettingError, shorten
 from mlplab.lab.execution.checkpoints import checkpoint_of, forget_checkpoint
-from mlplab.lab.execution.process_pool import Event
-from mlplab.lab.execution.training import train_job
+from mlplab.lab.execution.dask_worker import TrainingSlice, WorkerError, train_slice, version_error, worker_versions
+from mlplab.lab.execution.executor import Event
 from mlplab.lab.spec.job import Job
-from mlplab.lab.spec.trial import TrialResult
 from mlplab.lab.storage.run_folder import RunFolder
-from mlplab.training.history import Epoch
 from mlplab.utils.atomic import write_folder_whole, write_whole
 from mlplab.version import NUMERICS, __version__
 
-#: What a scheduler may speak.
+#: The protocols of a scheduler.
 _PROTOCOLS = ("tcp", "tls", "ws", "wss", "ucx")
-#: How long a scheduler is waited for.
+#: How long to wait for a scheduler's answer.
 TIMEOUT = "10s"
-#: How often a stretch may be lost with all the workers that held the data before its job is given up.
+#: How often a slice may be lost together with all workers that held the data before its job is given up.
 _LOSSES = 3
-#: One network at a time in a process, whatever number of threads a worker has: they would disturb one another.
-_alone = threading.Lock()
-
-
-@dataclass(frozen=True)
-class TrainingSlice:
-    """What a stretch of a training brought.
-
-    Attributes:
-        news: epochs, results and notes, in their order.
-        folders: the files of every trial that was finished, by id and name.
-        checkpoint: from which it goes on, or None.
-        done: whether the job is done.
-    """
-
-    news: tuple[Epoch | TrialResult | str, ...]
-    folders: dict[str, dict[str, bytes]]
-    checkpoint: bytes | None
-    done: bool
-
-
-@dataclass(frozen=True)
-class WorkerError:
-    """What a worker could not do, for want of disk or memory, and its address: no result of a trial."""
-
-    worker: str
-    text: str
-
-
-def train_slice(
-    job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: float, versions: tuple[str, int]
-) -> TrainingSlice | WorkerError:
-    """Train for so many seconds, on a worker, in a folder that is gone afterwards.
-
-    Raises:
-        SettingError: for other `versions` than this worker's: it came late, and nobody has asked it.
-    """
-    from distributed import get_worker
-
-    if versions != (__version__, NUMERICS):
-        raise _other_version(f"on {socket.gethostname()}", (__version__, NUMERICS), versions[0])
-    try:
-        return _train_slice(job, dataset, checkpoint, seconds)
-    except (OSError, MemoryError) as error:
-        return WorkerError(get_worker().address, str(error) or type(error).__name__)
-
-
-def _train_slice(job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: float) -> TrainingSlice:
-    from threadpoolctl import threadpool_limits
-
-    news: list[Epoch | TrialResult | str] = []
-    trial = job.trials[-1]
-    with _alone, tempfile.TemporaryDirectory(prefix="mlplab-") as temporary:
-        folder = RunFolder(Path(temporary))
-        file = folder.checkpoint(trial.lineage)
-        if checkpoint is not None:
-            file.parent.mkdir()
-            file.write_bytes(checkpoint)
-        load_blas()  # so that it is there to be limited
-        with threadpool_limits(1):
-            split = split_rows(dataset, trial.split, samples=trial.samples)
-            done = train_job(job, dataset, split, folder, news.append, seconds, stretch=True)
-        folders = {
-            one.id: {path.name: path.read_bytes() for path in folder.trial(one.id).iterdir()}
-            for one in news
-            if isinstance(one, TrialResult)
-        }
-        return TrainingSlice(tuple(news), folders, file.read_bytes() if file.exists() else None, done)
 
 
 @contextmanager
 def connected(address: str, note: Callable[[str], object]) -> Iterator[Any]:
-    """Connect to a scheduler, see that its workers can do the work, and yield the client.
+    """Connect to a scheduler, check its workers, and yield the client.
 
     Args:
         address: as in ``tcp://host:8786`` or ``host:8786``, or the scheduler's file.
-        note: told in words what somebody should know.
+        note: called with notes for the user.
 
     Raises:
         MissingExtraError: without Dask.
-        SettingError: where there is no scheduler, or a worker has another version of mlplab.
+        SettingError: if there is no scheduler, or a worker has another version of mlplab.
     """
     try:
         from distributed import Client
@@ -127,20 +52,20 @@ def connected(address: str, note: Callable[[str], object]) -> Iterator[Any]:
             "a cluster needs Dask, which is not installed: pip install 'mlplab[cluster]'"
         ) from error
     try:
-        reached = _address_in(Path(address)) if Path(address).is_file() else address
-        if reached.partition("://")[0] not in (reached, *_PROTOCOLS):  # for another one a client is left half made
+        url = _address_in(Path(address)) if Path(address).is_file() else address
+        if url.partition("://")[0] not in (url, *_PROTOCOLS):  # with another protocol a client is left half made
             raise ValueError(f"an address begins with one of {', '.join(_PROTOCOLS)}")
-        if ":" not in reached.rpartition("/")[2]:
+        if ":" not in url.rpartition("/")[2]:
             raise ValueError("an address ends with a port, as in tcp://host:8786")
-        client = Client(reached, set_as_default=False, timeout=TIMEOUT)
+        client = Client(url, set_as_default=False, timeout=TIMEOUT)
     except (OSError, TimeoutError, ValueError) as error:
         raise SettingError(
             f"--scheduler {address}: no Dask scheduler answers there ({shorten(str(error))}); start one with "
             "`dask scheduler`"
         ) from error
     with client:
-        if not client.scheduler_info()["workers"]:
-            note(f"{address} has no workers yet: waiting for the first")
+        if not _threads(client):
+            note(f"{address} has no workers yet; waiting for the first")
             client.wait_for_workers(1)
         _check_workers(client, note)
         yield client
@@ -151,75 +76,100 @@ def _address_in(file: Path) -> str:
     try:
         return str(json.loads(file.read_bytes())["address"])
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError("the file is not one that a scheduler has written") from error
+        raise ValueError("the file was not written by a scheduler") from error
+
+
+def _threads(client: Any) -> dict[str, int]:
+    """Return the number of threads of every worker, by address."""
+    return dict(client.nthreads())
 
 
 def _check_workers(client: Any, note: Callable[[str], object]) -> None:
-    *ours, kernel = _versions()
-    for worker, found in client.run(_versions, on_error="return").items():
+    *ours, kernel = worker_versions()
+    for worker, found in client.run(worker_versions, on_error="return").items():
         if isinstance(found, Exception) or list(found[:2]) != ours:
-            raise _other_version(worker, found, __version__)
+            raise version_error(worker, found, __version__)
         if found[2] != kernel:
-            kernels = f"the BLAS kernel {found[2]}, not {kernel} as here"
-            note(f"{worker} has {kernels}: its results may differ in their last bits")
-    several = {worker: info["nthreads"] for worker, info in client.scheduler_info()["workers"].items()}
-    for worker, threads in several.items():
+            note(f"{worker} has the BLAS kernel {found[2]}, this machine {kernel}: the last bits of results may differ")
+    for worker, threads in _threads(client).items():
         if threads > 1:
-            note(f"{worker} has {threads} threads and trains one network at a time: start it with --nthreads 1")
+            note(f"{worker} has {threads} threads but trains one network at a time; start it with --nthreads 1")
 
 
-def _other_version(worker: str, found: Any, wanted: str) -> SettingError:
-    theirs = found if isinstance(found, Exception) else "mlplab {} (numerics {})".format(*found)
-    return SettingError(f"the worker {worker} has {theirs}: install mlplab {wanted} there, as it is here")
+class DaskCluster:
+    """An `Executor` of the workers of a Dask scheduler; events arrive slice by slice.
 
+    A worker without enough disk or memory is not used any more. When that was the last one, `run` raises its OSError.
 
-def _versions() -> tuple[str, int, str]:
-    """Return what the bits of a result depend on, beside the trial."""
-    return __version__, NUMERICS, load_blas().kernel or load_blas().version
-
-
-def count_workers(client: Any) -> int:
-    """Return how many networks the cluster trains at a time."""
-    return max(1, len(client.scheduler_info()["workers"]))
-
-
-def run_on_cluster(
-    waiting: deque[Job], client: Any, dataset: Dataset, folder: RunFolder, seconds: float
-) -> Iterator[Event]:
-    """Run the jobs, in their order, on the workers of a cluster; yield their events, and write their results.
-
-    As `mlplab.lab.execution.process_pool.Workers.run` in every respect, but events arrive in slices of so many
-    `seconds`. A worker that lacks disk or memory is left out from then on.
-
-    Raises:
-        OSError: what the last worker said that was not left out.
-        SettingError: for a worker that cannot take part.
+    Args:
+        address: of the scheduler; see `connected`.
+        folder: the run folder, which only this machine writes to.
+        checkpoint_seconds: the length of a slice.
+        note: called with notes for the user while connecting.
     """
-    cluster = _Cluster(client, dataset, folder, seconds)
-    while waiting or cluster.at_work:
-        while waiting:
-            cluster.submit(waiting.popleft(), begun=False)
-        yield from cluster.take_next()
 
+    def __init__(
+        self, address: str, folder: RunFolder, checkpoint_seconds: float, note: Callable[[str], object]
+    ) -> None:
+        self._folder, self._seconds = folder, checkpoint_seconds
+        self._connection = connected(address, note)
+        self._client: Any = None
+        self._dataset: Dataset | None = None
+        self._data: Any = None  # the data set on the cluster
+        self._losses = Counter[str]()  # by lineage
+        self._excluded: set[str] = set()  # the addresses of workers
+        self._finished: Any = None  # futures, as they end
+        self._running: dict[str, Job] = {}  # by the key of its future
+        self._files: dict[str, Path] = {}  # the checkpoint of each running job, by lineage
 
-class _Cluster:
-    """The jobs that are on a cluster, by the keys of their tasks (`at_work`), and what went wrong there."""
+    def __enter__(self) -> Self:
+        self._client = self._connection.__enter__()
+        return self
 
-    def __init__(self, client: Any, dataset: Dataset, folder: RunFolder, seconds: float) -> None:
+    def __exit__(self, *exception: Any) -> None:
+        self._connection.__exit__(*exception)
+
+    @property
+    def slots(self) -> int:
+        """The number of workers, at least 1: more may come."""
+        return max(1, len(_threads(self._client)))
+
+    def start(self, count: int) -> None:
+        """Do nothing: the workers run already."""
+
+    def bind(self, dataset: Dataset) -> None:
+        """Set the data set that all jobs are trained on."""
+        self._dataset = dataset
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Train jobs, begun in their order, and yield their events; see `Executor.run`.
+
+        Raises:
+            OSError: of the last worker that was not excluded.
+            SettingError: for a worker that cannot take part.
+        """
         from distributed import as_completed
 
-        self._client, self._dataset, self._folder, self._seconds = client, dataset, folder, seconds
-        self._finished = as_completed(loop=client.loop)
-        self._data = _send(dataset, client)
-        self._losses = Counter[str]()
-        self._troubled: set[str] = set()
-        self._files: dict[str, Path] = {}  # the checkpoint of each job, by lineage
-        self.at_work: dict[str, Job] = {}
+        self._finished, self._running, self._files = as_completed(loop=self._client.loop), {}, {}
+        if jobs and self._data is None:
+            self._send_data()
+        for job in jobs:
+            self._submit(job, resumed=False)
+        while self._running:
+            yield from self._take_next()
 
-    def submit(self, job: Job, *, begun: bool) -> None:
-        """Send the next stretch of a job; what is begun goes first: fewer half-trained networks lie about."""
+    def _send_data(self) -> None:
+        """Send the data to every worker, as soon as there is one."""
+        while True:
+            self._client.wait_for_workers(1)
+            with suppress(TimeoutError):  # the worker has gone again
+                self._data = self._client.scatter(self._dataset, broadcast=True, hash=False)
+                return
+
+    def _submit(self, job: Job, *, resumed: bool) -> None:
+        """Send the next slice of a job; a resumed job goes first, so that few networks are half trained."""
         lineage = job.trials[-1].lineage
-        if not begun:
+        if not resumed:
             self._files[lineage] = checkpoint_of(job, self._folder)
         file = self._files[lineage]
         checkpoint = file.read_bytes() if file.is_file() else None
@@ -231,66 +181,66 @@ class _Cluster:
             self._seconds,
             (__version__, NUMERICS),
             pure=False,
-            priority=int(begun),
-            workers=self._sound_workers() if self._troubled else None,
-            allow_other_workers=bool(self._troubled),
+            priority=int(resumed),
+            workers=self._usable_workers() if self._excluded else None,
+            allow_other_workers=bool(self._excluded),
         )
-        self.at_work[future.key] = job
+        self._running[future.key] = job
         self._finished.add(future)
 
-    def take_next(self) -> Iterator[Event]:
-        """Wait for a stretch to end, and see to what comes next of its job."""
+    def _take_next(self) -> Iterator[Event]:
+        """Wait for a slice to end, write and yield what it returns, and submit the next one of its job."""
         future = next(self._finished)
-        job, brought = self.at_work.pop(future.key), _result(future)
-        if brought is None:
-            yield self._send_again(job)
-        elif isinstance(brought, WorkerError):
-            yield self._leave_out(brought, job)
-        elif isinstance(brought, str):
-            yield Event(job, None, brought)
+        job, outcome = self._running.pop(future.key), _outcome(future)
+        if outcome is None:
+            yield self._submit_again(job)
+        elif isinstance(outcome, WorkerError):
+            yield self._exclude(outcome, job)
+        elif isinstance(outcome, str):
+            yield Event(job, None, outcome)
         else:
-            self._write(brought, job)
-            yield from (Event(job, news) for news in brought.news)
-            if brought.done:
+            self._write(outcome, job)
+            yield from (Event(job, payload) for payload in outcome.payloads)
+            if outcome.done:
                 yield Event(job, None)
             else:
-                self.submit(job.without(brought.folders), begun=True)
+                self._submit(job.without(outcome.folders), resumed=True)
 
-    def _write(self, stretch: TrainingSlice, job: Job) -> None:
-        """Write what a stretch brought into the run folder."""
-        for trial, files in stretch.folders.items():
+    def _write(self, part: TrainingSlice, job: Job) -> None:
+        """Write the files of a slice into the run folder."""
+        for trial, files in part.folders.items():
             write_folder_whole(self._folder.trial(trial), partial(_fill, files=files))
         file = self._files[job.trials[-1].lineage]
-        if stretch.checkpoint is not None:
-            write_whole(file, partial(Path.write_bytes, data=stretch.checkpoint))
-        if stretch.done:
+        if part.checkpoint is not None:
+            write_whole(file, partial(Path.write_bytes, data=part.checkpoint))
+        if part.done:
             del self._files[job.trials[-1].lineage]
-            # without one, the worker had no more use for it
-            forget_checkpoint(job, self._folder, file, finished=stretch.checkpoint is None)
+            # the worker has deleted its checkpoint if nothing can be resumed from it
+            forget_checkpoint(job, self._folder, file, finished=part.checkpoint is None)
 
-    def _send_again(self, job: Job) -> Event:
-        """Send the data, which are gone with the last worker that held them, and the stretch again."""
+    def _submit_again(self, job: Job) -> Event:
+        """Send the data, which were lost with the last worker that held them, and the slice again."""
         lineage = job.trials[0].lineage
         self._losses[lineage] += 1
         if self._losses[lineage] > _LOSSES:
-            return Event(job, None, "its workers were lost again and again")
-        self._data = _send(self._dataset, self._client)
-        self.submit(job, begun=True)
-        return Event(job, "the workers that had the data are gone: the next one gets them anew")
+            return Event(job, None, f"all workers were lost {_LOSSES + 1} times during this training")
+        self._send_data()
+        self._submit(job, resumed=True)
+        return Event(job, "all workers that held the data are gone; sending the data to the next one")
 
-    def _leave_out(self, trouble: WorkerError, job: Job) -> Event:
-        self._troubled.add(trouble.worker)
-        if not self._sound_workers():
-            raise OSError(f"{trouble.worker}: {trouble.text}")
-        self.submit(job, begun=True)
-        return Event(job, f"{trouble.worker}: {trouble.text}; the others go on without it")
+    def _exclude(self, error: WorkerError, job: Job) -> Event:
+        self._excluded.add(error.worker)
+        if not self._usable_workers():
+            raise OSError(f"{error.worker}: {error.text}")
+        self._submit(job, resumed=True)
+        return Event(job, f"{error.worker}: {error.text}; continuing without this worker")
 
-    def _sound_workers(self) -> list[str]:
-        return [worker for worker in self._client.scheduler_info()["workers"] if worker not in self._troubled]
+    def _usable_workers(self) -> list[str]:
+        return [worker for worker in _threads(self._client) if worker not in self._excluded]
 
 
-def _result(future: Any) -> TrainingSlice | WorkerError | str | None:
-    """Return what a task brought, why its job is given up, or None where the data are not on the cluster any more.
+def _outcome(future: Any) -> TrainingSlice | WorkerError | str | None:
+    """Return the result of a task, the message with which its job is given up, or None if the data were lost.
 
     Raises:
         SettingError: for a worker that cannot take part.
@@ -298,24 +248,16 @@ def _result(future: Any) -> TrainingSlice | WorkerError | str | None:
     from distributed import CancelledError, KilledWorker
 
     try:
-        brought: TrainingSlice | WorkerError = future.result()
+        outcome: TrainingSlice | WorkerError = future.result()
     except KilledWorker as error:
-        return f"too many workers died of it: {shorten(str(error))}"
+        return f"too many workers died during this training: {shorten(str(error))}"
     except CancelledError:
         return None
     except SettingError:
         raise
-    except Exception as error:  # whatever else a worker could not do: a package is missing, say
+    except Exception as error:  # anything else that fails on a worker, such as a missing package
         return f"{type(error).__name__}: {error}"
-    return brought
-
-
-def _send(dataset: Dataset, client: Any) -> Any:
-    """Send the data to every worker, as soon as there is one."""
-    while True:
-        client.wait_for_workers(1)
-        with suppress(TimeoutError):  # it has gone again
-            return client.scatter(dataset, broadcast=True, hash=False)
+    return outcome
 
 
 def _fill(path: Path, files: dict[str, bytes]) -> None:

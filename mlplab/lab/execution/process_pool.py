@@ -1,48 +1,39 @@
-"""The parent's side of the worker processes."""
+"""An executor of processes on this machine: the parent's side."""
 
 from __future__ import annotations
 
 import json
 import os
 import queue
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from mlplab.lab.execution.executor import Event
 from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.trial import TrialResult
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.history import Epoch
 
 if TYPE_CHECKING:  # what a job needs takes a second to import, which workers can use to do the same
+    from mlplab.data import Dataset
     from mlplab.lab.spec.job import Job
 
-
-@dataclass(frozen=True)
-class Event:
-    """A message of a worker about its job.
-
-    Attributes:
-        payload: an epoch, a trial's result, a note, or None when the job is done.
-        crash_message: the last words of the process, where it ended by itself and the job is given up.
-    """
-
-    job: Job
-    payload: Epoch | TrialResult | str | None
-    crash_message: str | None = None
+#: How many workers may crash on a job before it is given up.
+_CRASHES = 3
 
 
 class _Worker:
-    """A process, what it is at (`job`), and a thread that puts what it says into `news`; None means that it ended."""
+    """A process, its current job, and a thread that puts its messages into a queue; None is put when it ends."""
 
-    def __init__(self, folder: RunFolder, news: News) -> None:
+    def __init__(self, folder: RunFolder, messages: Messages) -> None:
         self.job: Job | None = None
         self._has_data = False
         # closed in `end`
@@ -59,10 +50,11 @@ class _Worker:
             text=True,
             encoding="utf-8",
         )
-        self._listener = threading.Thread(target=self._listen, args=(news,), daemon=True)
+        self._listener = threading.Thread(target=self._listen, args=(messages,), daemon=True)
         self._listener.start()
 
     def assign(self, job: Job, data: dict[str, Any]) -> None:
+        """Send the worker a job, and before its first one the data."""
         from mlplab.lab.execution.process_worker import encode_job
 
         self.job = job
@@ -72,7 +64,10 @@ class _Worker:
         self._send(encode_job(job))
 
     def end(self) -> str:
-        """End the process, if it has not ended, and return its last words. All that it has written is whole."""
+        """End the process, if it has not ended, and return its exit status and last error line.
+
+        All files that it has written are complete.
+        """
         self._process.kill()
         status = self._process.wait()
         self._listener.join()
@@ -82,18 +77,18 @@ class _Worker:
         return f"worker ended with exit status {status}" + (f": {lines[-1]}" if lines else "")
 
     def _send(self, message: dict[str, Any]) -> None:
-        with suppress(BrokenPipeError):  # it died: the end of its output tells
+        with suppress(BrokenPipeError):  # the process has ended, which the end of its output will show
             pipe = self._pipe(self._process.stdin)
             pipe.write(json.dumps(message) + "\n")
             pipe.flush()
 
-    def _listen(self, news: News) -> None:
+    def _listen(self, messages: Messages) -> None:
         try:
             for line in self._pipe(self._process.stdout):
-                with suppress(json.JSONDecodeError):  # what something printed before the worker could prevent it
-                    news.put((self, json.loads(line)))
+                with suppress(json.JSONDecodeError):  # printed by something else before the worker could prevent it
+                    messages.put((self, json.loads(line)))
         finally:
-            news.put((self, None))
+            messages.put((self, None))
 
     @staticmethod
     def _pipe(pipe: IO[str] | None) -> IO[str]:
@@ -111,82 +106,103 @@ def _import_folders() -> list[str]:
     return [str(path.absolute()) for path in (*given, own)]
 
 
-#: How many workers may die of a job.
-_CRASHES = 3
-#: Which worker said what; None when its process ended.
-News = queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]
+#: A worker and its message, None when its process has ended.
+Messages = queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]
 
 
-class Workers:
-    """Worker processes of a run folder; leaving the block ends them.
+class ProcessPool:
+    """An `Executor` of processes on this machine, each of which trains one network at a time on one core.
 
-    `start` may be called long before there is work: a process takes a second to import what it needs.
+    A process takes a second to import what it needs: `start` is best called before the data are loaded.
+
+    A worker that crashes is replaced, and its job is resumed from its last checkpoint by another one; a job on which
+    three have crashed is given up.
+
+    Args:
+        folder: the run folder, which all processes write to.
+        slots: the number of processes.
+        checkpoint_seconds: how often the state of each training is written.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
-        self._news: News = queue.SimpleQueue()
+    def __init__(self, folder: RunFolder, slots: int, checkpoint_seconds: float) -> None:
+        self.slots = slots
+        self._folder, self._checkpoint_seconds = folder, checkpoint_seconds
+        self._dataset: Dataset | None = None
+        self._data: dict[str, Any] | None = None  # the first message to every worker
+        self._messages: Messages = queue.SimpleQueue()
         self._workers: set[_Worker] = set()
+        self._crashes = Counter[str]()  # by lineage
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        while self._workers:
-            self._workers.pop().end()
-        self._news = queue.SimpleQueue()  # what they said last is for nobody
+    def __exit__(self, *exception: object) -> None:
+        self._end_workers()
+        shutil.rmtree(self._folder.data, ignore_errors=True)
 
     def start(self, count: int) -> None:
-        """Start processes, until there are so many."""
-        while len(self._workers) < count:
-            self._workers.add(_Worker(self._folder, self._news))
+        """Start processes until there are `count`, or as many as there are slots."""
+        while len(self._workers) < min(count, self.slots):
+            self._workers.add(_Worker(self._folder, self._messages))
 
-    def run(self, waiting: deque[Job], count: int, data: dict[str, Any]) -> Iterator[Event]:
-        """Run the jobs, in their order, on `count` processes; yield what they report.
+    def bind(self, dataset: Dataset) -> None:
+        """Set the data set that all jobs are trained on."""
+        self._dataset = dataset
 
-        More jobs may be put in while it is at work.
-
-        A worker that dies is replaced, and its job given to another, which goes on where a checkpoint stands; a job
-        that crashed `_CRASHES` of them is reported with `crash_message` and given up. When the work is done, or the
-        iterator closed, the processes end.
-
-        Raises:
-            OSError: what the disk said to a worker: it is full, say, and there is no use in going on.
-        """
-        deaths = Counter[str]()
-        with self:
+    def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Train jobs, begun in their order, and yield their events; see `Executor.run`."""
+        waiting = deque(jobs)
+        try:
             while True:
-                self._give(waiting, count, data)
+                self._assign(waiting)
                 if not any(worker.job for worker in self._workers):
                     return
-                worker, message = self._news.get()
+                worker, message = self._messages.get()
                 job = worker.job
                 if message is None:
                     self._workers.remove(worker)
-                    died = worker.end()
+                    crash_message = worker.end()
                     if job:
-                        yield self._replace(job, died, deaths, waiting)
+                        yield self._resubmit(job, crash_message, waiting)
                 elif job:
                     yield Event(job, _decode(message))
                     if message["kind"] == "idle":
                         worker.job = None
+        finally:
+            if any(worker.job for worker in self._workers):  # interrupted: their messages must not reach the next run
+                self._end_workers()
 
-    def _give(self, waiting: deque[Job], count: int, data: dict[str, Any]) -> None:
-        """Give jobs to those who have none."""
+    def _assign(self, waiting: deque[Job]) -> None:
+        """Assign jobs to the workers that have none."""
         busy = sum(worker.job is not None for worker in self._workers)
-        self.start(min(count, busy + len(waiting)))
+        self.start(busy + len(waiting))
         for worker in [worker for worker in self._workers if worker.job is None][: len(waiting)]:
-            worker.assign(waiting.popleft(), data)
+            worker.assign(waiting.popleft(), self._shared_data())
 
-    def _replace(self, job: Job, died: str, deaths: Counter[str], waiting: deque[Job]) -> Event:
-        """Put the job of a worker that died in again, or give it up."""
+    def _shared_data(self) -> dict[str, Any]:
+        """Write the data set where all workers can map it, once; return the message that says where."""
+        from mlplab.lab.execution.process_worker import save_data
+
+        if self._data is None:
+            assert self._dataset is not None
+            saved = save_data(self._dataset, self._folder.data)
+            self._data = {**saved, "checkpoint_seconds": self._checkpoint_seconds}
+        return self._data
+
+    def _resubmit(self, job: Job, crash_message: str, waiting: deque[Job]) -> Event:
+        """Put the job of a worker that crashed first in the queue, or give it up."""
         lineage = job.trials[0].lineage
-        deaths[lineage] += 1
-        if deaths[lineage] >= _CRASHES:
-            return Event(job, None, died)
+        self._crashes[lineage] += 1
+        if self._crashes[lineage] >= _CRASHES:
+            return Event(job, None, crash_message)
         finished = {trial.id for trial in job.trials[:-1] if _is_finished(self._folder, trial.id)}
         waiting.appendleft(job.without(finished))
-        return Event(job, f"{died}, at work on {job.labels[-1]}: another one takes it over")
+        return Event(job, f"{crash_message}, while training {job.labels[-1]}: another worker resumes it")
+
+    def _end_workers(self) -> None:
+        while self._workers:
+            self._workers.pop().end()
+        self._messages = queue.SimpleQueue()  # their last messages concern nobody
 
 
 def _is_finished(folder: RunFolder, trial_id: str) -> bool:
@@ -195,9 +211,14 @@ def _is_finished(folder: RunFolder, trial_id: str) -> bool:
 
 
 def _decode(message: dict[str, Any]) -> Epoch | TrialResult | str | None:
+    """Return the payload of a worker's message.
+
+    Raises:
+        OSError: if the worker met one.
+    """
     if message["kind"] == "note":
         return str(message["text"])
-    if message["kind"] == "trouble":
+    if message["kind"] == "os_error":
         raise OSError(message["text"])
     kinds = {"epoch": Epoch, "trial": TrialResult}
     fields = {name: value for name, value in message.items() if name != "kind"}

@@ -1,8 +1,8 @@
-"""A worker process: trains one job after another.
+"""A worker process of `ProcessPool`: trains one job after another.
 
-Standard input brings a line of JSON for the data and then one for each job; standard output returns a line for every
-epoch, trial and job. When the input closes, because the parent is done or dead, the worker ends at once: what it has
-written is whole, and what it was at is trained again by the next run.
+Standard input has a line of JSON for the data and then one for each job; standard output has a line for every epoch,
+trial and job. When the input closes, because the parent has finished or died, the worker ends at once: the files that
+it has written are complete, and the next run resumes its job from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from mlplab.training.history import Epoch
 
 
 def save_data(dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """See to files that every worker can map the same memory from; return what to send the workers.
+    """Write a data set to files that all workers map into the same memory; return the message that says where.
 
-    An X that is the map of a file already is mapped from there: it may be larger than memory.
+    An X that is a memory-mapped file already is not copied: it may be larger than memory.
     """
     folder.mkdir(parents=True, exist_ok=True)
     X, y = _file_of(dataset.X), folder / "y.npy"
@@ -51,7 +51,7 @@ def save_data(dataset: Dataset, folder: Path) -> dict[str, Any]:
 
 
 def _file_of(X: Array) -> Path | None:
-    """Return the .npy file that X is a map of, all of it, or None."""
+    """Return the .npy file that all of X is mapped from, or None."""
     file = Path(getattr(X, "filename", None) or "")
     if file.suffix != ".npy" or not X.flags.c_contiguous:
         return None
@@ -88,10 +88,10 @@ def _decode_job(message: dict[str, Any]) -> Job:
 
 
 def main(run_folder: str) -> None:
-    """Serve the parent; `run_folder` is where results are written."""
+    """Train the jobs that standard input brings and write their results to a run folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints must not get between the messages
+    os.dup2(2, 1)  # what a library prints must not mix with the messages
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     messages = iter(sys.stdin)
     first = next(messages, None)
@@ -121,14 +121,14 @@ def _receive(messages: Any, jobs: queue.SimpleQueue[dict[str, Any]]) -> None:
     try:
         for line in messages:
             jobs.put(json.loads(line))
-    finally:  # also when the last line was cut, for the parent died over it
+    finally:  # also when the last line is incomplete because the parent died
         os._exit(0)
 
 
 def _send(output: IO[str], event: Epoch | TrialResult | str | OSError | None) -> None:
-    """Send an epoch, a result, a note or what the disk said, by its kind; None says that the job is done."""
+    """Send an epoch, a result, a note or an error of the disk, with its kind; None marks the end of the job."""
     if isinstance(event, OSError):
-        message: dict[str, Any] = {"kind": "trouble", "text": str(event)}
+        message: dict[str, Any] = {"kind": "os_error", "text": str(event)}
     elif event is None or isinstance(event, str):
         message = {"kind": "note", "text": event} if event else {"kind": "idle"}
     else:

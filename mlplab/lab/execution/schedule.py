@@ -1,4 +1,4 @@
-"""What a suite is missing: which jobs there are, what they are called, and in which order to do them."""
+"""Which jobs a suite still needs, in which order, and what they cost."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from mlplab.training.build import layer_sizes
 from mlplab.training.tasks import classify
 
 
-def plan(rows: Sequence[ResultRow], dataset: Dataset) -> list[Job]:
-    """Return the jobs for the rows that wait or failed, the longest first."""
+def missing_jobs(rows: Sequence[ResultRow], dataset: Dataset) -> list[Job]:
+    """Return the jobs for the rows that are not finished, the longest first."""
     missing = [row for row in rows if row.unfinished]
     return longest_first(group_into_jobs([row.trial for row in missing], [row.label for row in missing]), dataset)
 
 
 def longest_first(jobs: Sequence[Job], dataset: Dataset) -> list[Job]:
-    """Return the jobs in the order to do them in: a long one at the end would run alone."""
+    """Return jobs in order of decreasing cost: a long one that begins last would run alone."""
     inputs, classes = dataset.X.shape[1], len(dataset.classes)
     return sorted(jobs, key=lambda job: -job.epochs * cost_of_epoch(job, inputs, classes))
 
 
 def cost_of_epoch(job: Job, inputs: int, classes: int) -> float:
-    """Return what an epoch costs, in multiplications a row: three products a layer, two in the first."""
+    """Return the cost of an epoch in multiplications per row: three products a layer, two in the first."""
     sizes = layer_sizes(job.trials[-1]["hidden_layer_sizes"], inputs, classify(classes).outputs)
     return 3 * count_parameters(sizes, fit_intercept=False) - sizes[0] * sizes[1]

@@ -1,4 +1,4 @@
-"""How fast networks are trained here: a few steps of every kind, measured; and how long many of them take."""
+"""How fast this machine trains networks, measured on a few steps of every kind, and how long many of them take."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mlplab.errors import DivergenceError
 from mlplab.lab.execution.training import build_estimator
 from mlplab.lab.spec.job import Job
 
-#: Training rows of a trial run: enough steps for a steady pace, few enough to wait for.
+#: Training rows of a measurement: enough steps for a steady time, few enough to wait for.
 _ROWS = 2000
 
 
 def seconds_per_epoch(jobs: Sequence[Job], dataset: Dataset, split: Split) -> list[float]:
-    """Return the seconds of an epoch of each job on one core, measured once for each kind of network."""
+    """Return the seconds per epoch of each job on one core, measured once for each kind of network."""
     share = min(1.0, _ROWS / len(split.train))
     train, validation = (rows[: max(1, round(share * len(rows)))] for rows in (split.train, split.validation))
     data, measured = _with_every_class(dataset, train), {}
@@ -33,7 +33,7 @@ def seconds_per_epoch(jobs: Sequence[Job], dataset: Dataset, split: Split) -> li
         kinds.append(kind)
         if kind not in measured:
             estimator = build_estimator(job, dataset).set_params(max_iter=3)
-            load_blas()  # the limit holds for libraries that are there
+            load_blas()  # the limit below applies only to libraries that are loaded
             with threadpool_limits(1), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
@@ -45,12 +45,12 @@ def seconds_per_epoch(jobs: Sequence[Job], dataset: Dataset, split: Split) -> li
 
 
 def _with_every_class(dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a few rows whose labels are dealt out anew, so that even few rows hold every class: only time matters."""
+    """Return rows with made-up labels, so that even few rows hold every class: only the time matters."""
     return dataset.X[rows], np.resize(dataset.classes, len(rows))
 
 
 def makespan(durations: Sequence[float], jobs: int) -> float:
-    """Return when the last of `jobs` processes ends, each taking the next job when it is free."""
+    """Return when the last of `jobs` processes ends, if each takes the next job as soon as it is free."""
     ends = [0.0] * jobs
     for duration in durations:
         heapq.heapreplace(ends, ends[0] + duration)

@@ -1,31 +1,52 @@
-"""What happens in a run, told to other people's tools as it happens: TensorBoard and MLflow.
-
-Each is a `RunObserver` and hears what the one on the terminal hears.
-"""
+"""An observer that passes everything on to several others, such as the terminal, TensorBoard and MLflow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlplab.errors import shorten
 from mlplab.lab.monitoring.observer import RunObserver
 
+if TYPE_CHECKING:
+    from mlplab.lab.spec.job import Job
+    from mlplab.lab.spec.trial import TrialResult
+    from mlplab.training.history import Epoch
+
 
 class CompositeObserver:
-    """A display, and others that hear the same; one that fails, for its server is away, say, is told nothing more."""
+    """Passes everything on to a first observer and to others.
+
+    An error of the first one is raised. One of the others that raises an error, because its server is down, say, is
+    disabled, and the first one is notified.
+    """
 
     def __init__(self, first: RunObserver, others: Sequence[RunObserver]) -> None:
         self._first, self._others = first, list(others)
 
-    def __getattr__(self, method: str) -> Callable[..., None]:
-        def tell(*news: Any) -> None:
-            getattr(self._first, method)(*news)
-            for display in list(self._others):
-                try:
-                    getattr(display, method)(*news)
-                except Exception as error:  # whatever it is: the training must not end with it
-                    self._others.remove(display)
-                    self._first.note(f"{type(display).__name__} is told nothing more: {shorten(str(error))}")
+    def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
+        self._broadcast(lambda observer: observer.begin(jobs, done, total, rows, costs))
 
-        return tell
+    def epoch(self, job: Job, epoch: Epoch) -> None:
+        self._broadcast(lambda observer: observer.epoch(job, epoch))
+
+    def trial(self, result: TrialResult) -> None:
+        self._broadcast(lambda observer: observer.trial(result))
+
+    def job_done(self, job: Job) -> None:
+        self._broadcast(lambda observer: observer.job_done(job))
+
+    def note(self, text: str) -> None:
+        self._broadcast(lambda observer: observer.note(text))
+
+    def end(self) -> None:
+        self._broadcast(lambda observer: observer.end())
+
+    def _broadcast(self, send: Callable[[RunObserver], None]) -> None:
+        send(self._first)
+        for observer in list(self._others):
+            try:
+                send(observer)
+            except Exception as error:  # whatever it is, the training must continue
+                self._others.remove(observer)
+                self._first.note(f"{type(observer).__name__} failed and was disabled: {shorten(str(error))}")

@@ -1,4 +1,4 @@
-"""What looks on while a suite runs."""
+"""The protocol of an observer, which shows or records what happens in a run."""
 
 from __future__ import annotations
 
@@ -12,32 +12,35 @@ if TYPE_CHECKING:
 
 
 class RunObserver(Protocol):
-    """What looks on while a suite runs, such as `mlplab.lab.monitoring.terminal.SuiteDisplay`."""
+    """Shows or records what happens in a run, such as `mlplab.lab.monitoring.terminal.SuiteDisplay`."""
 
     def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
-        """Take the jobs to come, and how many of the `total` trials are `done`; in a search, step by step.
+        """Receive the jobs to come. A search calls it for each of its steps.
 
-        rows: the training rows of an epoch. costs: of an epoch of each job, in any unit, to reckon the time left.
+        Args:
+            done: how many of the `total` trials are finished.
+            rows: the number of training rows.
+            costs: of an epoch of each job, in any unit, to estimate the time left.
         """
 
     def epoch(self, job: Job, epoch: Epoch) -> None:
-        """Take an epoch that was made."""
+        """Receive an epoch that has ended."""
 
     def trial(self, result: TrialResult) -> None:
-        """Take a trial that was finished."""
+        """Receive the result of a trial."""
 
     def job_done(self, job: Job) -> None:
-        """Take a job that ended, with all its epochs or before."""
+        """Receive a job that has ended, with or without all its epochs."""
 
     def note(self, text: str) -> None:
-        """Take what somebody should know: a damaged file, a worker that died."""
+        """Receive a note for the user: about a damaged file, say, or a worker that crashed."""
 
     def end(self) -> None:
-        """Clear up, whatever happened."""
+        """Clean up after the jobs of the last `begin`, whether or not they are finished."""
 
 
 class NullObserver:
-    """The display that shows nothing."""
+    """An observer that ignores everything."""
 
     def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
         pass

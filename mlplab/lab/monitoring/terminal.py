@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
+from mlplab.training.history import MEASURES
 from mlplab.training.progress import describe
-from mlplab.utils.text import describe_seconds, percent
+from mlplab.utils.text import describe_seconds
 
 # A finished suite is looked on at too, and scikit-learn, which these need, takes a second to import.
 if TYPE_CHECKING:
@@ -75,14 +76,21 @@ class SuiteDisplay:
     def trial(self, result: TrialResult) -> None:
         self._done += 1
         outcome = str(result.status)
-        if result.val_accuracy is not None:
-            outcome += f"  validation {result.val_loss:.4f} {percent(result.val_accuracy)}"
+        if result.val_loss is not None:
+            outcome += f"  validation {result.val_loss:.4f} {self._describe_values(result)}"
         elif result.error:
             outcome += f"  {result.error.strip().splitlines()[-1]}"
         left = "" if self._progress else f"  {self._left()}"
         self._line(f"[{self._done}/{self._total}] {result.label}  {outcome}  {result.seconds:.1f} s{left}")
         if self._progress:
             self._progress.update(self._suite, completed=self._done)
+
+    @staticmethod
+    def _describe_values(result: TrialResult) -> str:
+        """Return the metrics of a result that are read in percent."""
+        shown = (measure.metric for measure in MEASURES if measure.rows == "validation" and measure.metric)
+        values = ((metric, getattr(result, metric.column, None)) for metric in shown if metric.in_percent)
+        return " ".join(metric.format(value) for metric, value in values if value is not None)
 
     def job_done(self, job: Job) -> None:
         lineage = job.trials[0].lineage

@@ -1,14 +1,16 @@
-"""What a search may spend: a number of epochs, or minutes, which are as many epochs as there is time for."""
+"""The budget of a search: a number of epochs, or minutes, which are converted to the epochs there is time for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 
 from mlplab.data import Dataset, split_rows
 from mlplab.errors import SettingError
-from mlplab.lab.execution.timing import seconds_per_epoch
+from mlplab.lab.execution.timing import makespan, seconds_per_epoch
 from mlplab.lab.search.halving import next_round
 from mlplab.lab.search.log import trial_of
 from mlplab.lab.search.samplers import propose
@@ -17,63 +19,111 @@ from mlplab.lab.spec.search import Search
 from mlplab.lab.spec.suite import Suite
 from mlplab.training.settings import DEFAULTS
 
-#: Configurations that are measured.
+#: How many configurations `measure_pace` times.
 _MEASURED = 8
 
 
 def epochs_of(suite: Suite) -> int:
-    """Return how many epochs a training to its end makes."""
+    """Return the number of epochs of a complete training."""
     return int(suite.settings.get("max_iter", DEFAULTS["max_iter"]))
 
 
-def cost_of_finalists(search: Search, suite: Suite) -> int:
-    """Return how many epochs the finalists make."""
-    return search.finalists * suite.seeds * epochs_of(suite)
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend. The cost of its finalists is reserved from the beginning.
 
+    A `rate` is in epochs per second, of all slots together. It matters only for a budget in minutes.
 
-def epochs_left(search: Search, suite: Suite, spent: int, seconds: float, rate: float, processes: int) -> int:
-    """Return how many epochs a search may make yet, before its finalists.
-
-    Args:
-        spent: epochs that what was begun takes. seconds: that it has taken.
-        rate: epochs a second, of all processes together; of no account for a budget in epochs alone.
+    Attributes:
+        search: holds the limits, in epochs and minutes, and the number of finalists.
+        seeds: the number of trainings of each finalist.
+        max_epochs: of a complete training.
+        slots: how many networks train at a time.
     """
-    left = []
-    if search.epochs is not None:
-        left.append(search.epochs - spent - cost_of_finalists(search, suite))
-    if search.minutes is not None:
-        left.append(int((60 * search.minutes - seconds - _seconds_of_finalists(search, suite, rate, processes)) * rate))
-    return min(left)
 
+    search: Search
+    seeds: int
+    max_epochs: int
+    slots: int
 
-def _seconds_of_finalists(search: Search, suite: Suite, rate: float, processes: int) -> float:
-    """Return how long the finalists take: a training alone is not made faster by more processes."""
-    one_after_another = ceil(search.finalists * suite.seeds / processes)
-    return one_after_another * epochs_of(suite) * processes / rate
+    @classmethod
+    def of(cls, suite: Suite, slots: int) -> Budget:
+        """Return the budget of a suite's search."""
+        assert suite.search
+        return cls(suite.search, suite.seeds, epochs_of(suite), slots)
 
+    @property
+    def finalist_epochs(self) -> int:
+        """The number of epochs that the finalists are trained for."""
+        return self.search.finalists * self.seeds * self.max_epochs
 
-def first_round(search: Search, suite: Suite, rate: float, processes: int) -> tuple[tuple[int, ...], int]:
-    """Return the rungs of the first round, and how many configurations it tries; `rate` as for `epochs_left`.
+    def finalist_seconds(self, rate: float) -> float:
+        """Return how long the finalists take: one training is no faster on more processes."""
+        one_after_another = ceil(self.search.finalists * self.seeds / self.slots)
+        return one_after_another * self.max_epochs * self.slots / rate
 
-    Raises:
-        SettingError: for a budget that is not enough for one.
-    """
-    epochs = epochs_of(suite)
-    if found := next_round(search, epochs, 0, epochs_left(search, suite, 0, 0.0, rate, processes)):
+    def epochs_left(self, *, spent: int = 0, seconds: float = 0.0, rate: float) -> int:
+        """Return how many more epochs the search may train before its finalists.
+
+        Args:
+            spent: the epochs of the rounds so far, including those still to be trained.
+            seconds: the time used so far.
+        """
+        left = []
+        if self.search.epochs is not None:
+            left.append(self.search.epochs - spent - self.finalist_epochs)
+        if self.search.minutes is not None:
+            left.append(int((60 * self.search.minutes - seconds - self.finalist_seconds(rate)) * rate))
+        return min(left)
+
+    def plan_round(
+        self, number: int, *, spent: int = 0, seconds: float = 0.0, rate: float
+    ) -> tuple[tuple[int, ...], int] | None:
+        """Return the rungs of a round and how many configurations it tries; None if the budget is used up.
+
+        Args:
+            number: of the round, from 0.
+            spent, seconds: as in `epochs_left`.
+
+        Raises:
+            SettingError: if the budget does not suffice for the first round.
+        """
+        left = self.epochs_left(spent=spent, seconds=seconds, rate=rate)
+        found = next_round(self.search, self.max_epochs, number, left)
+        if found is None and number == 0:
+            raise self._too_small(rate)
         return found
-    needed = cost_of_finalists(search, suite) + epochs
-    what = f"{search.finalists} finalists × {suite.seeds} seeds × {epochs} epochs, and one configuration to choose from"
-    if search.epochs is not None and search.epochs < needed:
-        raise SettingError(f"search: epochs must be at least {needed}, for {what}; got {search.epochs}")
-    seconds = _seconds_of_finalists(search, suite, rate, processes) + epochs / rate
-    raise SettingError(
-        f"search: minutes must be at least {seconds / 60:.2g} on this machine, for {what}; got {search.minutes:g}"
-    )
+
+    def has_time_for(self, steps: Sequence[float], finalists: Sequence[float], *, seconds: float) -> bool:
+        """Return whether the next trainings, and the finalists after them, end within the minutes of the search.
+
+        Args:
+            steps, finalists: the seconds of each training.
+            seconds: the time used so far.
+        """
+        if self.search.minutes is None:
+            return True
+        needed = sum(makespan(sorted(durations, reverse=True), self.slots) for durations in (steps, finalists))
+        return seconds + needed <= 60 * self.search.minutes
+
+    def _too_small(self, rate: float) -> SettingError:
+        needed = self.finalist_epochs + self.max_epochs
+        what = (
+            f"{self.search.finalists} finalists × {self.seeds} seeds × {self.max_epochs} epochs, and one configuration "
+            "to choose from"
+        )
+        if self.search.epochs is not None and self.search.epochs < needed:
+            return SettingError(f"search: epochs must be at least {needed}, for {what}; got {self.search.epochs}")
+        minutes = (self.finalist_seconds(rate) + self.max_epochs / rate) / 60
+        return SettingError(
+            f"search: minutes must be at least {minutes:.2g} on this machine, for {what}; got {self.search.minutes:g}"
+        )
 
 
-def measure_pace(search: Search, suite: Suite, dataset: Dataset) -> float:
-    """Return the seconds of an epoch on one core, the mean of a few configurations that a search would begin with."""
-    trials = [trial_of(proposal, suite) for proposal in propose(search, [], 0, _MEASURED)]
+def measure_pace(suite: Suite, dataset: Dataset) -> float:
+    """Return the seconds per epoch on one core: the mean of some configurations that a suite's search begins with."""
+    assert suite.search
+    trials = [trial_of(proposal, suite) for proposal in propose(suite.search, [], 0, _MEASURED)]
     jobs = [Job((trial,), (trial.id,)) for trial in trials]
     found = float(np.mean(seconds_per_epoch(jobs, dataset, split_rows(dataset, suite.split, 0, suite.samples))))
-    return max(found, 1e-6)  # where all diverged
+    return max(found, 1e-6)  # if all diverged

@@ -1,207 +1,156 @@
-"""A search as it runs: rounds of proposals, trained rung by rung, until the budget is used up; then the finalists."""
+"""The driver of a search: trains what its state asks for, until the budget is used up and the finalists are chosen."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Sequence
 from time import monotonic
-
-import numpy as np
 
 from mlplab.lab.execution.dispatch import Throttle, TrainingContext
 from mlplab.lab.execution.schedule import longest_first
-from mlplab.lab.execution.timing import makespan
-from mlplab.lab.search.budget import epochs_left, epochs_of, first_round, measure_pace
-from mlplab.lab.search.halving import WORST, TrialProgress, cost, next_round, promote
+from mlplab.lab.search.budget import Budget, epochs_of, measure_pace
+from mlplab.lab.search.halving import Step, TrialProgress
 from mlplab.lab.search.log import Round, digest_of_search, expand_search, progress_of, read_log, trial_of
-from mlplab.lab.search.samplers import ObservedTrial, Proposal, propose
+from mlplab.lab.search.state import SearchState
 from mlplab.lab.spec.job import Job
 from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.suite import Suite
-from mlplab.lab.spec.trial import Trial, TrialResult
+from mlplab.lab.spec.trial import TrialResult
 
 
-def run_search(crew: TrainingContext, processes: int) -> tuple[Suite, int]:
+def run_search(context: TrainingContext) -> tuple[Suite, int]:
     """Search until the budget is used up, and choose the finalists.
 
-    Args:
-        processes: how many train at a time, to reckon how long it takes.
+    A search that has its finalists is not continued, but those of its trials whose results were lost are trained again.
 
     Returns:
-        The suite, what was found being experiments of it, and how many trainings were made.
+        The suite with what was found as its experiments, and how many jobs were trained.
 
     Raises:
-        SettingError: for a budget that is not even enough for one round.
-        RunFolderError: where the folder holds another search.
+        SettingError: if the budget does not suffice for one round.
+        RunFolderError: if the folder holds another search.
         MissingExtraError: without Optuna.
     """
-    running = _Running(crew, processes)
-    made = running.go_on()
-    return expand_search(crew.suite, crew.folder), made
-
-
-class _Running:
-    """A search at work: its log, and how far its trials have come."""
-
-    def __init__(self, crew: TrainingContext, processes: int) -> None:
-        assert crew.suite.search
-        self._crew, self._processes = crew, processes
-        self._suite, self._search = crew.suite, crew.suite.search
-        self._epochs = epochs_of(self._suite)
-        self._log = read_log(crew.folder, self._suite)
-        self._digest = digest_of_search(self._suite, budget=True)
-        self._started, self._seconds_before = monotonic(), self._log.seconds
-        self._trials: dict[str, tuple[Trial, Proposal]] = {}
-        self._progress: dict[str, TrialProgress] = {}
-        self._paces: dict[str, float] = {}
-        self._failed: set[str] = set()  # in a run before this one
-        self._rounds: list[tuple[tuple[int, ...], list[str]]] = []  # those of the log, with the ids of their trials
-
-    def go_on(self) -> int:
-        """Search on, or if it has its finalists make what got lost again; return how many trainings were made."""
-        for one in self._log.rounds:
-            self._take(one)
-        self._over = self._log.chosen_for == self._digest
-        self._lost = {trial for trial, progress in self._progress.items() if progress == TrialProgress()}
-        if self._over and not self._lost:
-            return 0
-        self._crew.note_damage(self._lost - self._failed)
+    search, trained = _Search(context), 0
+    if search.has_work:
         try:
-            return self._train()
+            search.save()
+            while steps := search.next_steps():
+                jobs = search.make_jobs(steps)
+                search.announce(jobs, steps)
+                trained += search.train(jobs)
+                search.save()
+            search.choose_finalists()
         finally:
-            self._keep()
+            search.save()
+    return expand_search(context.suite, context.folder), trained
 
-    def _train(self) -> int:
-        waiting: deque[Job] = deque()
-        at_work, made, keep = self._put_next(waiting), 0, Throttle(self._keep)
-        for event in self._crew.train(waiting) if waiting else ():
+
+class _Search:
+    """A search in its run folder: the log, the state that follows from it and from the results, and the clock."""
+
+    def __init__(self, context: TrainingContext) -> None:
+        self._context, self._suite, self._folder = context, context.suite, context.folder
+        self._log = read_log(self._folder, self._suite)
+        self._start = monotonic() - self._log.seconds
+        self._budget = Budget.of(self._suite, context.executor.slots)
+        self._digest = digest_of_search(self._suite, budget=True)
+        self._state = SearchState(self._suite)
+        for one in self._log.rounds:
+            self._state.add(one, self._read_progress(one))
+
+    @property
+    def _has_finalists(self) -> bool:
+        return self._log.chosen_for == self._digest
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is something to train, or finalists are to be chosen."""
+        return bool(not self._has_finalists or self._state.lost)
+
+    def next_steps(self) -> list[Step]:
+        """Return what to train next, in a new round if need be; nothing if the search is over."""
+        if self._has_finalists:
+            return self._state.repairs()
+        steps = self._state.promotions()
+        while not steps and (found := self._next_round()):
+            self._begin_round(found)
+            steps = self._state.promotions()
+        return steps if self._has_time_for(steps) else []
+
+    def make_jobs(self, steps: Sequence[Step]) -> list[Job]:
+        """Return the jobs that make these steps, the longest first."""
+        trials = [self._state.trials[step.trial] for step in steps]
+        labels, end = self._suite.labels_of(trials, self._context.dataset), epochs_of(self._suite)
+        jobs = [
+            Job((trial,), (labels[trial.id],), None if step.epochs == end else step.epochs)
+            for trial, step in zip(trials, steps, strict=True)
+        ]
+        return longest_first(jobs, self._context.dataset)
+
+    def announce(self, jobs: Sequence[Job], steps: Sequence[Step]) -> None:
+        """Show the observer what is trained next."""
+        networks = "1 network" if len(jobs) == 1 else f"{len(jobs)} networks"
+        epochs = "1 epoch" if steps[0].epochs == 1 else f"{steps[0].epochs} epochs"
+        is_first = steps[0].epochs == self._log.rounds[-1].rungs[0]
+        self._context.announce(jobs, 0, len(jobs))
+        self._context.observer.note(
+            f"Search, round {len(self._log.rounds)}: "
+            + (f"training {networks} for {epochs}" if is_first else f"promoting {networks} to {epochs}")
+        )
+
+    def train(self, jobs: Sequence[Job]) -> int:
+        """Train jobs and learn from their results; return how many have ended."""
+        ended, save = 0, Throttle(self.save)
+        for event in self._context.train(jobs):
             if isinstance(event.payload, TrialResult):
-                self._learn(event.payload)
-            elif event.payload is None:
-                at_work, made = at_work - 1, made + 1
-                if not at_work:  # what comes next depends on all of them
-                    self._crew.display.end()
-                    at_work = self._put_next(waiting)
-            keep()
-        if not self._over:
-            self._choose_finalists()
-        return made
+                self._state.progress[event.payload.id] = progress_of(event.payload, self._folder, self._suite.measure)
+            ended += event.payload is None
+            save()
+        return ended
 
-    def _keep(self) -> None:
-        """Write how far the search is, and the results so far."""
-        folder = self._crew.folder
-        self._log.seconds = self._seconds_before + monotonic() - self._started
-        self._log.write(folder)
-        suite = expand_search(self._suite, folder)
-        labels = suite.labels(self._crew.dataset)
-        folder.write_results(folder.rows(suite, labels), suite.varying())
+    def choose_finalists(self) -> None:
+        """Choose the finalists, unless they are chosen already."""
+        if not self._has_finalists:
+            self._log.finalists, self._log.chosen_for = tuple(self._state.finalists()), self._digest
 
-    def _take(self, one: Round) -> None:
-        """Take a round of the log in, with what its trials have left."""
-        trials = [trial_of(proposal, self._suite) for proposal in one.proposals]
-        self._rounds.append((one.rungs, [trial.id for trial in trials]))
-        for trial, proposal in zip(trials, one.proposals, strict=True):
-            self._trials[trial.id] = trial, proposal
-            self._progress[trial.id] = TrialProgress()
-            result = self._crew.folder.read_result(trial.id, thorough=True)
-            if result and result.status == Status.FAILED:  # to be tried again
-                self._failed.add(trial.id)
-            elif result:
-                self._learn(result)
+    def save(self) -> None:
+        """Write the log, and the results so far."""
+        self._log.seconds = monotonic() - self._start
+        self._log.write(self._folder)
+        suite = expand_search(self._suite, self._folder)
+        rows = self._folder.rows(suite, suite.labels(self._context.dataset))
+        self._folder.write_results(rows, suite.varying())
 
-    def _learn(self, result: TrialResult) -> None:
-        self._progress[result.id] = progress_of(result, self._crew.folder)
-        self._paces[result.id] = result.seconds / max(1, result.epochs)
+    def _next_round(self) -> Round | None:
+        return self._state.next_round(self._budget, seconds=self._log.seconds, rate=self._rate())
 
-    def _put_next(self, waiting: deque[Job]) -> int:
-        """Put in what is to be trained next, and return how many jobs that is: none when the search is over."""
-        self._keep()
-        steps = self._promote()
-        while not steps and not self._over and self._begin_round():
-            steps = self._promote()
-        if self._over:  # by its minutes, perhaps, before all were trained as far as they might have been
-            steps = [(trial, level) for trial, level in steps if trial in self._lost]
-        if not steps or (not self._over and self._time_is_over(steps)):
-            return 0
-        jobs = self._jobs(steps)
-        level, levels = steps[0][1], self._log.rounds[-1].rungs
-        what = "networks are tried for" if level == levels[0] else "of them are trained on to"
-        unit = "epoch" if level == 1 else "epochs"
-        self._crew.announce(jobs, 0, len(jobs))
-        self._crew.display.note(f"Round {len(self._log.rounds)} of the search: {len(jobs)} {what} {level} {unit}")
-        waiting.extend(jobs)
-        return len(jobs)
+    def _begin_round(self, one: Round) -> None:
+        """Write a round into the log, before anything of it is trained, and add it to the state."""
+        self._log.rounds.append(one)
+        self._log.write(self._folder)
+        self._state.add(one, self._read_progress(one))
 
-    def _promote(self) -> list[tuple[str, int]]:
-        return promote(self._rounds, self._progress, self._search.reduction_factor)
-
-    def _begin_round(self) -> bool:
-        """Ask for the proposals of another round and keep them; return whether there was one."""
-        number = len(self._log.rounds)
-        if number:
-            found = next_round(self._search, self._epochs, number, self._epochs_left())
-        else:
-            found = first_round(self._search, self._suite, self._rate(), self._processes)
-        if found is None:
-            return False
-        levels, size = found
-        known = [ObservedTrial(proposal, self._progress[trial]) for trial, (_, proposal) in self._trials.items()]
-        proposals = propose(self._search, known, number, size)
-        if proposals:
-            self._log.rounds.append(Round(levels, tuple(proposals)))
-            self._log.write(self._crew.folder)
-            self._take(self._log.rounds[-1])
-        return bool(proposals)
-
-    def _epochs_left(self) -> int:
-        factor = self._search.reduction_factor
-        spent = sum(cost(len(one.proposals), one.rungs, factor) for one in self._log.rounds)
-        return epochs_left(self._search, self._suite, spent, self._log.seconds, self._rate(), self._processes)
+    def _read_progress(self, one: Round) -> dict[str, TrialProgress]:
+        """Return the progress of a round's trials that have results, by id; those that failed are tried again."""
+        trials = [trial_of(proposal, self._suite).id for proposal in one.proposals]
+        results = {trial: self._folder.read_result(trial, thorough=True) for trial in trials}
+        self._context.note_damage(trial for trial, result in results.items() if result is None)
+        return {
+            trial: progress_of(result, self._folder, self._suite.measure)
+            for trial, result in results.items()
+            if result and result.status != Status.FAILED
+        }
 
     def _rate(self) -> float:
-        """Return the epochs a second that were made, or before there are any, will be; a budget in epochs needs none.
-
-        It is of all processes together.
-        """
-        if self._search.minutes is None:
+        """Return the epochs per second of all slots together, so far or estimated; 0 if the budget does not need it."""
+        if self._budget.search.minutes is None:
             return 0.0
-        if made := sum(len(progress.scores) for progress in self._progress.values()):
-            return made / self._log.seconds
-        return self._processes / measure_pace(self._search, self._suite, self._crew.dataset)
+        if trained := self._state.trained_epochs():
+            return trained / self._log.seconds
+        return self._budget.slots / measure_pace(self._suite, self._context.dataset)
 
-    def _time_is_over(self, steps: list[tuple[str, int]]) -> bool:
-        """Return whether these steps, and the finalists after them, would take longer than there is time."""
-        if self._search.minutes is None or not self._paces:
-            return False
-        usual = float(np.mean(list(self._paces.values())))
-        next_ones = [
-            (level - len(self._progress[trial].scores)) * self._paces.get(trial, usual) for trial, level in steps
-        ]
-        finalists = [self._paces[trial] * self._epochs for trial in self._best() for _ in range(self._suite.seeds)]
-        seconds = sum(makespan(sorted(some, reverse=True), self._processes) for some in (next_ones, finalists))
-        return self._log.seconds + seconds > 60 * self._search.minutes
-
-    def _jobs(self, steps: list[tuple[str, int]]) -> list[Job]:
-        trials = [self._trials[trial][0] for trial, _ in steps]
-        labels = self._suite.labels_of(trials, self._crew.dataset)
-        jobs = [
-            Job((trial,), (labels[trial.id],), None if level == self._epochs else level)
-            for trial, (_, level) in zip(trials, steps, strict=True)
-        ]
-        return longest_first(jobs, self._crew.dataset)
-
-    def _best(self) -> list[str]:
-        """Return as many trials as there are to be finalists, the best first."""
-        progress = self._progress
-
-        def rank(trial: str) -> tuple[float, int, float]:
-            """Of the same accuracy, the one that was trained further: a loss grows with the epochs."""
-            accuracy, loss = progress[trial].best_known
-            return accuracy, len(progress[trial].scores), loss
-
-        ranked = sorted(progress, key=rank, reverse=True)
-        return [trial for trial in ranked[: self._search.finalists] if progress[trial].best_known != WORST]
-
-    def _choose_finalists(self) -> None:
-        self._log.finalists = tuple(self._trials[trial][1] for trial in self._best())
-        self._log.chosen_for = self._digest
-        self._log.write(self._crew.folder)
+    def _has_time_for(self, steps: Sequence[Step]) -> bool:
+        state = self._state
+        return not state.is_timed or self._budget.has_time_for(
+            state.seconds_of(steps), state.seconds_of_finalists(), seconds=self._log.seconds
+        )

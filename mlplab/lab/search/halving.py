@@ -1,57 +1,67 @@
-"""Successive halving in rounds: who is trained how far. Plain arithmetic, which knows nothing of networks.
+"""Successive halving in rounds: which trial is trained to how many epochs. Plain arithmetic on scores.
 
 A round begins with some new proposals. All are trained for a few epochs, to the first *rung*; the best of them are
-trained on to the next, and so forth up to the last. Who is left behind is paused and stays in the running: in later
-rounds it stands beside those that come to its rung, and goes on when it is among the best of them. A search of the same
-budget is the same whatever interrupts it, and on however many processes.
+promoted to the next rung, and so forth up to the last. The others are paused, but stay candidates: in later rounds they
+are ranked together with the trials that reach their rung, and are promoted when they are among the best. A search with
+the same budget makes the same decisions whatever interrupts it, and on any number of processes.
 
 Source: Jamieson and Talwalkar 2016 (successive halving); Li et al. 2018 (Hyperband); Li et al. 2020 (ASHA), whose
-promotion of those left behind is here done round by round.
+promotion of paused trials is here done round by round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mlplab.lab.spec.search import Search
 
-#: What a trial is measured by, the larger the better: validation accuracy, then the loss with a minus.
+#: The score of a trial, the larger the better: that of the metric on the validation rows, then the negative loss.
 Score = tuple[float, float]
 WORST: Score = (float("-inf"), float("-inf"))
 
 
 @dataclass(frozen=True)
 class TrialProgress:
-    """How far a trial has come.
+    """The progress of a trial.
 
     Attributes:
         scores: after each of its epochs.
-        ended: whether it will make no more epochs: done, diverged or failed.
-        final: its score from the end on, worst for one that diverged or failed.
+        ended: whether it is not trained any more: done, diverged or failed.
+        final: the score of a trial that has ended, `WORST` if it diverged or failed.
+        seconds_per_epoch: of its training; None if it has no result.
     """
 
     scores: Sequence[Score] = ()
     ended: bool = False
     final: Score = WORST
+    seconds_per_epoch: float | None = None
 
     @property
     def best_known(self) -> Score:
-        """The score where it stands."""
+        """The latest score."""
         return self.final if self.ended else self.scores[-1] if self.scores else WORST
 
     def reached(self, epochs: int) -> bool:
-        """Return whether it need not be trained to so many epochs."""
+        """Return whether it does not have to be trained to reach so many epochs."""
         return self.ended or len(self.scores) >= epochs
 
     def at(self, epochs: int) -> Score:
-        """Return the score after so many epochs; of one that ended before, the final one."""
+        """Return the score after so many epochs, or the final one if it ended before."""
         failed = self.ended and self.final == WORST
         return self.scores[epochs - 1] if len(self.scores) >= epochs and not failed else self.final
 
 
+class Step(NamedTuple):
+    """A trial, by its id, and the number of epochs up to which it is trained next."""
+
+    trial: str
+    epochs: int
+
+
 def rungs(epochs: int, search: Search) -> tuple[int, ...]:
-    """Return the epochs after which the better ones are chosen, up to all `epochs`, the fewest first."""
+    """Return the numbers of epochs after which the best are promoted, in increasing order, the last being `epochs`."""
     fewest, found = search.min_epochs or max(1, epochs // 27), [epochs]
     while search.pruning != "none" and (fewer := epochs / search.reduction_factor ** len(found)) >= fewest:
         found.append(round(fewer))
@@ -59,7 +69,7 @@ def rungs(epochs: int, search: Search) -> tuple[int, ...]:
 
 
 def cost(size: int, levels: Sequence[int], factor: int) -> int:
-    """Return how many epochs a round of `size` proposals makes."""
+    """Return how many epochs a round of `size` proposals takes."""
     total, before = 0, 0
     for level in levels:
         total += size * (level - before)
@@ -68,11 +78,11 @@ def cost(size: int, levels: Sequence[int], factor: int) -> int:
 
 
 def next_round(search: Search, epochs: int, number: int, left: int) -> tuple[tuple[int, ...], int] | None:
-    """Return the rungs of a round and how many proposals it begins with; None where the budget is used up.
+    """Return the rungs of a round and how many proposals it begins with; None if the budget is used up.
 
     Args:
-        epochs: of a training to its end. number: of the round, from 0.
-        left: of the budget, in epochs. It is divided evenly among the rounds it is enough for.
+        epochs: of a complete training. number: of the round, from 0.
+        left: the epochs left in the budget. They are divided evenly among the rounds that they suffice for.
     """
     levels = rungs(epochs, search)
     used = levels[number % len(levels) if search.pruning == "hyperband" else 0 :]
@@ -86,24 +96,24 @@ def next_round(search: Search, epochs: int, number: int, left: int) -> tuple[tup
 
 def promote(
     rounds: Sequence[tuple[Sequence[int], Sequence[str]]], progress: Mapping[str, TrialProgress], factor: int
-) -> list[tuple[str, int]]:
-    """Return what is to be trained now, and to how many epochs each; nothing where all rounds are over.
+) -> list[Step]:
+    """Return what to train next; nothing if all rounds are complete.
 
     Args:
-        rounds: of each its rungs and the trials it began with, in the order in which they were made.
-        progress: of all of them.
-        factor: one in so many goes on.
+        rounds: the rungs and the trials of each, in the order in which they began.
+        progress: of all trials.
+        factor: one trial in so many is promoted.
     """
-    left_behind: dict[int, list[str]] = {}
+    paused: dict[int, list[str]] = {}
     for levels, proposed in rounds:
         candidates = list(proposed)
         for level in levels:
-            missing = [(trial, level) for trial in candidates if not progress[trial].reached(level)]
+            missing = [Step(trial, level) for trial in candidates if not progress[trial].reached(level)]
             if missing:
                 return missing
-            at_level = {trial: progress[trial].at(level) for trial in [*candidates, *left_behind.get(level, [])]}
+            at_level = {trial: progress[trial].at(level) for trial in [*candidates, *paused.get(level, [])]}
             ranked = sorted(at_level, key=at_level.__getitem__, reverse=True)
             count = max(1, len(candidates) // factor)
             candidates = [trial for trial in ranked[:count] if at_level[trial] != WORST]
-            left_behind[level] = [trial for trial in ranked if trial not in candidates]
+            paused[level] = [trial for trial in ranked if trial not in candidates]
     return []

@@ -1,4 +1,4 @@
-"""What a search has proposed, kept in the run folder: with the trials' results, all that it takes to go on."""
+"""The log of a search in the run folder: its proposals, from which it resumes together with the trials' results."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.suite import Experiment, Suite
 from mlplab.lab.spec.trial import Trial, TrialResult, lab_settings
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.metrics import Metric
 from mlplab.utils.atomic import write_text_whole
 from mlplab.utils.hashing import hash_json, hash_text
 from mlplab.version import NUMERICS
@@ -23,7 +24,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Round:
-    """A round: the epochs after which the better ones are chosen, and the proposals it began with."""
+    """A round: the numbers of epochs after which its best trials are promoted, and its proposals."""
 
     rungs: tuple[int, ...]
     proposals: tuple[Proposal, ...]
@@ -31,14 +32,14 @@ class Round:
 
 @dataclass
 class SearchLog:
-    """What a search has done so far.
+    """The log of a search.
 
     Attributes:
         digest: of what determines its proposals; see `digest_of_search`.
-        rounds: in the order in which they were made.
-        seconds: on the wall, of all runs.
-        finalists: the proposals to be trained again; empty until they are chosen.
-        chosen_for: the digest, budget included, that they were chosen for.
+        rounds: in the order in which they began.
+        seconds: the wall-clock time of all runs.
+        finalists: the proposals to be trained with other seeds; empty until they are chosen.
+        chosen_for: the digest of the search, budget included, for which they were chosen.
     """
 
     digest: str
@@ -49,11 +50,11 @@ class SearchLog:
 
     @property
     def proposals(self) -> list[Proposal]:
-        """All proposals, in the order in which they were made."""
+        """All proposals, in their order."""
         return [proposal for one in self.rounds for proposal in one.proposals]
 
     def write(self, folder: RunFolder) -> None:
-        """Write it into the run folder."""
+        """Write the log into the run folder."""
         rounds = [{"rungs": one.rungs, "proposals": one.proposals} for one in self.rounds]
         content = {**vars(self), "rounds": rounds}
         write_text_whole(folder.search_file, json.dumps({**content, "sha256": hash_json(content)}) + "\n")
@@ -72,7 +73,7 @@ def digest_of_search(suite: Suite, *, budget: bool) -> str:
 
 
 def is_damaged(folder: RunFolder) -> bool:
-    """Return whether there is a search's file that cannot be read, or is not what was written."""
+    """Return whether the folder has a log that cannot be read or has been modified."""
     return folder.search_file.is_file() and _read(folder) is None
 
 
@@ -88,32 +89,32 @@ def _read(folder: RunFolder) -> SearchLog | None:
 
 
 def read_log(folder: RunFolder, suite: Suite) -> SearchLog:
-    """Read what the search has done in a run folder; nothing, where there is none.
+    """Return the log in a run folder, an empty one if there is none.
 
     Raises:
-        RunFolderError: for a file that is damaged, or of a search for something else.
+        RunFolderError: if the file is damaged or belongs to another search.
     """
     path, digest = folder.search_file, digest_of_search(suite, budget=False)
     if not path.is_file():
         return SearchLog(digest)
     log = _read(folder)
     if log is None:
-        raise RunFolderError(f"{path} is damaged: run the search again, which makes it anew from the trials there are")
+        raise RunFolderError(f"{path} is damaged: run the search again, which restores it from the trials")
     if log.digest != digest:
         raise RunFolderError(
             f"{folder.path} holds a search on other data, or with other settings, another space or another seed; "
-            "choose another --out (only its budget, its finalists and their seeds may change)"
+            "choose another --out (only the budget, the number of finalists and their seeds may change)"
         )
     return log
 
 
 def expand_search(suite: Suite, folder: RunFolder) -> Suite:
-    """Return a suite whose search has become experiments: what it tried, and its finalists once they are chosen.
+    """Return a bound suite with the experiments of its search: what it tried, and its finalists once they are chosen.
 
-    A suite without a search is returned as it is.
+    A suite without a search is returned unchanged.
 
     Raises:
-        RunFolderError: where the folder holds another search.
+        RunFolderError: if the folder holds another search.
     """
     search = suite.search
     if search is None:
@@ -131,20 +132,20 @@ def expand_search(suite: Suite, folder: RunFolder) -> Suite:
 
 
 def trial_of(proposal: Proposal, suite: Suite) -> Trial:
-    """Return the trial that the search makes of a proposal."""
+    """Return the trial of a proposal in a bound suite with a search."""
     assert suite.search
     assert suite.fingerprint
     settings = {**suite.settings, **settings_of(proposal, suite.search.space)}
     return Trial(lab_settings(settings), SEED, suite.fingerprint, suite.split, suite.samples)
 
 
-def progress_of(result: TrialResult | None, folder: RunFolder) -> TrialProgress:
-    """Return how far a trial has come, by what it left."""
-    if result is None:
-        return TrialProgress()
-    scores = [(epoch.val_accuracy, -epoch.val_loss) for epoch in folder.read_history(result.id)]
+def progress_of(result: TrialResult, folder: RunFolder, metric: Metric) -> TrialProgress:
+    """Return the progress of a trial, from its result and its history in the run folder, by a metric."""
+    pace = result.seconds / max(1, result.epochs)
+    scores = [(epoch.score(metric), -epoch.val_loss) for epoch in folder.read_history(result.id)]
     if result.status == Status.PAUSED:
-        return TrialProgress(scores)
-    if result.status != Status.DONE or result.val_accuracy is None or result.val_loss is None:
-        return TrialProgress(ended=True, final=WORST)
-    return TrialProgress(scores, ended=True, final=(result.val_accuracy, -result.val_loss))
+        return TrialProgress(scores, seconds_per_epoch=pace)
+    value: float | None = getattr(result, metric.column)
+    if result.status != Status.DONE or value is None or result.val_loss is None:
+        return TrialProgress(ended=True, final=WORST, seconds_per_epoch=pace)
+    return TrialProgress(scores, ended=True, final=(metric.score(value), -result.val_loss), seconds_per_epoch=pace)

@@ -1,9 +1,9 @@
-"""Who proposes configurations: Optuna's samplers, told all that is known so far. The only file that needs Optuna."""
+"""Proposals of configurations by Optuna's samplers. The only file that needs Optuna."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,30 +14,30 @@ from mlplab.lab.spec.search import Search
 from mlplab.lab.spec.space import Choices, Range, Space
 from mlplab.utils.randomness import generator
 
-#: What a sampler chose, by name: plain data.
+#: The parameters that a sampler chose, by name: plain data.
 Proposal = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class ObservedTrial:
-    """A proposal of before, and what became of it."""
+    """An earlier proposal and the progress of its trial."""
 
     proposal: Proposal
     progress: TrialProgress
 
 
 def settings_of(proposal: Proposal, space: Space) -> dict[str, Any]:
-    """Return the settings that a proposal stands for."""
+    """Return the settings of a proposal."""
     return {name: what.value(name, proposal) for name, what in space.items()}
 
 
 def propose(search: Search, known: Sequence[ObservedTrial], number: int, count: int) -> list[Proposal]:
-    """Return new proposals for a round: the same for the same search, number and knowledge.
+    """Return new proposals for a round, always the same for the same arguments.
 
-    Fewer than `count`, where the space has not so many that are new.
+    They are fewer than `count` if the space does not have so many that are new.
 
     Args:
-        known: the proposals of the rounds before. number: of the round.
+        known: the trials of the rounds before. number: of the round.
 
     Raises:
         MissingExtraError: without Optuna.
@@ -49,8 +49,9 @@ def propose(search: Search, known: Sequence[ObservedTrial], number: int, count: 
     with _optuna() as optuna:
         distributions = {name: _distribution(optuna, what) for name, what in parameters.items()}
         study = optuna.create_study(direction="maximize", sampler=_sampler(optuna, search, number))
-        study.add_trials([to_optuna_trial(optuna, one, distributions) for one in known])
-        for _ in range(10 * count):  # a sampler may propose again what there is: it is asked for another one
+        worst = min([0.0, *(value for one in known for value, _ in one.progress.scores)])
+        study.add_trials([to_optuna_trial(optuna, one, distributions, worst) for one in known])
+        for _ in range(10 * count):  # a sampler may repeat an earlier proposal
             chosen = study.ask(distributions).params
             proposal = {
                 n: what.round(chosen[n]) if isinstance(what, Range) else chosen[n] for n, what in parameters.items()
@@ -65,7 +66,7 @@ def propose(search: Search, known: Sequence[ObservedTrial], number: int, count: 
 
 @contextmanager
 def _optuna() -> Iterator[Any]:
-    """Import Optuna, silent for as long as it is at work."""
+    """Import Optuna and silence its log and its warnings."""
     try:
         import optuna
     except ImportError as error:
@@ -82,12 +83,22 @@ def _optuna() -> Iterator[Any]:
         optuna.logging.set_verbosity(before)
 
 
-def _sampler(optuna: Any, search: Search, number: int) -> Any:
-    """Return a new sampler: what it knows is in the study alone, so that a search can go on after an interruption."""
-    seed = int(generator(search.seed, f"round {number} of a search").integers(2**31))
-    if search.sampler == "tpe":
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+def _tpe(optuna: Any, seed: int) -> Any:
+    return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+
+
+def _random(optuna: Any, seed: int) -> Any:
     return optuna.samplers.RandomSampler(seed=seed)
+
+
+#: Constructors of samplers by the names that a suite gives them, `mlplab.lab.spec.search.SAMPLERS`.
+CONSTRUCTORS: dict[str, Callable[[Any, int], Any]] = {"tpe": _tpe, "random": _random}
+
+
+def _sampler(optuna: Any, search: Search, number: int) -> Any:
+    """Return a new sampler for a round: all that it learns from is in the study, so that a search can be resumed."""
+    seed = int(generator(search.seed, f"round {number} of a search").integers(2**31))
+    return CONSTRUCTORS[search.sampler](optuna, seed)
 
 
 def _distribution(optuna: Any, what: Choices | Range) -> Any:
@@ -97,12 +108,15 @@ def _distribution(optuna: Any, what: Choices | Range) -> Any:
     return kind(what.low, what.high, log=what.log)
 
 
-def to_optuna_trial(optuna: Any, one: ObservedTrial, distributions: Mapping[str, Any]) -> Any:
-    """Return a proposal of before as Optuna wants to hear of it: one that was paused or went wrong as pruned."""
+def to_optuna_trial(optuna: Any, one: ObservedTrial, distributions: Mapping[str, Any], worst: float) -> Any:
+    """Return an earlier trial as one of Optuna's, pruned if it was paused, diverged or failed.
+
+    worst: the value of a trial that has none.
+    """
     progress, states = one.progress, optuna.trial.TrialState
-    scores = {epoch: accuracy for epoch, (accuracy, _) in enumerate(progress.scores, start=1)}
+    scores = {epoch: value for epoch, (value, _) in enumerate(progress.scores, start=1)}
     if progress.best_known == WORST:
-        scores = {1: 0.0}
+        scores = {1: worst}
     done = progress.ended and progress.best_known != WORST
     return optuna.trial.create_trial(
         state=states.COMPLETE if done else states.PRUNED,

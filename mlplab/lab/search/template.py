@@ -1,4 +1,4 @@
-"""A search for data of one's own: the space of the built-in suite ``mnist-search``, and epochs to suit."""
+"""A search for any data set: the space of the built-in suite ``mnist-search``, and a suitable number of epochs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from mlplab.data.datasets import Source
 from mlplab.data.names import DATASETS
 from mlplab.lab.spec.suite import Suite, load_suite
 
-#: Steps that a network gets on small data, and the most epochs that are made for it.
+#: Steps that a network is trained for on small data, and the largest number of epochs for them.
 _STEPS, _MOST = 2000, 200
 
 
 def suite_for(data: str, target: str | None = None) -> Suite:
-    """Return a suite that searches for a network for a data set, by name or file.
+    """Return a suite that searches for a network for a data set, given by name or file.
 
-    It is the built-in ``mnist-search``, with more epochs where there are fewer than 10,000 rows, and a budget in
-    proportion.
+    It is the built-in ``mnist-search``, with more epochs for fewer than 10,000 rows, and a budget in proportion.
 
     Raises:
         DataError: for data that cannot be used.

@@ -107,7 +107,7 @@ def test_the_best_is_compared_with_all_others_at_once(finished, conclusion):
     correct = np.array([[correct_of(finished, trial)] for trial in trials])
     parameters = [conclusion.best.parameters, *(rival.parameters for rival, _ in conclusion.comparison.rivals)]
     expected = compare_configurations(correct, trials, parameters=parameters)
-    assert conclusion.comparison.tied == expected.tied
+    assert list(conclusion.comparison.tied) == expected.tied
     assert conclusion.comparison.smallest.trial == expected.smallest
     assert conclusion.comparison.seeds_needed == expected.seeds_needed
     for k, (rival, difference) in enumerate(conclusion.comparison.rivals, start=1):

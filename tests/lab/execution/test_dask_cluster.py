@@ -84,7 +84,7 @@ def here(file, tmp_path_factory):
 
 
 class Killer(NullObserver):
-    """Kills a process when some epochs were made."""
+    """Kills a process after some epochs."""
 
     def __init__(self, process, after):
         self._process, self._after, self.epochs, self.notes = process, after, [], []
@@ -98,20 +98,20 @@ class Killer(NullObserver):
         self.notes.append(text)
 
 
-def test_with_a_worker_killed_on_the_way_the_results_are_those_of_one_machine(cluster, file, here, tmp_path):
+def test_killing_a_worker_changes_no_result(cluster, file, here, tmp_path):
     first, _ = cluster.add_worker(), cluster.add_worker()
     display = Killer(first, after=6)
-    # every epoch is a stretch of its own: news come home after each, and a checkpoint
+    # every epoch is a slice of its own, with its events and a checkpoint
     far = run_suite(file, tmp_path / "out", scheduler=str(cluster.file), observer=display, checkpoint_seconds=0.001)
-    assert first.poll() is not None  # it was killed
+    assert first.poll() is not None
     assert not far.failed
     assert read_results(far.folder.path) == read_results(here.folder.path)
     assert read_weights(far.folder.path) == read_weights(here.folder.path)
-    # no epoch came home twice: a death costs only those of the stretch that it ended, which were not told
+    # no epoch is reported twice: a crash costs only the slice that it ended, which was not reported
     assert len(display.epochs) == len(set(display.epochs)) == 36 + 12 + 12
 
 
-def test_a_run_that_is_ended_goes_on_on_the_cluster_from_its_checkpoints(cluster, file, here, tmp_path):
+def test_an_interrupted_run_resumes_from_its_checkpoints(cluster, file, here, tmp_path):
     cluster.add_worker()
 
     class Enough(Killer):
@@ -129,7 +129,7 @@ def test_a_run_that_is_ended_goes_on_on_the_cluster_from_its_checkpoints(cluster
     assert read_weights(tmp_path / "out") == read_weights(here.folder.path)
 
 
-def test_when_the_last_worker_dies_the_next_one_gets_the_data_anew(cluster, file, here, tmp_path):
+def test_after_the_last_worker_died_the_data_are_sent_again(cluster, file, here, tmp_path):
     only = cluster.add_worker()
 
     class Replaced(Killer):
@@ -144,7 +144,7 @@ def test_when_the_last_worker_dies_the_next_one_gets_the_data_anew(cluster, file
     assert read_weights(tmp_path / "out") == read_weights(here.folder.path)
 
 
-def test_a_shorter_training_leaves_the_checkpoint_of_a_longer_one_alone(cluster, file, tmp_path):
+def test_a_shorter_training_keeps_the_checkpoint_of_a_longer_one(cluster, file, tmp_path):
     cluster.add_worker()
     options = {"scheduler": str(cluster.file), "checkpoint_seconds": 0.001}
     longer, shorter = (load_suite(file).with_setting("max_iter", epochs) for epochs in (30, 10))
@@ -161,7 +161,7 @@ def test_a_shorter_training_leaves_the_checkpoint_of_a_longer_one_alone(cluster,
     assert {trial: mine[trial] for trial in read_weights(near.folder.path)} == read_weights(near.folder.path)
 
 
-def test_a_search_on_a_cluster_finds_what_it_finds_here(cluster, tmp_path):
+def test_a_search_finds_the_same_on_a_cluster(cluster, tmp_path):
     text = SUITE[: SUITE.index("[[experiment]]")].replace("max_iter = 12", "max_iter = 9")
     text += "[search]\nepochs = 60\nfinalists = 1\nspace.hidden_layer_sizes = { depth = [1, 2], width = [4, 16] }\n"
     (tmp_path / "look.toml").write_text(text)
@@ -172,7 +172,7 @@ def test_a_search_on_a_cluster_finds_what_it_finds_here(cluster, tmp_path):
     assert read_weights(far.folder.path) == read_weights(near.folder.path)
 
 
-def test_a_worker_with_threads_is_told_of_and_one_that_comes_late_is_waited_for(cluster, file, tmp_path):
+def test_a_late_worker_with_threads_is_noted(cluster, file, tmp_path):
     display = Killer(None, -1)
     real = display.note
 
@@ -184,8 +184,8 @@ def test_a_worker_with_threads_is_told_of_and_one_that_comes_late_is_waited_for(
     display.note = note
     suite = load_suite(file).with_setting("max_iter", 1)
     run_suite(suite, tmp_path / "out", scheduler=str(cluster.file), observer=display)
-    assert "no workers yet: waiting for the first" in display.notes[0]
-    assert "has 2 threads and trains one network at a time: start it with --nthreads 1" in display.notes[1]
+    assert "no workers yet; waiting for the first" in display.notes[0]
+    assert "has 2 threads but trains one network at a time; start it with --nthreads 1" in display.notes[1]
 
 
 def _raising(error, folder):
@@ -207,7 +207,7 @@ def no_room(tmp_path):
     return _raising("OSError(28, 'No space left on device')", tmp_path / "bad")
 
 
-def test_without_room_on_the_only_worker_the_run_ends_and_goes_on_later(cluster, file, no_room, tmp_path):
+def test_a_full_disk_of_the_only_worker_ends_the_run(cluster, file, no_room, tmp_path):
     cluster.add_worker(environment=no_room)
     suite = load_suite(file).with_setting("max_iter", 1)
     with pytest.raises(OSError, match=r"tcp://127.0.0.1:\d+: .*No space left on device"):
@@ -217,19 +217,19 @@ def test_without_room_on_the_only_worker_the_run_ends_and_goes_on_later(cluster,
     assert outcome.trained == 3  # nothing was written as failed
 
 
-def test_a_worker_without_room_is_left_out(cluster, file, here, no_room, tmp_path):
+def test_a_worker_with_a_full_disk_is_excluded(cluster, file, here, no_room, tmp_path):
     cluster.add_worker(environment=no_room)
     cluster.add_worker()
     with connected(str(cluster.file), print) as client:
         client.wait_for_workers(2, timeout=60)
     display, options = Killer(None, -1), {"scheduler": str(cluster.file), "checkpoint_seconds": 0.001}
-    far = run_suite(file, tmp_path / "out", observer=display, **options)  # so many stretches that both get some
+    far = run_suite(file, tmp_path / "out", observer=display, **options)  # so many slices that both get some
     assert not far.failed
     assert read_weights(far.folder.path) == read_weights(here.folder.path)
-    assert any("No space left on device; the others go on without it" in note for note in display.notes)
+    assert any("No space left on device; continuing without this worker" in note for note in display.notes)
 
 
-def test_what_else_a_worker_cannot_do_is_kept_with_its_trial_and_tried_again(cluster, file, tmp_path):
+def test_any_other_error_of_a_worker_fails_the_trial(cluster, file, tmp_path):
     cluster.add_worker(environment=_raising("RuntimeError('a broken installation')", tmp_path / "bad"))
     suite = load_suite(file).with_setting("max_iter", 1)
     outcome = run_suite(suite, tmp_path / "out", scheduler=str(cluster.file))
@@ -239,24 +239,26 @@ def test_what_else_a_worker_cannot_do_is_kept_with_its_trial_and_tried_again(clu
     assert not run_suite(suite, tmp_path / "out", jobs=1).failed
 
 
-def test_a_worker_with_another_mlplab_is_refused(cluster, file, tmp_path, monkeypatch):
+def test_a_worker_with_another_version_is_refused(cluster, file, tmp_path, monkeypatch):
     cluster.add_worker()
-    monkeypatch.setattr("mlplab.lab.execution.dask_cluster.NUMERICS", -1)
-    with pytest.raises(SettingError, match=r"the worker tcp.* has mlplab .*: install mlplab .* there, as it is here"):
+    monkeypatch.setattr("mlplab.lab.execution.dask_worker.NUMERICS", -1)
+    with pytest.raises(
+        SettingError, match=r"the worker tcp.* has mlplab .*: install mlplab .* there, as on this machine"
+    ):
         run_suite(file, tmp_path / "out", scheduler=str(cluster.file))
 
 
-def test_a_worker_with_another_kernel_is_told_of(cluster, file, tmp_path, monkeypatch):
+def test_a_worker_with_another_blas_kernel_is_noted(cluster, file, tmp_path, monkeypatch):
     cluster.add_worker()
     other = replace(load_blas(), kernel="Other")
-    monkeypatch.setattr("mlplab.lab.execution.dask_cluster.load_blas", lambda: other)
+    monkeypatch.setattr("mlplab.lab.execution.dask_worker.load_blas", lambda: other)
     display = Killer(None, -1)
     suite = load_suite(file).with_setting("max_iter", 1)
     run_suite(suite, tmp_path / "out", scheduler=str(cluster.file), observer=display)
-    assert any("not Other as here: its results may differ" in note for note in display.notes)
+    assert any("this machine Other: the last bits of results may differ" in note for note in display.notes)
 
 
-def test_an_address_where_nobody_answers_is_told_in_one_line(tmp_path, file, monkeypatch, capsys):
+def test_an_address_without_a_scheduler_is_refused(tmp_path, file, monkeypatch, capsys):
     pytest.importorskip("distributed")
     monkeypatch.setattr("mlplab.lab.execution.dask_cluster.TIMEOUT", "1s")
     assert mlplab(["run", str(file), "--out", str(tmp_path / "out"), "--scheduler", "tcp://127.0.0.1:1"]) == 2
@@ -267,12 +269,12 @@ def test_an_address_where_nobody_answers_is_told_in_one_line(tmp_path, file, mon
     assert "ends with a port" in capsys.readouterr().err
 
 
-def test_jobs_and_scheduler_exclude_one_another(file, capsys):
+def test_jobs_and_scheduler_exclude_each_other(file, capsys):
     assert mlplab(["run", str(file), "--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"]) == 2
     assert "--jobs is for this machine" in capsys.readouterr().err
 
 
-def test_without_dask_it_says_how_to_get_it(file, tmp_path, monkeypatch):
+def test_without_dask_the_error_names_the_extra(file, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mlplab\[cluster\]'"):
         run_suite(file, tmp_path / "out", scheduler="tcp://127.0.0.1:1")

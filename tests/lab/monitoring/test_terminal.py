@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mlplab.lab.execution.schedule import plan
+from mlplab.lab.execution.schedule import missing_jobs
 from mlplab.lab.monitoring.terminal import SuiteDisplay
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.history import Epoch
@@ -13,7 +13,7 @@ from tests.small_suite import result_of
 
 @pytest.fixture
 def jobs(suite):
-    return plan(RunFolder(Path("none")).rows(suite, {}), suite.source.load())
+    return missing_jobs(RunFolder(Path("none")).rows(suite, {}), suite.source.load())
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -9,7 +9,7 @@ from mlplab.cli import run as mlplab
 from mlplab.errors import MissingExtraError, SettingError
 from mlplab.lab.monitoring.composite import CompositeObserver
 from mlplab.lab.monitoring.mlflow import MlflowWriter
-from mlplab.lab.monitoring.observer import NullObserver
+from mlplab.lab.monitoring.observer import NullObserver, RunObserver
 from mlplab.lab.monitoring.tensorboard import TensorBoardWriter
 from tests.small_suite import run_suite
 
@@ -146,14 +146,35 @@ def test_an_address_that_does_not_work_is_one_line(mlflow, refuses):
         MlflowWriter("nowhere", "small")
 
 
-def test_several_hear_the_same():
-    displays = [Recording(), Recording()]
-    job, epoch = types.SimpleNamespace(labels=["a"]), types.SimpleNamespace(epoch=3)
-    CompositeObserver(displays[0], displays[1:]).epoch(job, epoch)
-    assert [display.heard for display in displays] == [[("a", 3)]] * 2
+CALLS = {
+    "begin": (["job"], 1, 2, 1000, [1.0]),
+    "epoch": ("job", "epoch"),
+    "trial": ("result",),
+    "job_done": ("job",),
+    "note": ("text",),
+    "end": (),
+}
 
 
-def test_one_that_fails_is_told_nothing_more_and_ends_nothing():
+@pytest.mark.parametrize("name", CALLS)
+def test_a_composite_passes_every_method_on(name):
+    observers, heard = [NullObserver(), NullObserver()], []
+    for observer in observers:
+        setattr(observer, name, lambda *given: heard.append(given))
+    getattr(CompositeObserver(observers[0], observers[1:]), name)(*CALLS[name])
+    assert heard == [CALLS[name]] * 2
+
+
+def test_the_methods_of_an_observer_are_these():
+    assert {name for name in vars(RunObserver) if not name.startswith("_")} == CALLS.keys()
+
+
+def test_a_composite_has_no_other_methods():
+    with pytest.raises(AttributeError):
+        CompositeObserver(NullObserver(), []).epochs("a typo")
+
+
+def test_an_observer_that_fails_is_disabled():
     class Away(Recording):
         def epoch(self, job, epoch):
             super().epoch(job, epoch)
@@ -168,7 +189,7 @@ def test_one_that_fails_is_told_nothing_more_and_ends_nothing():
         several.epoch(job, types.SimpleNamespace(epoch=k))
     assert first.heard == last.heard == [("a", 0), ("a", 1), ("a", 2)]
     assert away.heard == [("a", 0)]
-    assert notes == ["Away is told nothing more: 'the server is away'"]
+    assert notes == ["Away failed and was disabled: 'the server is away'"]
 
 
 def test_the_command_writes_for_both(suite_file, tmp_path, mlflow, capsys):

@@ -20,12 +20,10 @@ from mlplab.errors import MissingExtraError, RunFolderError, SettingError
 from mlplab.lab import compare_results
 from mlplab.lab.analysis.conclusion import read_conclusion
 from mlplab.lab.execution.dispatch import TrainingContext
-from mlplab.lab.execution.process_pool import Event
+from mlplab.lab.execution.executor import Event
 from mlplab.lab.monitoring.observer import NullObserver
 from mlplab.lab.search.driver import run_search
-from mlplab.lab.search.halving import TrialProgress
 from mlplab.lab.search.log import read_log
-from mlplab.lab.search.samplers import ObservedTrial, propose
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.history import History
 from tests.small_suite import read_results, read_weights, run_suite
@@ -74,7 +72,7 @@ def searched(file, tmp_path_factory):
     return outcome, display.made
 
 
-def test_a_paused_trial_goes_on_and_no_epoch_is_made_twice(searched):
+def test_a_paused_trial_is_resumed_and_no_epoch_repeated(searched):
     outcome, made = searched
     assert len(made) == len(set(made))
     assert len(made) <= 90
@@ -85,7 +83,7 @@ def test_a_paused_trial_goes_on_and_no_epoch_is_made_twice(searched):
         assert row.status == ("done" if row.result.epochs == 9 else "paused")
 
 
-def test_a_network_trained_with_pauses_has_the_bits_of_one_trained_without(searched, tmp_path):
+def test_pauses_change_no_bit_of_a_network(searched, tmp_path):
     outcome, _ = searched
     row = next(row for row in outcome.rows if row.experiment.from_search and row.status == "done")
     settings = {name: list(v) if isinstance(v, tuple) else v for name, v in row.trial.settings.items() if v is not None}
@@ -95,7 +93,7 @@ def test_a_network_trained_with_pauses_has_the_bits_of_one_trained_without(searc
     assert read_weights(alone.folder.path)[row.trial.id] == read_weights(outcome.folder.path)[row.trial.id]
 
 
-def test_the_conclusion_stands_on_the_finalists_fresh_seeds_alone(searched):
+def test_the_conclusion_uses_only_the_seeds_of_the_finalists(searched):
     outcome, _ = searched
     finalists = [row for row in outcome.rows if row.experiment.name == "finalists"]
     assert [row.trial.seed for row in finalists] == [1, 2, 1, 2]
@@ -105,8 +103,8 @@ def test_the_conclusion_stands_on_the_finalists_fresh_seeds_alone(searched):
     mine = [row.result.val_accuracy for row in finalists if row.result.settings == _settings(outcome, held.best)]
     assert held.best.value == pytest.approx(np.mean(mine))
     tried = [row.result for row in outcome.rows if row.experiment.from_search]
-    assert held["search"]["tried"] == len(tried)
-    assert held["search"]["epochs"] == sum(result.epochs for result in tried)
+    assert held.search.tried == len(tried)
+    assert held.search.epochs == sum(result.epochs for result in tried)
     # the finalists are those with the highest accuracy that the search saw
     highest = sorted(tried, key=lambda r: (r.val_accuracy, r.epochs, -r.val_loss), reverse=True)[:2]
     assert [r.settings for r in highest] == [finalists[0].result.settings, finalists[2].result.settings]
@@ -119,7 +117,7 @@ def _settings(outcome, best):
     return next(row.result.settings for row in outcome.rows if row.trial.id == best.trial)
 
 
-def test_the_same_search_on_two_processes_tries_and_finds_the_same(searched, file, tmp_path):
+def test_a_search_on_two_processes_is_the_same(searched, file, tmp_path):
     again = run_suite(file, tmp_path / "again", jobs=2)
     assert read_results(again.folder.path) == read_results(searched[0].folder.path)
     assert read_weights(again.folder.path) == read_weights(searched[0].folder.path)
@@ -131,7 +129,7 @@ def test_a_finished_search_makes_nothing_again(searched, file):
     assert (outcome.trained, display.made) == (0, [])
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_end(searched, file, tmp_path):
+def test_a_search_killed_at_any_moment_ends_the_same(searched, file, tmp_path):
     out, rng = tmp_path / "out", np.random.default_rng(0)
     command = [sys.executable, "-m", "mlplab", "run", str(file), "--out", str(out), "--jobs", "2"]
     killed = attempts = 0
@@ -163,7 +161,7 @@ def _made(out):
     return made
 
 
-def test_a_larger_budget_goes_on_where_the_smaller_one_ended(file, tmp_path):
+def test_a_larger_budget_continues_a_smaller_one(file, tmp_path):
     suite = load_suite(file)
     first = run_suite(suite, tmp_path / "out", jobs=2)
     display = Epochs()
@@ -217,7 +215,7 @@ def test_trials_that_failed_are_tried_again(searched, file, tmp_path, monkeypatc
             "def fail(estimator, job, *rest):\n"
             "    if len(job.trials[-1]['hidden_layer_sizes']) == 1 and job.trials[-1].seed == 0:\n"
             "        raise MemoryError\n"
-            "    real(estimator, job, *rest)\n"
+            "    return real(estimator, job, *rest)\n"
             "job._train = fail\n"
         )
         patch.syspath_prepend(tmp_path)
@@ -255,7 +253,7 @@ def test_a_search_for_something_else_in_the_folder_is_refused(searched, file):
 
 
 @pytest.mark.parametrize("sealed", [True, False])
-def test_damage_to_the_log_and_to_a_paused_trial_is_named_and_made_good(searched, file, tmp_path, sealed):
+def test_a_damaged_log_and_paused_trial_are_noted_and_restored(searched, file, tmp_path, sealed):
     out = shutil.copytree(searched[0].folder.path, tmp_path / "out")
     paused = [row.trial.id for row in searched[0].rows if row.status == "paused"]
     history = out / "trials" / paused[0] / "history.csv"
@@ -289,7 +287,7 @@ def test_a_search_on_other_data_in_the_folder_is_refused(file, tmp_path):
         run_suite(suite, tmp_path / "out", jobs=1)
 
 
-def test_a_pause_whose_trial_was_not_written_any_more_makes_no_epoch_again(searched, file, tmp_path):
+def test_a_pause_without_its_trial_repeats_no_epoch(searched, file, tmp_path):
     """Killed in the moment between the checkpoint of a pause and its trial.json."""
     copy = RunFolder(shutil.copytree(searched[0].folder.path, tmp_path / "copy"))
     first = [row.trial.id for row in searched[0].rows if row.status == "paused" and row.result.epochs == 1]
@@ -302,7 +300,7 @@ def test_a_pause_whose_trial_was_not_written_any_more_makes_no_epoch_again(searc
     assert read_results(copy.path) == read_results(searched[0].folder.path)
 
 
-def test_what_got_lost_of_a_finished_search_is_made_again_and_nothing_else(searched, file, tmp_path):
+def test_only_lost_trials_of_a_finished_search_are_repeated(searched, file, tmp_path):
     copy = RunFolder(shutil.copytree(searched[0].folder.path, tmp_path / "copy"))
     before = copy.search_file.read_bytes()
     row = next(row for row in searched[0].rows if row.status == "paused" and row.result.epochs == 3)
@@ -328,7 +326,7 @@ def test_minutes_end_it_in_time(file, tmp_path):
 
 
 def test_minutes_are_as_many_epochs_as_there_is_time_for(file, tmp_path, monkeypatch):
-    monkeypatch.setattr("mlplab.lab.search.driver.measure_pace", lambda *_: 1.99)  # seconds an epoch
+    monkeypatch.setattr("mlplab.lab.search.driver.measure_pace", lambda *_: 1.99)  # seconds per epoch
     suite = load_suite(file)
     in_minutes = replace(suite, search=replace(suite.search, epochs=None, minutes=2.0))
     in_epochs = replace(suite, search=replace(suite.search, epochs=120))
@@ -381,7 +379,7 @@ def test_a_trial_that_fails_ends_nothing(file, tmp_path):
     assert "diverged" in outcome.folder.conclusion_md.read_text()
 
 
-def test_a_job_that_is_given_up_after_a_pause_counts_as_failed_and_the_search_goes_on(searched, file, tmp_path):
+def test_a_job_given_up_after_a_pause_has_failed(searched, file, tmp_path):
     """The workers die of one trial whenever it is trained on."""
     out = tmp_path / "out"
     shutil.copytree(searched[0].folder.path, out)
@@ -394,42 +392,26 @@ def test_a_job_that_is_given_up_after_a_pause_counts_as_failed_and_the_search_go
     log.chosen_for = ""
     log.write(folder)
 
-    def deadly(waiting):
-        while waiting:
-            yield Event(waiting.popleft(), None, "worker ended with exit status -9")
+    class Crashing:
+        slots = 1
 
-    dataset = suite.source.load()
-    _, made = run_search(TrainingContext(suite, dataset, folder, deadly, NullObserver()), 1)
-    assert made >= 1
+        def run(self, jobs):
+            for job in jobs:
+                yield Event(job, None, "worker ended with exit status -9")
+
+    _, trained = run_search(TrainingContext(suite, suite.source.load(), folder, Crashing(), NullObserver()))
+    assert trained >= 1
     assert folder.read_result(done.id).status == "failed"
     assert "exit status -9" in folder.read_result(done.id).error
 
 
-def test_a_sampler_learns_from_what_it_is_told(file):
-    search = load_suite(file).search
-    good, bad = TrialProgress([(0.9, -0.1)] * 3), TrialProgress([(0.1, -9.0)])
-    known = [
-        ObservedTrial(
-            {"hidden_layer_sizes.depth": 1, "hidden_layer_sizes.width": 8, "learning_rate_init": rate, "dropout": drop},
-            end,
-        )
-        for k in range(20)
-        for rate, drop, end in [(0.01 + k / 10_000, "0", good), (0.09 + k / 10_000, "0.2", bad)]
-    ]
-    found = propose(search, known, 0, 20)
-    assert np.mean([one["dropout"] == "0" for one in found]) > 0.7
-    assert np.mean([one["learning_rate_init"] < 0.05 for one in found]) > 0.7
-    assert propose(search, known, 0, 20) == found
-    assert propose(search, known, 1, 20) != found
-
-
-def test_without_optuna_it_says_how_to_get_it(file, tmp_path, monkeypatch):
+def test_without_optuna_the_error_names_the_extra(file, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mlplab\[search\]'"):
         run_suite(file, tmp_path / "out")
 
 
-def test_a_budget_that_is_not_enough_for_one_is_told_before_anything_is_trained(file, tmp_path):
+def test_a_budget_that_is_too_small_is_refused_at_once(file, tmp_path):
     suite = load_suite(file)
     with pytest.raises(SettingError, match="epochs must be at least 45, for 2 finalists × 2 seeds × 9 epochs"):
         run_suite(replace(suite, search=replace(suite.search, epochs=40)), tmp_path / "out")

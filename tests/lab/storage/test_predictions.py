@@ -73,7 +73,7 @@ def test_a_class_that_the_network_has_not_seen_has_probability_0(digits, classif
 def test_an_earlier_folders_probabilities_come_from_its_network(trial, digits, monkeypatch):
     from mlplab import NeuralNetworkClassifier
 
-    monkeypatch.setattr(NeuralNetworkClassifier, "_train", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr(NeuralNetworkClassifier, "_fit", lambda *_, **__: pytest.fail("trained"))
     folder = RunFolder(EARLIER / "finished")
     stored = folder.read_predictions(trial)
     assert stored.probabilities is None

@@ -1,0 +1,100 @@
+"""What runs on a worker of a Dask cluster: a slice of a training, in a temporary folder."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlplab.data import Dataset, split_rows
+from mlplab.engine.blas import load_blas
+from mlplab.errors import SettingError
+from mlplab.lab.execution.training import train_job
+from mlplab.lab.spec.job import Job
+from mlplab.lab.spec.trial import TrialResult
+from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.training.history import Epoch
+from mlplab.version import NUMERICS, __version__
+
+#: One network at a time in a process, however many threads a worker has: they would slow one another down.
+_alone = threading.Lock()
+
+
+@dataclass(frozen=True)
+class TrainingSlice:
+    """What a slice of a training returns.
+
+    Attributes:
+        payloads: epochs, results and notes, in their order.
+        folders: the files of every trial that was finished, by id and name.
+        checkpoint: from which the training is resumed, or None.
+        done: whether the job is done.
+    """
+
+    payloads: tuple[Epoch | TrialResult | str, ...]
+    folders: dict[str, dict[str, bytes]]
+    checkpoint: bytes | None
+    done: bool
+
+
+@dataclass(frozen=True)
+class WorkerError:
+    """A lack of disk or memory on a worker, with its address; not the result of a trial."""
+
+    worker: str
+    text: str
+
+
+def train_slice(
+    job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: float, versions: tuple[str, int]
+) -> TrainingSlice | WorkerError:
+    """Train a job for so many seconds, resumed from a checkpoint if there is one.
+
+    Raises:
+        SettingError: if this worker, which joined late, does not have these `versions` of mlplab and its numerics.
+    """
+    from distributed import get_worker
+
+    if versions != (__version__, NUMERICS):
+        raise version_error(f"on {socket.gethostname()}", (__version__, NUMERICS), versions[0])
+    try:
+        return _train_slice(job, dataset, checkpoint, seconds)
+    except (OSError, MemoryError) as error:
+        return WorkerError(get_worker().address, str(error) or type(error).__name__)
+
+
+def _train_slice(job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: float) -> TrainingSlice:
+    from threadpoolctl import threadpool_limits
+
+    payloads: list[Epoch | TrialResult | str] = []
+    trial = job.trials[-1]
+    with _alone, tempfile.TemporaryDirectory(prefix="mlplab-") as temporary:
+        folder = RunFolder(Path(temporary))
+        file = folder.checkpoint(trial.lineage)
+        if checkpoint is not None:
+            file.parent.mkdir()
+            file.write_bytes(checkpoint)
+        load_blas()  # the limit below applies only to libraries that are loaded
+        with threadpool_limits(1):
+            split = split_rows(dataset, trial.split, samples=trial.samples)
+            done = train_job(job, dataset, split, folder, payloads.append, seconds, stretch=True)
+        folders = {
+            payload.id: {path.name: path.read_bytes() for path in folder.trial(payload.id).iterdir()}
+            for payload in payloads
+            if isinstance(payload, TrialResult)
+        }
+        return TrainingSlice(tuple(payloads), folders, file.read_bytes() if file.exists() else None, done)
+
+
+def worker_versions() -> tuple[str, int, str]:
+    """Return what the bits of a result depend on besides the trial: mlplab, its numerics and the BLAS kernel."""
+    return __version__, NUMERICS, load_blas().kernel or load_blas().version
+
+
+def version_error(worker: str, found: Any, wanted: str) -> SettingError:
+    """Return the error for a worker with other versions, or with an exception instead of them."""
+    theirs = found if isinstance(found, Exception) else "mlplab {} (numerics {})".format(*found)
+    return SettingError(f"the worker {worker} has {theirs}: install mlplab {wanted} there, as on this machine")

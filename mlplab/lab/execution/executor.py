@@ -1,0 +1,60 @@
+"""The protocol of an executor: what trains the networks of a run, on this machine or elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:  # NumPy and SciPy take a while to import, which worker processes use to do the same
+    from mlplab.data import Dataset
+    from mlplab.lab.spec.job import Job
+    from mlplab.lab.spec.trial import TrialResult
+    from mlplab.training.history import Epoch
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a job.
+
+    Attributes:
+        payload: an epoch, the result of a trial, a note for the user, or None at the end of the job.
+        crash_message: at the end of a job that was given up because its workers crashed, the message of the last one.
+    """
+
+    job: Job
+    payload: Epoch | TrialResult | str | None
+    crash_message: str | None = None
+
+
+class Executor(Protocol):
+    """Trains jobs: on processes of this machine, on a Dask cluster, or wherever an implementation takes them.
+
+    An executor is a context manager. Whatever it needs, such as a connection or processes, it has from entry (or
+    `start`) to exit. It writes the result of a trial to the run folder before it yields the event.
+
+    The order of the calls is: enter, `start`, `bind`, `run` as often as there is work, exit.
+    """
+
+    @property
+    def slots(self) -> int:
+        """How many networks it trains at a time; known after entry."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def start(self, count: int) -> None:
+        """Prepare to train `count` networks, without waiting: the caller loads the data in the meantime."""
+
+    def bind(self, dataset: Dataset) -> None:
+        """Set the data set that all jobs are trained on."""
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Train jobs, begun in their order, and yield their events as they happen.
+
+        The last event of every job has the payload None. Closing the iterator before ends the training.
+
+        Raises:
+            OSError: if a disk is full, say. That is not the result of a trial, and the run cannot continue.
+        """
