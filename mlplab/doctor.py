@@ -14,7 +14,7 @@ from mlplab.engine.blas import AVX2_KERNELS, Blas, load_blas
 from mlplab.engine.cpu import Cpu, read_cpu, usable_cores
 from mlplab.engine.numpy_engine import NumpyEngine
 
-#: Rows, inputs, outputs: the largest product, where a library shows its best, and the one that training consists of.
+#: Rows, inputs, outputs of two products: a large one, which reaches the peak speed, and that of a training batch.
 SQUARE, TRAINING = (2000, 2000, 2000), (100, 1024, 1024)
 
 
@@ -23,9 +23,9 @@ class Rates:
     """Measured speeds of float32 matrix products, in GFLOP/s.
 
     Attributes:
-        one_thread: of the largest product, on one thread.
+        one_thread: speed of the large product on one thread.
         all_threads: the same on all threads.
-        training: of a batch of 100 rows through 1,024 × 1,024 weights, on one thread.
+        training: speed for a batch of 100 rows and 1,024 × 1,024 weights on one thread.
     """
 
     one_thread: float
@@ -35,7 +35,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Pool:
-    """A numerical library in this process: what it is, its kernels ("" where it has one kind), its threads."""
+    """A numerical library in this process: its name, its kernel ("" if unknown), its number of threads."""
 
     name: str
     kernel: str
@@ -44,15 +44,15 @@ class Pool:
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found.
+    """Result of `examine`.
 
     Attributes:
-        cpu: the processor. cores: how many of them this process may use.
-        load: programs that wanted a core in the last minute, on average; NaN where the system does not tell.
-        blas: what computes mlplab's products. threads: how many it uses.
-        others: the other numerical libraries in this process, none of which mlplab's products use.
-        rates: measured just now.
-        advice: a sentence for everything that could be better; empty when all is well.
+        cpu: the processor. cores: number of cores that this process may use.
+        load: average number of runnable programs in the last minute; NaN if the system does not report it.
+        blas: library for mlplab's matrix products. threads: number of threads that it uses.
+        others: other numerical libraries in this process; mlplab's products do not use them.
+        rates: measured speeds.
+        advice: one sentence for each problem; empty if there is none.
     """
 
     cpu: Cpu
@@ -66,8 +66,8 @@ class Examination:
 
 
 def examine() -> Examination:
-    """Look at the processor and the libraries, measure for two seconds and say what would be better."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")  # before the measuring adds to it
+    """Examine the processor and the libraries, measure for two seconds and return the findings with advice."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")  # before the measurement adds to it
     cpu, cores, blas = read_cpu(), usable_cores(), load_blas()
     threads, rates = blas.threads(), measure_rates()
     asked = os.environ.get("OPENBLAS_CORETYPE")
@@ -78,49 +78,51 @@ def examine() -> Examination:
 def advise(
     cpu: Cpu, cores: int, load: float, blas: Blas, threads: int, rates: Rates, asked: str | None
 ) -> tuple[str, ...]:
-    """Return what would make training faster; `asked` is the kernel that OPENBLAS_CORETYPE names."""
+    """Return advice for faster training; `asked` is the kernel that OPENBLAS_CORETYPE names."""
     found = []
     if blas.source != "scipy-openblas32":
-        found.append("SciPy's BLAS is used, which is older: `pip install scipy-openblas32` brings a newer one.")
+        found.append("mlplab uses SciPy's older BLAS; install a newer one with `pip install scipy-openblas32`.")
     if blas.kernel in AVX2_KERNELS and cpu.has_avx512:
-        by = (
-            f"OPENBLAS_CORETYPE={asked} asks for it: unset it"
+        remedy = (
+            f"unset OPENBLAS_CORETYPE={asked}, which selects it"
             if asked
             else "set OPENBLAS_CORETYPE=SkylakeX before Python starts, or upgrade scipy-openblas32"
         )
-        found.append(f"This processor has AVX-512, but the {blas.kernel} kernel does not use it; {by}.")
+        found.append(f"This processor has AVX-512, but the {blas.kernel} kernel does not use it; {remedy}.")
     if threads < cores:
         found.append(
-            f"Products use {threads} of {cores} cores. A suite's workers fill them all the same; for a single network "
-            "unset OPENBLAS_NUM_THREADS and OMP_NUM_THREADS."
+            f"Matrix products use {threads} of {cores} cores. To train a single network faster, unset "
+            "OPENBLAS_NUM_THREADS and OMP_NUM_THREADS; the workers of a suite use all cores anyway."
         )
     if load > 0.3 * cores:
         found.append(
-            f"In the last minute programs kept {load:.1f} of {cores} cores busy: what was measured here may be too low."
+            f"Other programs kept {load:.1f} of {cores} cores busy in the last minute; the measured speeds may be too "
+            "low."
         )
     elif threads > 1 and rates.all_threads < 0.7 * threads * rates.one_thread:
         found.append(
-            f"{threads} threads are {rates.all_threads / rates.one_thread:.1f} times as fast as one: the cores share "
-            "something, with each other (hyper-threads) or with other guests of a virtual machine."
+            f"{threads} threads are only {rates.all_threads / rates.one_thread:.1f} times as fast as one. The cores "
+            "may be hyper-threads, or shared with other virtual machines."
         )
     if rates.training < 0.6 * rates.one_thread:
         found.append(
-            f"Training reaches {rates.training / rates.one_thread:.0%} of the best product: the weights do not fit the "
-            "cache, or others use it. Larger batches or narrower layers compute more for what they read."
+            f"Training reaches {rates.training / rates.one_thread:.0%} of the peak speed, because the weights do not "
+            "fit into the cache or other programs use it. Larger batches or narrower layers read less memory for the "
+            "same number of operations."
         )
     return tuple(found)
 
 
 def measure_rates() -> Rates:
-    """Return this machine's rates now: the best of several tries, for anything that disturbs makes them slower."""
-    load_blas()  # the limit holds for libraries that are there
+    """Return the current rates of this machine, each the best of several repetitions."""
+    load_blas()  # the limit applies only to libraries that are loaded
     with threadpool_limits(1, user_api="blas"):
         one, training = measure_rate(*SQUARE), measure_rate(*TRAINING)
     return Rates(one, measure_rate(*SQUARE), training)
 
 
 def measure_rate(rows: int, inputs: int, outputs: int, seconds: float = 0.6) -> float:
-    """Return the best GFLOP/s of float32 products of that size, tried for some seconds."""
+    """Return the best GFLOP/s of float32 products of this size, repeated for some seconds."""
     engine, rng = NumpyEngine(), np.random.default_rng(0)
     A, B, out = (engine.matrices(1, *shape) for shape in ((rows, inputs), (inputs, outputs), (rows, outputs)))
     A[...], B[...] = rng.random(A.shape), rng.random(B.shape)

@@ -26,11 +26,11 @@ def library(source="scipy-openblas32", kernel="SkylakeX"):
         ({"blas": library(kernel="Haswell"), "asked": "Haswell"}, ["OPENBLAS_CORETYPE=Haswell", "unset"]),
         ({"threads": 1}, ["1 of 2 cores", "OPENBLAS_NUM_THREADS"]),
         ({"load": 1.7}, ["kept 1.7 of 2 cores busy"]),
-        ({"rates": Rates(100.0, 110.0, 85.0)}, ["2 threads are 1.1 times"]),
+        ({"rates": Rates(100.0, 110.0, 85.0)}, ["2 threads are only 1.1 times"]),
         ({"rates": Rates(100.0, 110.0, 85.0), "load": 1.7}, ["kept 1.7"]),  # the load explains the threads
         ({"load": float("nan")}, []),
         ({"load": 1.7, "cores": 64, "threads": 64, "rates": Rates(100.0, 6000.0, 85.0)}, []),
-        ({"rates": Rates(100.0, 190.0, 40.0)}, ["40% of the best product", "Larger batches"]),
+        ({"rates": Rates(100.0, 190.0, 40.0)}, ["40% of the peak speed", "Larger batches"]),
     ],
 )
 def test_the_advice_names_what_stands_in_the_way_and_the_way_out(changed, words):

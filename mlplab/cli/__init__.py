@@ -14,24 +14,27 @@ from mlplab.version import __version__
 
 
 class _Group(click.Group):
-    """A group that names the nearest command for a misspelt one."""
+    """A group that suggests the nearest command for a misspelt one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command and its arguments."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            ctx.fail(f"no command {args[0]!r}{nearest(args[0], self.commands)}; `mlplab --help` lists them")
+            ctx.fail(f"unknown command {args[0]!r}{nearest(args[0], self.commands)}; see `mlplab --help`")
         return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mlplab")
 def mlplab() -> None:
-    """Find out which fully-connected network to use on your data, and how sure that is.
+    r"""Find a fully connected network for your data and measure how reliable that choice is.
 
-    Start with `mlplab run exercise6 --samples 2000 --set max_iter=3 --out runs/quick`, or with your own table:
-    `mlplab train table.csv --target COLUMN`.
+    \b
+    Examples:
+      mlplab run exercise6 --samples 2000 --set max_iter=3 --out runs/quick
+      mlplab train table.csv --target COLUMN
+      mlplab search table.csv --target COLUMN --minutes 10
     """
 
 
@@ -41,7 +44,7 @@ for module in (run_commands, folder_commands, catalogue_commands, model_commands
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line; return the exit code: 0 done, 1 some trials failed, 2 wrong input, 130 interrupted."""
+    """Run the command line and return its exit code: 0 success, 1 failed trials, 2 wrong input, 130 interrupted."""
     try:
         return mlplab.main(list(arguments), prog_name="mlplab", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -51,16 +54,16 @@ def run(arguments: Sequence[str]) -> int:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"mlplab: {message}", err=True)
         return 2
-    except OSError as error:  # a full disk, a folder that may not be written: the system's own words
+    except OSError as error:  # a full disk, a folder without write permission
         click.echo(f"mlplab: {error}", err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("mlplab: interrupted; what was made is kept", err=True)
+        click.echo("mlplab: interrupted; completed work has been saved", err=True)
         return 130
 
 
 def main() -> None:
     """Run the command line and exit."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a title may hold a λ that a Windows terminal lacks
+        sys.stdout.reconfigure(errors="replace")  # a Windows terminal may lack a character of a title, such as λ
     sys.exit(run(sys.argv[1:]))

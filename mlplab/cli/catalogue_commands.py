@@ -1,4 +1,4 @@
-"""Commands that list what there is: suites, data."""
+"""Commands that list built-in suites and data sets: suites, data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def suites(as_json: bool) -> None:
             trials = sum(e == experiment for e, _ in suite.cells())
             click.echo(f"  {experiment.name:24} {trials:3} trials  {experiment.title}")
         if suite.search:
-            click.echo(f"  {'search':24} {suite.search.epochs:3} epochs  over {', '.join(suite.search.space)}")
+            click.echo(f"  {'search':24} {suite.search.epochs:3} epochs  {', '.join(suite.search.space)}")
 
 
 @click.command()
@@ -34,7 +34,10 @@ def suites(as_json: bool) -> None:
 @target_option
 @json_option
 def data(name: str | None, target: str | None, as_json: bool) -> None:
-    """List the built-in data sets, or look at one, or at a file of your own."""
+    """List the built-in data sets, or describe one data set.
+
+    NAME is a built-in data set or a file.
+    """
     from mlplab.data.names import DATASETS
 
     if name is None:

@@ -13,7 +13,10 @@ from mlplab.cli.options import json_option
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Show the processor, the libraries and the speed of this machine, and what to do when it is low."""
+    """Show the processor, libraries and speed of this machine.
+
+    Measures the speed of matrix products for a few seconds, and gives advice if it is low.
+    """
     from mlplab.doctor import examine
 
     found = examine()
@@ -25,18 +28,21 @@ def doctor(as_json: bool) -> None:
         click.echo(json.dumps(facts))
         return
     blas, rates = found.blas, found.rates
-    kernel = f", {blas.kernel} kernel" + (" (asked for by mlplab)" if blas.mended else "") if blas.kernel else ""
+    kernel = f", {blas.kernel} kernel" + (" (selected by mlplab)" if blas.mended else "") if blas.kernel else ""
     avx512 = ("yes" if found.cpu.has_avx512 else "no") if found.cpu.flags else "unknown"
     for name, value in (
         ("processor", f"{found.cpu.model}, {found.cores} cores, AVX-512: {avx512}"),
         ("load", f"{found.load:.1f} in the last minute"),
-        ("products by", f"{blas.version} from {blas.source}{kernel}, {found.threads} threads"),
+        ("BLAS", f"{blas.version} from {blas.source}{kernel}, {found.threads} threads"),
         *(("also loaded", f"{p.name}{', ' + p.kernel if p.kernel else ''}, {p.threads} threads") for p in found.others),
-        ("best product", f"{rates.one_thread:.0f} GFLOP/s on one thread, {rates.all_threads:.0f} on {found.threads}"),
-        ("in training", f"{rates.training:.0f} GFLOP/s on one thread, {rates.training / rates.one_thread:.0%} of it"),
+        ("peak speed", f"{rates.one_thread:.0f} GFLOP/s on one thread, {rates.all_threads:.0f} on {found.threads}"),
+        (
+            "in training",
+            f"{rates.training:.0f} GFLOP/s on one thread, {rates.training / rates.one_thread:.0%} of the peak",
+        ),
     ):
         click.echo(f"{name:14}{value}")
-    for sentence in found.advice or ["All is well."]:
+    for sentence in found.advice or ["No problems found."]:
         click.echo(f"\n{sentence}")
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlplab.cli.options import json_option, target_option
+from mlplab.cli.options import json_option, samples_option, target_option
 
-# What takes long to import stands inside the commands that need it: `mlplab --help` answers at once.
+# Slow imports are inside the commands that need them, so that `mlplab --help` answers at once.
 if TYPE_CHECKING:
     from mlplab.lab.monitoring.observer import RunObserver
     from mlplab.lab.run import Run
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a suite is run: the options that `run` and `search` share."""
+    """The options that `run` and `search` share."""
 
     out: Path | None
     jobs: int | None
@@ -39,24 +39,37 @@ class RunOptions:
 
 
 def _run_options(seeds: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that gives a command the options of `RunOptions`; `seeds` is what is said of that one."""
+    """Return a decorator that adds the options of `RunOptions` to a command; `seeds` is the help text of --seeds."""
     options = [
-        click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME]"),
-        click.option("--jobs", type=int, help="Worker processes.  [default: as many as cores]"),
-        click.option("--samples", type=int, help="Rows that training and validation share.  [default: all]"),
-        click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Fix a setting for every trial."),
-        click.option("--seeds", type=int, help=seeds),
+        click.option(
+            "--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder.  [default: runs/NAME-OF-SUITE]"
+        ),
+        click.option("--jobs", type=int, metavar="N", help="Number of worker processes.  [default: number of cores]"),
+        samples_option,
+        click.option(
+            "--set",
+            "assignments",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Fix a setting for every trial, for example max_iter=5. Can be repeated.",
+        ),
+        click.option("--seeds", type=int, metavar="N", help=seeds),
         click.option(
             "--checkpoint-seconds",
             type=click.FloatRange(min=0),
+            metavar="SECONDS",
             default=10,
             show_default=True,
-            help="How often every training writes its state, to go on from.",
+            help="Seconds between checkpoints.",
         ),
-        click.option("--scheduler", metavar="ADDRESS", help="Train on the workers of this Dask scheduler."),
-        click.option("--tensorboard", metavar="DIR", help="Also write the curves for TensorBoard."),
-        click.option("--mlflow", metavar="URI", help="Also log every network to MLflow."),
-        click.option("--dry-run", is_flag=True, help="Only tell how much there is to do and how long it will take."),
+        click.option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Train on the workers of this Dask scheduler.  [default: on this machine]",
+        ),
+        click.option("--tensorboard", metavar="DIR", help="Also write learning curves for TensorBoard to DIR."),
+        click.option("--mlflow", metavar="URI", help="Also log every trial to this MLflow tracking server."),
+        click.option("--dry-run", is_flag=True, help="Show the planned work and an estimated time, without training."),
         json_option,
     ]
 
@@ -70,109 +83,145 @@ def _run_options(seeds: str) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 @click.command()
 @click.argument("suite")
-@_run_options(seeds="Train every configuration with this many seeds.")
+@_run_options(seeds="Number of seeds for every configuration.  [default: from the suite]")
 def run(suite: str, **options: Any) -> int:
-    """Run SUITE, a built-in name or a TOML file: train what is missing, draw, conclude.
+    """Run SUITE: train the missing trials, draw figures and conclude.
 
-    Stop it at any moment, even with kill -9, and run it again: it goes on where it was.
+    SUITE is a built-in suite (`mlplab suites` lists them) or a TOML file.
+
+    A run that was interrupted, even by `kill -9`, resumes where it stopped when it is started again.
     """
     from mlplab.lab.spec.suite import load_suite
 
-    way = RunOptions(**options)
-    return _run(_resolve(load_suite(suite), way), way)
+    shared = RunOptions(**options)
+    return _run(_resolve(load_suite(suite), shared), shared)
 
 
 @click.command()
 @click.argument("data")
 @target_option
-@click.option("--epochs", type=int, help="How many epochs all trainings together may make.")
-@click.option("--minutes", type=float, help="How long it may take.")
-@click.option("--space", "dimensions", multiple=True, metavar="KEY=VALUES", help="What to try of a setting.")
-@click.option("--finalists", type=int, help="How many of the best to train again with fresh seeds.")
-@click.option("--sampler", help="Who proposes: tpe or random.")
-@click.option("--pruning", help="Who is trained on: halving, hyperband or none.")
-@_run_options(seeds="Train the finalists with this many fresh seeds.")
+@click.option(
+    "--epochs",
+    type=int,
+    metavar="N",
+    help="Budget of epochs for all trainings together.  [default: from the suite, or 25 full trainings]",
+)
+@click.option("--minutes", type=float, metavar="M", help="Budget of wall-clock time.  [default: no limit]")
+@click.option(
+    "--space",
+    "dimensions",
+    multiple=True,
+    metavar="KEY=VALUES",
+    help="Values or range to search for a setting. Can be repeated.",
+)
+@click.option(
+    "--finalists",
+    type=int,
+    metavar="N",
+    help="Number of the best configurations to train again with fresh seeds.  [default: from the suite, or 3]",
+)
+@click.option("--sampler", metavar="NAME", help="Sampler: tpe or random.  [default: from the suite, or tpe]")
+@click.option(
+    "--pruning",
+    metavar="NAME",
+    help="Pruning strategy: halving, hyperband or none.  [default: from the suite, or halving]",
+)
+@_run_options(seeds="Number of fresh seeds for the finalists.  [default: from the suite, or 3]")
 def search(
     data: str,
     target: str | None,
+    epochs: int | None,
+    minutes: float | None,
     dimensions: tuple[str, ...],
+    finalists: int | None,
+    sampler: str | None,
+    pruning: str | None,
     **options: Any,
 ) -> int:
-    """Search for a good network for DATA: a data set's name, a file, or a suite with a [search].
+    r"""Search for a good network for DATA within a budget.
 
-    Many configurations are tried for a few epochs, the better ones are trained on, and the finalists are trained again
-    with fresh seeds. Stop it at any moment and start it again: it goes on where it was.
+    DATA is a built-in data set, a file, or a suite with a [search] table.
 
-    For what to try, write a list or a range as in a suite: --space 'dropout=[0.0, 0.2]' --space
-    'learning_rate_init={low = 0.001, high = 0.1, log = true}'.
+    Many configurations are trained for a few epochs, the better ones are trained further, and the best ones, the
+    finalists, are trained again with fresh seeds. A search that was interrupted resumes where it stopped when it is
+    started again.
+
+    \b
+    The values of --space are written as in a suite, as a list or a range:
+      --space 'dropout=[0.0, 0.2]'
+      --space 'learning_rate_init={low = 0.001, high = 0.1, log = true}'
     """
     from mlplab.lab.search.template import suite_for
     from mlplab.lab.spec.suite import built_in_suites, load_suite
 
-    asked = {name: options.pop(name) for name in ("epochs", "minutes", "finalists", "sampler", "pruning")}
-    way = RunOptions(**options)
+    shared = RunOptions(**options)
     is_suite = data in built_in_suites() or data.endswith(".toml")
     suite = load_suite(data) if is_suite else suite_for(data, target)
-    return _run(_resolve(_with_search(suite, asked, dimensions), way), way)
+    given = {"finalists": finalists, "sampler": sampler, "pruning": pruning}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if epochs is not None or minutes is not None:  # replaces the budget of the suite
+        changes |= {"epochs": epochs, "minutes": minutes}
+    return _run(_resolve(_with_search(suite, changes, dimensions), shared), shared)
 
 
-def _with_search(suite: Suite, asked: dict[str, Any], dimensions: tuple[str, ...]) -> Suite:
-    """Return the suite with what the command line says of its search; a new budget takes the place of the suite's."""
+def _with_search(suite: Suite, changes: dict[str, Any], dimensions: tuple[str, ...]) -> Suite:
+    """Return the suite with fields of its search changed, and the space of some settings replaced."""
     from mlplab.errors import SettingError
-    from mlplab.lab.spec.search import read_search
+    from mlplab.lab.spec.search import check_search
+    from mlplab.lab.spec.space import read_dimension
     from mlplab.training.settings import parse_assignment
 
     if suite.search is None:
-        raise SettingError(f"{suite.name} has no [search]: run it with `mlplab run`")
-    given = {name: value for name, value in asked.items() if value is not None}
-    content = suite.search.to_plain()
-    if "epochs" in given or "minutes" in given:
-        content = {name: value for name, value in content.items() if name not in ("epochs", "minutes")}
-    content = {**content, **given}
+        raise SettingError(f"{suite.name} has no [search] table; use `mlplab run`")
+    changed = replace(suite.search, **changes)
     for dimension in dimensions:
         name, what = parse_assignment(dimension, "--space", "'dropout=[0.0, 0.2]'")
-        content["space"][name] = list(what) if isinstance(what, tuple) else what
-    return replace(suite, search=read_search(content, suite.settings, "search: "))
+        content = list(what) if isinstance(what, tuple) else what
+        changed = changed.trying(name, read_dimension(name, content, "--space: "))
+    check_search(changed, suite.settings, "search: ")
+    return replace(suite, search=changed)
 
 
-def _run(suite: Suite, way: RunOptions) -> int:
+def _run(suite: Suite, shared: RunOptions) -> int:
     from mlplab.engine.cpu import usable_cores
     from mlplab.errors import SettingError
     from mlplab.lab.runner import run_suite
     from mlplab.lab.storage.run_folder import RunFolder
     from mlplab.training.settings import check_count
 
-    if way.jobs is not None and way.scheduler is not None:
-        raise SettingError("--jobs is for this machine: with --scheduler, as many train as the cluster has workers")
-    jobs = usable_cores() if way.jobs is None else check_count("--jobs", way.jobs)
-    out = way.out or Path("runs") / suite.name
-    if way.dry_run:
-        return _dry_run(suite, RunFolder(out), jobs, way.as_json)
+    if shared.jobs is not None and shared.scheduler is not None:
+        raise SettingError("--jobs cannot be combined with --scheduler, which uses all workers of the cluster")
+    jobs = usable_cores() if shared.jobs is None else check_count("--jobs", shared.jobs)
+    out = shared.out or Path("runs") / suite.name
+    if shared.dry_run:
+        return _dry_run(suite, RunFolder(out), jobs, shared.as_json)
     signal.signal(signal.SIGTERM, _interrupt)
-    observer = _observer(suite, way.tensorboard, way.mlflow)
+    observer = _observer(suite, shared.tensorboard, shared.mlflow)
     outcome = run_suite(
         suite,
         out,
         jobs=jobs,
         observer=observer,
-        checkpoint_seconds=way.checkpoint_seconds,
-        scheduler=way.scheduler,
+        checkpoint_seconds=shared.checkpoint_seconds,
+        scheduler=shared.scheduler,
     )
-    _print_run(outcome, way.as_json)
+    _print_run(outcome, shared.as_json)
     return 1 if outcome.failed else 0
 
 
-def _resolve(suite: Suite, way: RunOptions) -> Suite:
+def _resolve(suite: Suite, shared: RunOptions) -> Suite:
+    """Return the suite with the samples, seeds and settings of the command line."""
     from mlplab.training.settings import check_count, parse_assignment
 
-    if way.samples is not None:
-        suite = replace(suite, samples=check_count("--samples", way.samples))
-    if way.seeds is not None:
-        suite = replace(suite, seeds=check_count("--seeds", way.seeds))
-    for assignment in way.assignments:
+    if shared.samples is not None:
+        suite = replace(suite, samples=check_count("--samples", shared.samples))
+    if shared.seeds is not None:
+        suite = replace(suite, seeds=check_count("--seeds", shared.seeds))
+    for assignment in shared.assignments:
         name, value = parse_assignment(assignment)
         if names := [experiment.name for experiment in suite.experiments if name in experiment.varied]:
-            click.echo(f"--set {assignment} takes the place of what {', '.join(names)} compares.", err=True)
+            where = f"experiment{'s' if len(names) > 1 else ''} {', '.join(names)}"
+            click.echo(f"Note: --set {assignment} overrides the values compared in {where}.", err=True)
         suite = suite.with_setting(name, value)
     return suite
 
@@ -182,7 +231,7 @@ def _interrupt(*_: Any) -> None:
 
 
 def _observer(suite: Suite, tensorboard: str | None, mlflow: str | None) -> RunObserver:
-    """Return what hears of everything that happens: the terminal, and the tools that were asked for."""
+    """Return the display on the terminal, combined with the other tools that the options name."""
     from mlplab.lab.monitoring.terminal import SuiteDisplay
 
     if tensorboard is None and mlflow is None:
@@ -199,7 +248,7 @@ def _observer(suite: Suite, tensorboard: str | None, mlflow: str | None) -> RunO
 
 def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
     from mlplab.lab.estimate import estimate
-    from mlplab.utils.text import describe_seconds
+    from mlplab.utils.text import describe_seconds, how_many
 
     if suite.search:
         return _dry_search(suite, folder, jobs, as_json)
@@ -208,38 +257,43 @@ def _dry_run(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
         click.echo(json.dumps(asdict(found)))
     else:
         click.echo(
-            f"{found.suite}: {found.trials} trials, {found.done} of them done; {found.networks} networks to train, "
-            f"{found.epochs:,} epochs, about {describe_seconds(found.seconds)} on {found.jobs} processes"
+            f"{found.suite}: {how_many(found.trials, 'trial')}, {found.done:,} done; "
+            f"{how_many(found.networks, 'network')} to train for {how_many(found.epochs, 'epoch')} in total, "
+            f"about {describe_seconds(found.seconds)} with {_processes(found.jobs)}"
         )
     return 0
 
 
 def _dry_search(suite: Suite, folder: RunFolder, jobs: int, as_json: bool) -> int:
     from mlplab.lab.estimate import estimate_search
-    from mlplab.utils.text import describe_seconds
+    from mlplab.utils.text import describe_seconds, how_many
 
     found = estimate_search(suite, folder, jobs)
     if as_json:
         click.echo(json.dumps(asdict(found)))
         return 0
     click.echo(
-        f"{found.suite}: {found.tried} configurations tried, {found.made:,} epochs made; the first round tries "
-        f"{found.first}; at most {found.epochs:,} epochs to make, about {describe_seconds(found.seconds)} on "
-        f"{found.jobs} processes"
+        f"{found.suite}: {how_many(found.tried, 'configuration')} tried, {how_many(found.made, 'epoch')} used; "
+        f"{how_many(found.first, 'configuration')} in the first round; at most {how_many(found.epochs, 'epoch')} left, "
+        f"about {describe_seconds(found.seconds)} with {_processes(found.jobs)}"
     )
     return 0
+
+
+def _processes(number: int) -> str:
+    return f"{number} process{'' if number == 1 else 'es'}"
 
 
 def _print_run(outcome: Run, as_json: bool) -> None:
     folder = outcome.folder
     for row in {row.trial.id: row for row in outcome.failed}.values():
-        click.echo(f"failed: {row.label} (its traceback is in {folder.trial(row.trial.id) / 'trial.json'})", err=True)
+        click.echo(f"failed: {row.label} (traceback in {folder.trial(row.trial.id) / 'trial.json'})", err=True)
     if as_json:
         click.echo(folder.conclusion_json.read_text(encoding="utf-8"), nl=False)
         return
     _print_conclusion(outcome)
     if not outcome.trained and not outcome.failed:
-        click.echo("Nothing was left to train.")
+        click.echo("Nothing left to train; the results are complete.")
     click.echo(f"results: {folder.results_file}\nfigures: {folder.figures}\nconclusion: {folder.conclusion_md}")
 
 

@@ -1,4 +1,4 @@
-"""Built-in data sets, data sets from files, and their division into training, validation and test rows."""
+"""Data sets, built in or from files, and their splits."""
 
 from mlplab.data.datasets import Dataset, Source, load_dataset
 from mlplab.data.splits import Split, hold_out, split_rows

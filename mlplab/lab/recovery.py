@@ -69,7 +69,7 @@ def _check_suite(folder: RunFolder, suite: Suite) -> Suite | None:
         foreign = [name for name in found if not is_unfinished(name)]
         if foreign:
             raise RunFolderError(
-                f"{folder.path} is no run folder and not empty (it holds {foreign[0]!r}); choose another --out"
+                f"{folder.path} is not a run folder and not empty (it holds {foreign[0]!r}); choose another --out"
             )
         return None
     held = folder.suite()

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from mlplab import NeuralNetworkRegressor, evaluate, load_dataset, load_model, save_model
 from mlplab.cli import run as mlplab
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.utils.hashing import hash_json
 
 
 @pytest.fixture
@@ -33,7 +34,10 @@ def test_a_suite_from_start_to_report(suite_file, tmp_path, capsys):
     out = str(tmp_path / "out")
     command = ["run", str(suite_file), "--out", out, "--jobs", "2", "--set", "max_iter=1", "--samples", "300"]
     assert mlplab([*command, "--dry-run"]) == 0
-    assert re.search(r"small: 4 trials, 0 of them done; 4 networks to train, 4 epochs, about", capsys.readouterr().out)
+    assert re.search(
+        r"small: 4 trials, 0 done; 4 networks to train for 4 epochs in total, about .* with 2 processes",
+        capsys.readouterr().out,
+    )
     assert not (tmp_path / "out").exists()
     assert mlplab(command) == 0
     said = capsys.readouterr()
@@ -42,12 +46,18 @@ def test_a_suite_from_start_to_report(suite_file, tmp_path, capsys):
     assert (tmp_path / "out" / "figures" / "all-trials.png").stat().st_size > 10_000
     assert mlplab(command) == 0
     said = capsys.readouterr()
-    assert "Nothing was left to train." in said.out
+    assert "Nothing left to train" in said.out
     assert not said.err
     assert mlplab(["status", out]) == 0
-    assert "small: 4 trials: 4 done" in capsys.readouterr().out
+    assert "small: 4 trials: 4 done; finished" in capsys.readouterr().out
     assert mlplab(["status", out, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"suite": "small", "at_work": False, "trials": 4, "done": 4}
+    assert json.loads(capsys.readouterr().out) == {
+        "suite": "small",
+        "at_work": False,
+        "finished": True,
+        "trials": 4,
+        "done": 4,
+    }
     assert mlplab(["compare", out]) == 0
     said = capsys.readouterr().out
     assert "Tied with the best" in said or "The best is" in said
@@ -71,10 +81,10 @@ def test_status_tells_what_is_begun(suite, tmp_path, capsys):
     folder.checkpoints.mkdir()
     folder.checkpoint(lineage).write_bytes(b"")
     assert mlplab(["status", str(tmp_path)]) == 0
-    assert "6 waiting (2 of them begun)" in capsys.readouterr().out  # one training serves two of them
+    assert "6 waiting (2 of them started); not finished" in capsys.readouterr().out  # one training serves two of them
     assert mlplab(["status", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found == {"suite": "small", "at_work": False, "trials": 6, "waiting": 6, "begun": 2}
+    assert found == {"suite": "small", "at_work": False, "finished": False, "trials": 6, "waiting": 6, "begun": 2}
 
 
 def test_status_tells_that_a_run_is_at_work(suite, tmp_path, capsys):
@@ -86,7 +96,7 @@ def test_status_tells_that_a_run_is_at_work(suite, tmp_path, capsys):
         assert mlplab(["status", str(tmp_path)]) == 0
         assert mlplab(["status", str(tmp_path), "--json"]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].endswith("a run is at work")
+    assert said[0].endswith("; in progress")
     assert json.loads(said[-1])["at_work"]
     assert not folder.is_at_work()
 
@@ -94,7 +104,7 @@ def test_status_tells_that_a_run_is_at_work(suite, tmp_path, capsys):
 def test_a_setting_that_takes_the_place_of_a_grid_is_told(suite_file, tmp_path, capsys):
     command = ["run", str(suite_file), "--out", str(tmp_path / "out"), "--dry-run"]
     assert mlplab([*command, "--set", "learning_rate_init=0.1", "--set", "max_iter=1"]) == 0
-    assert "--set learning_rate_init=0.1 takes the place of what rate compares." in capsys.readouterr().err
+    assert "--set learning_rate_init=0.1 overrides the values compared in experiment rate." in capsys.readouterr().err
     assert mlplab([*command, "--set", "dropout=0.1"]) == 0
     assert not capsys.readouterr().err
 
@@ -112,7 +122,7 @@ def test_train_predict_and_evaluate_a_users_own_table(table, tmp_path, capsys):
     model = str(tmp_path / "m.safetensors")
     assert mlplab(["train", str(table), "--target", "digit", "--out", model, "--set", "max_iter=30"]) == 0
     said = capsys.readouterr()
-    assert "validation rows right" in said.out
+    assert "epochs on 270 rows; accuracy " in said.out
     assert "Iteration 30, loss = " in said.err
     loaded = load_model(model)
     assert loaded.classes_.tolist() == [f"d{k}" for k in range(10)]
@@ -135,7 +145,7 @@ def test_train_predict_and_evaluate_a_users_own_table(table, tmp_path, capsys):
     assert mlplab(["evaluate", model, str(table), "--target", "digit", "--figure", str(picture)]) == 0
     text = capsys.readouterr().out
     accuracy = (loaded.predict(features) == frame["digit"]).mean()
-    assert text.startswith(f"{table}: {100 * accuracy:.2f} % of 300 rows right; log loss ")
+    assert text.startswith(f"{table}: accuracy {100 * accuracy:.2f} % on 300 rows, log loss ")
     assert "Confusion matrix" in text
     assert picture.stat().st_size > 5000
     assert mlplab(["evaluate", model, str(table), "--target", "digit", "--json"]) == 0
@@ -150,8 +160,49 @@ def test_a_model_of_mnist_is_evaluated_on_the_official_test_rows(tmp_path, capsy
     assert mlplab(command) == 0
     assert mlplab(["evaluate", model, "mnist"]) == 0
     assert re.search(
-        r"^official test rows of mnist: [\d.]+ % of 10,000 rows right", capsys.readouterr().out, re.MULTILINE
+        r"^official test rows of mnist: accuracy [\d.]+ % on 10,000 rows", capsys.readouterr().out, re.MULTILINE
     )
+
+
+NOTE = "Note: the model file does not record its training rows; some of these may have been used for training.\n"
+
+
+def test_only_rows_that_may_have_been_trained_on_get_a_note(tmp_path, capsys, monkeypatch, digits_model):
+    monkeypatch.chdir(tmp_path)
+    assert mlplab(["evaluate", str(digits_model), "digits"]) == 0
+    assert capsys.readouterr().err == NOTE
+    for part, rows in (("train", 60), ("t10k", 30)):  # an MNIST-like folder, which has official test rows
+        X, y = load_dataset("digits").X[:rows].reshape(rows, 8, 8), load_dataset("digits").y[:rows]
+        for kind, array in (("images-idx3", X), ("labels-idx1", y.astype(np.uint8))):
+            sizes = b"".join(size.to_bytes(4) for size in array.shape)
+            (tmp_path / f"{part}-{kind}-ubyte").write_bytes(bytes((0, 0, 8, array.ndim)) + sizes + array.tobytes())
+    assert mlplab(["evaluate", str(digits_model), "."]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("official test rows of .: accuracy ")
+    assert "on 30 rows" in said.out
+    assert not said.err
+
+
+def test_status_shows_that_a_search_is_finished(tmp_path, capsys):
+    settings = [part for setting in ("max_iter=3", "batch_size=100") for part in ("--set", setting)]
+    options = ["--epochs", "12", "--finalists", "1", "--seeds", "1", "--samples", "300", "--out", str(tmp_path / "out")]
+    search = ["search", "digits", *settings, *options, "--space", "hidden_layer_sizes=[4, 8]", "--jobs", "1"]
+    assert mlplab(search) == 0
+    folder = RunFolder(tmp_path / "out")
+    capsys.readouterr()
+    assert mlplab(["status", str(folder.path)]) == 0
+    summary, tried, finalists = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"search-digits: \d+ trials: \d+ done, \d+ stopped early; finished", summary)
+    assert re.fullmatch(r"  search +\d+ tried  .*", tried)
+    assert re.fullmatch(r"  finalists +1 of 1  .*", finalists)
+    assert mlplab(["status", str(folder.path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["finished"]
+    content = json.loads(folder.search_file.read_text())
+    del content["sha256"]
+    content |= {"finalists": [], "chosen_for": ""}  # as it is before the finalists are chosen
+    folder.search_file.write_text(json.dumps({**content, "sha256": hash_json(content)}))
+    assert mlplab(["status", str(folder.path)]) == 0
+    assert re.search(r" paused; not finished\n", capsys.readouterr().out)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +218,7 @@ def digits_model(tmp_path_factory):
 def test_a_model_is_exported_in_the_form_that_the_name_tells(digits_model, tmp_path, capsys, suffix):
     out = tmp_path / f"network.{suffix}"
     assert mlplab(["export", str(digits_model), str(out)]) == 0
-    assert capsys.readouterr().out == f"{out}: 64 features to 10 outputs, softmax\n"
+    assert capsys.readouterr().out == f"{out}: 64 features, 10 outputs (softmax)\n"
     reading = {
         "onnx": lambda: onnxruntime.InferenceSession(str(out)).get_outputs()[0].shape[1],
         "json": lambda: len(json.loads(out.read_text())["classes"]),
@@ -181,7 +232,7 @@ def test_an_export_of_an_unknown_form_or_onto_the_model_is_refused(digits_model,
     assert mlplab(["export", str(digits_model), str(tmp_path / "network.pt")]) == 2
     assert "OUT must end with '.onnx', '.json' or '.safetensors'" in capsys.readouterr().err
     assert mlplab(["export", str(digits_model), str(digits_model)]) == 2
-    assert "is MODEL itself" in capsys.readouterr().err
+    assert "OUT must not be MODEL" in capsys.readouterr().err
     assert digits_model.read_bytes() == before
 
 
@@ -218,21 +269,52 @@ def test_lists(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["rum"], "no command 'rum' (did you mean 'run'?)"),
+        (["rum"], "unknown command 'rum' (did you mean 'run'?)"),
         (["run", "exercise7"], "did you mean 'exercise6'?"),
         (["run", "exercise6", "--set", "max_itr=3"], "unknown setting 'max_itr' (did you mean 'max_iter'?)"),
         (["run", "exercise6", "--set", "max_iter=0"], "max_iter must be a whole number of at least 1; got 0"),
         (["run", "exercise6", "--set", "max_iter"], "write KEY=VALUE"),
         (["run", "exercise6", "--jobs", "0"], "--jobs must be a whole number of at least 1; got 0"),
+        (["run", "missing.toml"], "missing.toml: no such suite or file; the built-in suites are "),
+        (["run", "TABLE"], "not valid TOML"),
+        (["run", "exercise6", "--samples", "3"], "no training row has the class 2, which is among the validation rows"),
+        (["run", "exercise6", "--samples", "two"], "'two' is not a valid integer"),
+        (["run", "exercise6", "--set", "random_state=1"], "random_state cannot be set in a suite: use `seeds`"),
+        (["run", "exercise6", "--jobs", "2", "--scheduler", "a:1"], "--jobs cannot be combined with --scheduler"),
+        (["run", "exercise6", "--checkpoint-seconds", "-1"], "-1.0 is not in the range x>=0"),
+        (["run", "exercise6", "--out", "TABLE"], "cannot be used as a run folder"),
+        (["search", "exercise6"], "exercise6 has no [search] table; use `mlplab run`"),
+        (["search", "digits", "--epochs", "0"], "epochs must be a whole number of at least 1; got 0"),
+        (["search", "digits", "--minutes", "-1"], "minutes must be a number above 0; got -1.0"),
+        (["search", "digits", "--sampler", "tpee"], "sampler must be 'tpe' or 'random'; got 'tpee' (did you mean"),
+        (["search", "digits", "--pruning", "median"], "pruning must be 'halving', 'hyperband' or 'none'"),
+        (
+            ["search", "digits", "--space", "droput=[0.1]"],
+            "--space: unknown setting 'droput' (did you mean 'dropout'?)",
+        ),
+        (["search", "digits", "--space", "dropout=[2]"], "--space: dropout must be a number of at least 0 and below 1"),
+        (["search", "digits", "--finalists", "0"], "finalists must be a whole number of at least 1; got 0"),
+        (["compare", "nowhere"], "nowhere is not a run folder"),
+        (["compare", "nowhere", "--confidence", "2"], "2.0 is not in the range 0.5<=x<1"),
+        (["data", "digits", "--target", "y"], "the built-in data set 'digits' has its own target"),
+        (["train", "digits", "--samples", "4"], "samples=4 is too small"),
+        (["train", "digits", "--out", "model.pt"], "--out must end with '.safetensors'; got model.pt"),
+        (["predict", "nowhere.safetensors", "TABLE", "--out", "p.txt"], "--out must end with '.csv'; got p.txt"),
+        (["evaluate", "nowhere.safetensors", "digits", "--figure", "f.gif"], "--figure must end with '.png', '.svg'"),
+        (["export", "nowhere.safetensors", "network.pt"], "OUT must end with '.onnx', '.json' or '.safetensors'"),
+        (["predict", "nowhere.safetensors"], "Missing argument 'DATA'"),
         (["run", "exercise6", "--samples", "-5"], "--samples must be a whole number of at least 1; got -5"),
-        (["run", "exercise6", "--samples", "99999999", "--dry-run"], "at most the 60,000 rows outside the test set"),
+        (
+            ["run", "exercise6", "--samples", "99999999", "--dry-run"],
+            "samples must be at most 60,000, the rows outside the test set",
+        ),
         (["run", "exercise6", "--seeds", "0"], "--seeds must be a whole number of at least 1"),
         (["run", "exercise6", "--smaples", "5"], "--smaples"),
-        (["status", "nowhere"], "nowhere is no run folder"),
-        (["report", "nowhere"], "nowhere is no run folder"),
+        (["status", "nowhere"], "nowhere is not a run folder"),
+        (["report", "nowhere"], "nowhere is not a run folder"),
         (["data", "minst"], "did you mean 'mnist'?"),
         (["data", "nowhere.csv"], "nowhere.csv: no such file"),
-        (["train", "TABLE"], "name the target column; the columns are pixel0"),
+        (["train", "TABLE"], "a target column is required; the columns are pixel0"),
         (["train", "TABLE", "--target", "digits"], "no column 'digits' (did you mean 'digit'?)"),
         (["train", "TABLE", "--target", "digit", "--seed", "-1"], "--seed must be a whole number of at least 0"),
         (["train", "TABLE", "--target", "digit", "--set", "solver=adan"], "(did you mean 'adam'?)"),
@@ -261,7 +343,7 @@ def test_a_model_refuses_rows_of_another_width(table, tmp_path, capsys):
     np.savez(tmp_path / "narrow.npz", X=np.zeros((5, 3)), y=np.arange(5))
     capsys.readouterr()
     assert mlplab(["evaluate", model, str(tmp_path / "narrow.npz")]) == 2
-    assert "rows have 3 features; the model was trained on 64" in capsys.readouterr().err
+    assert "rows have 3 features, but the model expects 64" in capsys.readouterr().err
 
 
 def test_a_terminal_that_lacks_a_letter_gets_another(finished, tmp_path):

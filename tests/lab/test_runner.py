@@ -113,7 +113,7 @@ def test_the_same_suite_on_other_rows_is_refused_in_the_folder(suite, finished, 
 
 def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(suite, tmp_path):
     (tmp_path / "results.csv").write_text("mine")
-    with pytest.raises(RunFolderError, match=r"is no run folder and not empty \(it holds 'results.csv'\)"):
+    with pytest.raises(RunFolderError, match=r"is not a run folder and not empty \(it holds 'results.csv'\)"):
         run_suite(suite, tmp_path)
     assert (tmp_path / "results.csv").read_text() == "mine"
 

@@ -115,7 +115,7 @@ def read_space(content: Any, where: str) -> dict[str, Dimension]:
     """
     if not isinstance(content, dict) or not content:
         raise SettingError(
-            f"{where}space must be a table of settings, such as space.dropout = {{low = 0.0, high = 0.5}}; "
+            f"{where}space must be a table of settings, for example space.dropout = {{low = 0.0, high = 0.5}}; "
             f"got {content!r}"
         )
     read = {name: read_dimension(name, what, f"{where}space: ") for name, what in content.items()}
@@ -130,17 +130,17 @@ def read_dimension(name: str, content: Any, where: str) -> Dimension:
     """
     check_setting_name(name, where)
     if name == "max_iter":
-        raise SettingError(f"{where}max_iter is how far a search trains its networks: give it in settings")
+        raise SettingError(f"{where}max_iter cannot be searched; set it in [settings]")
     if isinstance(content, list) and content:
         values = tuple(read_settings({name: value}, where)[name] for value in content)
         choices = Choices(values)
         if len(choices.by_name()) < len(values):
-            raise SettingError(f"{where}{name} has the same value twice: {content!r}")
+            raise SettingError(f"{where}{name} must have distinct values; got {content!r}")
         return choices
     if isinstance(content, dict):
         return _read_layers(content, where) if name == "hidden_layer_sizes" else _read_range(name, content, where)
     raise SettingError(
-        f"{where}{name} must be a list of values, or a range such as {{low = 0.001, high = 0.1, log = true}}; "
+        f"{where}{name} must be a list of values or a range, for example {{low = 0.001, high = 0.1, log = true}}; "
         f"got {content!r}"
     )
 
@@ -151,7 +151,9 @@ def _read_range(name: str, content: dict[str, Any], where: str) -> Range:
     high: Any = content.get("high")
     log: Any = content.get("log", False)
     if not (_is_number(low) and _is_number(high) and isinstance(log, bool) and low < high and (low > 0 or not log)):
-        raise SettingError(f"{where}{name} must have numbers low < high, above 0 with log = true; got {content!r}")
+        raise SettingError(
+            f"{where}{name} must have numbers low < high, which must be above 0 if log = true; got {content!r}"
+        )
     read_settings({name: low}, where)
     read_settings({name: high}, where)
     whole = is_integer(low) and is_integer(high) and not isinstance(DEFAULTS[name], float)
@@ -165,8 +167,8 @@ def _read_layers(content: dict[str, Any], where: str) -> Layers:
         right = isinstance(pair, list) and len(pair) == 2 and all(map(is_integer, pair))
         if not right or not least <= pair[0] <= pair[1]:
             raise SettingError(
-                f"{where}hidden_layer_sizes must be a list of values, or {{depth = [1, 3], width = [32, 1024]}}, whole "
-                f"numbers in order; got {content!r}"
+                f"{where}hidden_layer_sizes must be a list of values, or ranges of whole numbers in increasing order, "
+                f"for example {{depth = [1, 3], width = [32, 1024]}}; got {content!r}"
             )
     (fewest, most), (narrowest, widest) = ends
     return Layers(Range(fewest, most, whole=True), Range(narrowest, widest, log=True, whole=True))

@@ -207,7 +207,7 @@ def load_suite(name: str | Path) -> Suite:
     built_in = built_in_suites()
     path = built_in.get(str(name), Path(name))
     if not path.is_file():
-        hint = nearest(name, built_in) or f"; built-in suites are {one_of(built_in)}"
+        hint = nearest(name, built_in) or f"; the built-in suites are {', '.join(built_in)}"
         raise SettingError(f"{name}: no such suite or file{hint}")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' Notepad writes a mark
@@ -227,7 +227,9 @@ def _read(content: dict[str, Any], path: Path) -> Suite:
     if dataset not in DATASETS:
         file = path.parent / dataset  # a path in a suite is meant from where the suite lies
         if not file.exists() and fingerprint is None:  # what a run folder tells needs no data
-            raise SettingError(f"{where}dataset {dataset!r} is no file and not built in{nearest(dataset, DATASETS)}")
+            raise SettingError(
+                f"{where}dataset {dataset!r} is not a file or a built-in data set{nearest(dataset, DATASETS)}"
+            )
         dataset = str(file.resolve())
         beside = path.parent / target if target is not None else None
         target = str(beside.resolve()) if beside is not None and beside.is_file() else target
@@ -238,12 +240,12 @@ def _read(content: dict[str, Any], path: Path) -> Suite:
     search = read_search(content["search"], settings, f"{where}search: ") if "search" in content else None
     experiments = content.get("experiment", [])
     if not isinstance(experiments, list) or bool(experiments) == bool(search):
-        raise SettingError(f"{where}there must be at least one [[experiment]], or a [search] instead")
+        raise SettingError(f"{where}either at least one [[experiment]] or a [search] is required, but not both")
     read = tuple(_read_experiment(experiment, where) for experiment in experiments)
     names = [experiment.name for experiment in read]
     for n in names:
         if names.count(n) > 1:
-            raise SettingError(f"{where}two experiments have the name {n!r}")
+            raise SettingError(f"{where}names of experiments must be distinct; got {n!r} twice")
     return Suite(
         name=name,
         title=read_text(content, "title", where) if "title" in content else name,
@@ -260,14 +262,14 @@ def _read(content: dict[str, Any], path: Path) -> Suite:
 
 def _read_experiment(content: Any, where: str) -> Experiment:
     if not isinstance(content, dict):
-        raise SettingError(f"{where}an experiment is written [[experiment]], with two brackets")
+        raise SettingError(f"{where}experiments must be written as [[experiment]], with two brackets")
     check_keys(content, _EXPERIMENT_KEYS, f"{where}experiment {content.get('name', '')!r}: ")
     name = read_text(content, "name", f"{where}experiment: ")
     where = f"{where}experiment {name!r}: "
     check_name(name, where)
     grid = content.get("grid", {})
     if not isinstance(grid, dict):
-        raise SettingError(f"{where}grid must be a table of lists, such as grid.max_iter = [10, 20]; got {grid!r}")
+        raise SettingError(f"{where}grid must be a table of lists, for example grid.max_iter = [10, 20]; got {grid!r}")
     read: dict[str, tuple[Any, ...]] = {}
     for setting, values in grid.items():
         check_setting_name(setting, f"{where}grid: ")
@@ -278,7 +280,7 @@ def _read_experiment(content: Any, where: str) -> Experiment:
     configurations = content.get("configurations", [{}])
     if not isinstance(configurations, list) or not configurations:
         raise SettingError(
-            f"{where}configurations must be a list of tables, such as [{{dropout = 0.2}}, {{alpha = 0.01}}]; "
+            f"{where}configurations must be a list of tables, for example [{{dropout = 0.2}}, {{alpha = 0.01}}]; "
             f"got {configurations!r}"
         )
     chosen = tuple(read_settings(configuration, f"{where}configurations: ") for configuration in configurations)

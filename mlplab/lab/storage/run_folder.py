@@ -87,7 +87,7 @@ class RunFolder:
             RunFolderError: for a folder that is no run folder.
         """
         if not self.suite_file.is_file():
-            raise RunFolderError(f"{self.path} is no run folder: it has no suite.toml")
+            raise RunFolderError(f"{self.path} is not a run folder: it has no suite.toml")
         try:
             return load_suite(self.suite_file)
         except SettingError as error:

@@ -17,27 +17,28 @@ def load(tmp_path, text):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("", "search: space must be a table of settings, such as space.dropout"),
+        ("", "search: space must be a table of settings, for example space.dropout"),
         ("space.droput = [0.1]", "unknown setting 'droput' .did you mean 'dropout'"),
-        ("space.dropout = 0.1", "dropout must be a list of values, or a range such as"),
-        ("space.dropout = []", "dropout must be a list of values, or a range such as"),
+        ("space.dropout = 0.1", "dropout must be a list of values or a range, for example"),
+        ("space.dropout = []", "dropout must be a list of values or a range, for example"),
         ("space.dropout = [0.1, 1.5]", "dropout must be .* got 1.5"),
-        ("space.dropout = [0.1, 0.1]", "dropout has the same value twice"),
+        ("space.dropout = [0.1, 0.1]", "dropout must have distinct values"),
         ("space.dropout = {low = 0.0, high = 1.5}", "dropout must be .* got 1.5"),
         ("space.dropout = {low = 0.5, high = 0.1}", "low < high"),
-        ("space.dropout = {low = 0.0, high = 0.5, log = true}", "above 0 with log = true"),
+        ("space.dropout = {low = 0.0, high = 0.5, log = true}", "above 0 if log = true"),
         ("space.dropout = {low = 0.0, hihg = 0.5}", "unknown key 'hihg' .did you mean 'high'"),
-        ("space.max_iter = [5, 10]", "max_iter is how far a search trains its networks"),
-        ("space.random_state = [1]", "random_state is no setting of a suite"),
+        ("space.max_iter = [5, 10]", "max_iter cannot be searched; set it in .settings."),
+        ("space.random_state = [1]", "random_state cannot be set in a suite"),
         ("space.hidden_layer_sizes = {depth = [2, 1], width = [8, 16]}", "depth = .1, 3., width = .32, 1024."),
-        ("space.hidden_layer_sizes = {depth = [1, 2], width = [0, 16]}", "whole numbers in order"),
-        ("space.solver = ['adam', 'lbfgs']", "cannot be paused: take pruning"),
+        ("space.hidden_layer_sizes = {depth = [1, 2], width = [0, 16]}", "whole numbers in increasing order"),
+        ("space.solver = ['adam', 'lbfgs']", "cannot be paused; use pruning"),
         ("sampler = 'tpee'\nspace.dropout = [0.1]", "sampler must be 'tpe' or 'random'.*did you mean 'tpe'"),
         ("pruning = 'median'\nspace.dropout = [0.1]", "pruning must be 'halving', 'hyperband' or 'none'"),
         ("reduction_factor = 1\nspace.dropout = [0.1]", "reduction_factor must be at least 2"),
         ("finalists = 0\nspace.dropout = [0.1]", "finalists must be a whole number of at least 1"),
         ("minutes = -1\nspace.dropout = [0.1]", "minutes must be a number above 0"),
         ("seed = -1\nspace.dropout = [0.1]", "seed must be a whole number of at least 0"),
+        ("minutes = true\nspace.dropout = [0.1]", "minutes must be a number above 0; got True"),
         ("epoch = 1\nspace.dropout = [0.1]", "unknown key 'epoch'"),
     ],
 )
@@ -48,13 +49,13 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path, lines, message):
 
 
 def test_a_budget_is_needed(tmp_path):
-    with pytest.raises(SettingError, match="a budget is missing: epochs = 500, or minutes = 10"):
+    with pytest.raises(SettingError, match="a budget is required: epochs = 500, or minutes = 10"):
         load(tmp_path, HEAD.replace("epochs = 100", "") + "space.dropout = [0.1]")
 
 
 def test_a_suite_has_experiments_or_a_search(tmp_path):
     text = HEAD + 'space.dropout = [0.1, 0.2]\n[[experiment]]\nname = "a"\ngrid.dropout = [0.1]'
-    with pytest.raises(SettingError, match=r"at least one \[\[experiment\]\], or a \[search\] instead"):
+    with pytest.raises(SettingError, match=r"either at least one \[\[experiment\]\] or a \[search\] is required"):
         load(tmp_path, text)
 
 

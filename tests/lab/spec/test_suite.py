@@ -81,10 +81,10 @@ def test_seeds_multiply_the_trials_and_leave_the_configurations(suite_file, tmp_
     ("old", "new", "message"),
     [
         ("seeds", "sedes = 2\nseeds", "unknown key 'sedes' (did you mean 'seeds'?)"),
-        ('"digits"', '"digitz"', "dataset 'digitz' is no file and not built in (did you mean 'digits'?)"),
+        ('"digits"', '"digitz"', "dataset 'digitz' is not a file or a built-in data set (did you mean 'digits'?)"),
         ("max_iter = 2", "max_itr = 2", "settings: unknown setting 'max_itr' (did you mean 'max_iter'?)"),
         ("max_iter = 2", "max_iter = 0", "settings: max_iter must be a whole number of at least 1; got 0"),
-        ("max_iter = 2", "random_state = 2", "random_state is no setting of a suite: seeds are"),
+        ("max_iter = 2", "random_state = 2", "random_state cannot be set in a suite: use `seeds`"),
         ("grid.learning_rate_init = [0.05, 0.01]", "grid.learning_rate_init = 1", "experiment 'rate': grid: "),
         (
             "grid.learning_rate_init = [0.05, 0.01]",
@@ -92,11 +92,11 @@ def test_seeds_multiply_the_trials_and_leave_the_configurations(suite_file, tmp_
             "a number above 0; got -1",
         ),
         ("grid.learning_rate_init", "gird.learning_rate_init", "unknown key 'gird' (did you mean 'grid'?)"),
-        ('name = "rate"', 'name = "width"', "two experiments have the name 'width'"),
-        ('name = "rate"', 'name = "../rate"', "a name is made of letters"),
+        ('name = "rate"', 'name = "width"', "names of experiments must be distinct; got 'width' twice"),
+        ('name = "rate"', 'name = "../rate"', "names may contain only letters"),
         ("seeds = 1", "seeds = 0", "seeds must be a whole number of at least 1; got 0"),
         ("seeds = 1", 'split = "exercize6"', "(did you mean 'exercise6'?)"),
-        ("seeds = 1", "fingerprint = 3", "fingerprint must be a text; got 3"),
+        ("seeds = 1", "fingerprint = 3", "fingerprint must be a non-empty string; got 3"),
         ("[settings]", "[settings", "not valid TOML"),
     ],
 )
