@@ -28,14 +28,14 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mlplab")
 def mlplab() -> None:
-    r"""Find a fully connected network for your data and measure how reliable that choice is.
+    """Find a fully connected network for your data and measure how reliable that choice is.
 
     \b
     Examples:
       mlplab run exercise6 --samples 2000 --set max_iter=3 --out runs/quick
       mlplab train table.csv --target COLUMN
       mlplab search table.csv --target COLUMN --minutes 10
-    """
+    """  # noqa: D301 - click reads \b as the start of lines that it must not wrap
 
 
 for module in (run_commands, folder_commands, catalogue_commands, model_commands, doctor_command):

@@ -138,7 +138,7 @@ def search(
     pruning: str | None,
     **options: Any,
 ) -> int:
-    r"""Search for a good network for DATA within a budget.
+    """Search for a good network for DATA within a budget.
 
     DATA is a built-in data set, a file, or a suite with a [search] table.
 
@@ -150,7 +150,7 @@ def search(
     The values of --space are written as in a suite, as a list or a range:
       --space 'dropout=[0.0, 0.2]'
       --space 'learning_rate_init={low = 0.001, high = 0.1, log = true}'
-    """
+    """  # noqa: D301 - click reads \b as the start of lines that it must not wrap
     from mlplab.lab.search.template import suite_for
     from mlplab.lab.spec.suite import built_in_suites, load_suite
 

@@ -374,3 +374,12 @@ def test_help_imports_nothing_heavy():
 def test_the_module_is_the_command():
     done = subprocess.run([sys.executable, "-m", "mlplab", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("mlplab, version ")
+
+
+def test_help_keeps_the_lines_of_its_examples(capsys):
+    assert mlplab(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "\\b" not in shown
+    assert "\n    mlplab train table.csv --target COLUMN\n" in shown
+    assert mlplab(["search", "--help"]) == 0
+    assert "\\b" not in capsys.readouterr().out
