@@ -27,7 +27,7 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_an_example_runs_and_prints_what_it_says(code, tmp_path, monkeypatch):
+def test_an_example_runs_and_prints_its_stated_output(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):

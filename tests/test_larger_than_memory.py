@@ -76,7 +76,7 @@ def test_rows_by_their_numbers_give_what_a_copy_of_them_gives(stored, dtype, see
     np.testing.assert_array_equal(picked.predict_proba_rows(X, validation), copied.predict_proba(X[validation]))
 
 
-def test_a_map_of_a_whole_file_is_not_copied_for_the_workers_and_everything_else_is(stored, tmp_path):
+def test_only_a_map_of_a_whole_file_is_not_copied_for_workers(stored, tmp_path):
     X, y = data("float32")
     stored(X)
     stored(y, "y.npy")
@@ -119,7 +119,7 @@ print(run_suite(load_suite(folder / "suite.toml"), folder / "run", jobs=1).rows[
 
 
 @pytest.mark.skipif(not LINUX, reason="limits memory by RLIMIT_DATA")
-def test_neither_the_classifier_nor_the_lab_makes_a_copy_of_the_rows(tmp_path):
+def test_neither_the_classifier_nor_the_lab_copies_the_rows(tmp_path):
     rows = 50_000
     X = np.lib.format.open_memmap(tmp_path / "X.npy", mode="w+", dtype="float64", shape=(rows, 1000))
     X[::1000] = np.random.default_rng(0).normal(size=1000)

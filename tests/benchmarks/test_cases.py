@@ -3,7 +3,7 @@
 from benchmarks.cases import FLAGSHIP, ROWS, SMALL, STEP_CASES, forward_flop, training_flop
 
 
-def test_a_step_costs_three_products_a_layer_and_two_in_the_first():
+def test_a_step_costs_two_products_in_the_first_layer_else_three():
     # 784-1024-1024-10, 100 rows: forward, weights' gradient and delta of the upper two, no delta for the input
     first, second, third = 784 * 1024, 1024 * 1024, 1024 * 10
     assert FLAGSHIP.flop == 100 * (4 * first + 6 * second + 6 * third) == 956_416_000

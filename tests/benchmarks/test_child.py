@@ -31,13 +31,13 @@ def test_two_work_at_once():
         assert (other.receive(), one.receive()) == (27, None)
 
 
-def test_an_error_is_told_in_one_line_and_does_not_end_it():
+def test_an_error_is_reported_in_one_line_and_does_not_end_it():
     with Child(threads=1) as child:
         with pytest.raises(ChildError, match=r"^ValueError: invalid literal for int\(\) with base 10: 'x'$"):
             child.call(int, "x")
         assert child.call(int, "7") == 7
 
 
-def test_a_death_is_told():
+def test_a_crash_is_reported_with_its_exit_status():
     with Child(threads=1) as child, pytest.raises(ChildError, match="status 3"):
         child.call(os._exit, 3)

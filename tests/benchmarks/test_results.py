@@ -86,7 +86,7 @@ def test_a_file_gives_back_what_was_written(results, tmp_path):
         assert Results.read(tmp_path / "result.json") == whole
 
 
-def test_the_page_tells_figures_verdicts_and_who_was_left_out(results):
+def test_the_page_shows_figures_verdicts_and_what_was_left_out(results):
     page = render(results)
     assert "scikit-learn was left out: sklearn is not installed." in page
     assert "| the same: faster than PyTorch, eager or compiled | ≥ 2.00× | 3.00× | met |" in page

@@ -74,7 +74,7 @@ def test_a_suite_from_start_to_report(suite_file, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["suite"] == "small"
 
 
-def test_status_tells_what_is_begun(suite, tmp_path, capsys):
+def test_status_counts_the_trials_that_have_begun(suite, tmp_path, capsys):
     folder = RunFolder(tmp_path)
     folder.write_suite(suite)
     lineage = suite.bind().cells()[0][1].lineage
@@ -87,7 +87,7 @@ def test_status_tells_what_is_begun(suite, tmp_path, capsys):
     assert found == {"suite": "small", "at_work": False, "finished": False, "trials": 6, "waiting": 6, "begun": 2}
 
 
-def test_status_tells_that_a_run_is_at_work(suite, tmp_path, capsys):
+def test_status_shows_that_a_run_is_at_work(suite, tmp_path, capsys):
     folder = RunFolder(tmp_path)
     folder.write_suite(suite)
     assert not folder.is_at_work()
@@ -101,7 +101,7 @@ def test_status_tells_that_a_run_is_at_work(suite, tmp_path, capsys):
     assert not folder.is_at_work()
 
 
-def test_a_setting_that_takes_the_place_of_a_grid_is_told(suite_file, tmp_path, capsys):
+def test_a_setting_that_replaces_a_grid_gives_a_warning(suite_file, tmp_path, capsys):
     command = ["run", str(suite_file), "--out", str(tmp_path / "out"), "--dry-run"]
     assert mlplab([*command, "--set", "learning_rate_init=0.1", "--set", "max_iter=1"]) == 0
     assert "--set learning_rate_init=0.1 overrides the values compared in experiment rate." in capsys.readouterr().err
@@ -215,7 +215,7 @@ def digits_model(tmp_path_factory):
 
 
 @pytest.mark.parametrize("suffix", ["onnx", "json", "safetensors"])
-def test_a_model_is_exported_in_the_form_that_the_name_tells(digits_model, tmp_path, capsys, suffix):
+def test_a_model_is_exported_in_the_format_of_its_file_extension(digits_model, tmp_path, capsys, suffix):
     out = tmp_path / f"network.{suffix}"
     assert mlplab(["export", str(digits_model), str(out)]) == 0
     assert capsys.readouterr().out == f"{out}: 64 features, 10 outputs (softmax)\n"
@@ -227,7 +227,7 @@ def test_a_model_is_exported_in_the_form_that_the_name_tells(digits_model, tmp_p
     assert reading[suffix]() == 10
 
 
-def test_an_export_of_an_unknown_form_or_onto_the_model_is_refused(digits_model, tmp_path, capsys):
+def test_unknown_export_formats_and_the_model_as_out_are_refused(digits_model, tmp_path, capsys):
     before = digits_model.read_bytes()
     assert mlplab(["export", str(digits_model), str(tmp_path / "network.pt")]) == 2
     assert "OUT must end with '.onnx', '.json' or '.safetensors'" in capsys.readouterr().err
@@ -323,9 +323,7 @@ def test_lists(capsys):
         (["evaluate", "nowhere.safetensors", "digits"], "nowhere.safetensors: no such file"),
     ],
 )
-def test_wrong_input_is_one_line_on_standard_error_and_exit_code_2(
-    arguments, message, table, tmp_path, capsys, monkeypatch
-):
+def test_wrong_input_gives_one_line_on_stderr_and_exit_code_2(arguments, message, table, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.iterdir())
     assert mlplab([str(table) if a == "TABLE" else a for a in arguments]) == 2

@@ -33,7 +33,7 @@ def test_digits_are_scikit_learns():
     np.testing.assert_array_equal(dataset.y, y)
 
 
-def test_repr_tells_what_it_is(mnist):
+def test_repr_shows_name_rows_features_and_classes(mnist):
     assert repr(mnist) == "<Dataset mnist: 70,000 rows × 784 features (uint8), 10 classes>"
 
 
@@ -101,7 +101,7 @@ def test_a_missing_file_has_no_fingerprint(tmp_path, refuses):
         Source(str(tmp_path / "none.csv")).fingerprint()
 
 
-def test_features_of_very_different_sizes_are_told():
+def test_features_on_very_different_scales_give_a_caution():
     X = np.random.default_rng(0).normal(size=(200, 3)) * [1, 50, 5000]
     y = np.arange(200) % 2
     assert "table.csv differ in scale by a factor of" in Dataset("table.csv", X, y).cautions()[0]
@@ -110,7 +110,7 @@ def test_features_of_very_different_sizes_are_told():
     assert load_dataset("digits").cautions() == []
 
 
-def test_classes_too_rare_to_be_divided_are_told():
+def test_classes_too_rare_to_be_split_give_a_caution():
     y = np.array(["a"] * 8 + ["b"] * 3 + ["c"] * 2 + ["d"])
     (told,) = Dataset("table.csv", np.ones((14, 2)), y).cautions()
     assert told.startswith("2 of the 4 classes of table.csv have fewer than 3 rows")

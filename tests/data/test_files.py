@@ -186,7 +186,7 @@ def test_the_target_may_be_any_column(tmp_path, write):
 
 
 @every_table
-def test_rows_to_predict_need_no_target_and_come_in_the_models_order(tmp_path, write):
+def test_rows_to_predict_need_no_target_and_get_the_models_order(tmp_path, write):
     path, _ = write(tmp_path, X, Y)
     table = read_table(path, "missing", needs_target=False, features=["c", "a"])
     assert table.y is None
@@ -217,7 +217,7 @@ def test_a_missing_file_is_refused(tmp_path, refuses, name):
         load_dataset(tmp_path / name, target="kind")
 
 
-def test_missing_labels_are_refused_with_the_name_that_was_looked_for(tmp_path, refuses):
+def test_missing_labels_are_refused_with_the_expected_file_name(tmp_path, refuses):
     np.save(tmp_path / "X.npy", X)
     with refuses(DataError, tmp_path / "X.npy", "labels", "'y.npy'"):
         load_dataset(tmp_path / "X.npy")
@@ -303,7 +303,7 @@ def test_a_missing_target_column_brings_the_nearest_name(tmp_path, refuses, writ
 
 
 @every_table
-def test_a_table_without_a_named_target_is_refused_with_its_columns(tmp_path, refuses, write):
+def test_a_table_without_a_target_is_refused_with_its_columns(tmp_path, refuses, write):
     path, _ = write(tmp_path, X, Y)
     with refuses(DataError, path, "target", "a, b, c, kind"):
         load_dataset(path)
@@ -317,7 +317,7 @@ def test_a_missing_feature_of_the_model_is_refused(tmp_path, refuses, write):
 
 
 @every_table
-def test_a_text_column_among_the_features_is_refused_with_its_first_text(tmp_path, refuses, write):
+def test_a_text_feature_is_refused_with_its_first_text(tmp_path, refuses, write):
     path, _ = write(tmp_path, X, np.array(["red", "green", "red", "green"]))
     with refuses(DataError, path, "'kind' is not numeric", "row 1", "'red'"):
         load_dataset(path, target="a")
@@ -461,7 +461,7 @@ def test_a_truncated_file_is_refused_in_one_line(tmp_path, write):
     assert outcomes <= ({None, 2, 3, 4} if path.suffix == ".csv" else {None})  # nothing in a CSV tells its length
 
 
-def test_parquet_without_pyarrow_tells_how_to_install_it(tmp_path, monkeypatch, refuses):
+def test_parquet_without_pyarrow_shows_how_to_install_it(tmp_path, monkeypatch, refuses):
     def read_parquet(*_, **__):
         raise ImportError("Unable to find a usable engine;\ntried using: 'pyarrow', 'fastparquet'.")
 

@@ -60,7 +60,7 @@ def test_a_missing_file_is_refused(path, refuses):
         read_idx(path)
 
 
-def test_damage_to_a_compressed_file_is_always_noticed(path, idx_bytes, flip, refuses):
+def test_damage_to_a_compressed_file_is_always_detected(path, idx_bytes, flip, refuses):
     content = gzip.compress(idx_bytes(IMAGES), mtime=0)
     # bytes 4 to 9 of a gzip header say when, how fast and where it was made: nothing that matters
     for position in [*range(2), 2, *range(10, len(content))]:

@@ -26,14 +26,14 @@ def test_shape_and_type(mnist):
     assert (mnist.image_shape, mnist.test_rows, mnist.scale) == ((28, 28), 10_000, 1 / 255)
 
 
-def test_the_official_training_images_come_first_and_then_the_test_images(mnist):
+def test_the_official_training_images_precede_the_test_images(mnist):
     np.testing.assert_array_equal(np.bincount(mnist.y[:60_000]), TRAIN_COUNTS)
     np.testing.assert_array_equal(np.bincount(mnist.y[60_000:]), TEST_COUNTS)
     np.testing.assert_array_equal(mnist.y[:10], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4])
     np.testing.assert_array_equal(mnist.y[60_000:60_010], [7, 2, 1, 0, 4, 1, 4, 9, 5, 9])
 
 
-def test_pixels_have_the_mean_and_deviation_that_everybody_normalises_with(mnist):
+def test_pixels_have_the_well_known_mean_and_deviation(mnist):
     train = mnist.X[:60_000]
     assert train.mean() / 255 == pytest.approx(0.1307, abs=5e-5)
     assert np.bincount(train.ravel(), minlength=256) @ (np.arange(256) / 255) ** 2 / train.size == pytest.approx(

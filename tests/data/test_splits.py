@@ -41,7 +41,7 @@ def test_exercise6_with_samples_is_the_notebooks_data_size(mnist):
     assert len(split.test) == 10_000
 
 
-def test_official_keeps_the_official_test_rows_and_a_sixth_for_validation(mnist):
+def test_official_keeps_its_test_rows_and_validates_on_a_sixth(mnist):
     split = split_rows(mnist, "official", seed=1)
     np.testing.assert_array_equal(split.test, np.arange(60_000, 70_000))
     assert (len(split.train), len(split.validation)) == (50_000, 10_000)
@@ -79,7 +79,7 @@ def test_classes_too_rare_to_stratify_are_no_obstacle(y):
 
 
 @pytest.mark.parametrize("name", ["random", "official"])
-def test_the_seed_draws_the_validation_rows_and_never_the_test_rows(digits, name):
+def test_the_seed_draws_the_validation_rows_not_the_test_rows(digits, name):
     known = Dataset("ours", digits.X, digits.y, test_rows=300)
     first, again, other = (split_rows(known, name, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.train, again.train)

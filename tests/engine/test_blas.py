@@ -48,12 +48,12 @@ def test_scipys_library_serves_where_there_is_no_other(monkeypatch):
         ("ARMV8", OLD, None, None),
     ],
 )
-def test_a_kernel_is_asked_for_only_where_the_library_chose_badly(chosen, cpu, asked, expected):
+def test_a_kernel_is_requested_only_if_the_library_chose_badly(chosen, cpu, asked, expected):
     assert kernel_to_ask_for(chosen, cpu, asked) == expected
 
 
 @pytest.mark.skipif(not read_cpu().has_avx512, reason="this processor has no AVX-512")
-def test_a_library_that_chose_badly_is_loaded_again_and_told():
+def test_a_badly_chosen_kernel_is_replaced_by_the_right_one():
     # OPENBLAS_CORETYPE stands in for a library that does not know this processor; hidden from us, it is not the user's
     script = """
 import os
@@ -80,7 +80,7 @@ np.testing.assert_allclose(out, A @ A, atol=1e-3)
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 
 
-def test_importing_mlplab_and_training_change_no_setting_of_the_process():
+def test_import_and_training_change_no_setting_of_the_process():
     script = """
 import os
 import numpy as np

@@ -56,7 +56,7 @@ def test_matmul_with_beta_zero_does_not_look_at_out(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_matmul_writes_through_views_of_a_flat_buffer_and_nowhere_else(dtype):
+def test_matmul_into_views_of_a_flat_buffer_writes_nowhere_else(dtype):
     rng = np.random.default_rng(0)
     flat = draw(rng, dtype, 2, 20)
     before, out = flat.copy(), flat[:, 3:15].reshape(2, 3, 4)
@@ -68,7 +68,7 @@ def test_matmul_writes_through_views_of_a_flat_buffer_and_nowhere_else(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_matmul_of_matrices_whose_rows_lie_apart_reads_and_writes_nothing_between_them(dtype):
+def test_matmul_of_padded_rows_leaves_the_padding_alone(dtype):
     engine, rng = NumpyEngine(dtype), np.random.default_rng(0)
     A, B, out = (draw(rng, dtype, 2, rows, 9)[..., :columns] for rows, columns in [(5, 3), (5, 4), (3, 4)])
     before = out.base.copy()
@@ -97,7 +97,7 @@ def test_a_prepared_product_does_not_keep_its_arrays_alive():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_rows_of_matrices_lie_apart_where_they_would_collide_in_the_cache(dtype):
+def test_rows_are_padded_where_they_would_collide_in_the_cache(dtype):
     engine = NumpyEngine(dtype)
     width = 2048 // engine.dtype.itemsize
     assert engine.matrices(1, 2, width).shape == (1, 2, width)
@@ -108,7 +108,7 @@ def test_rows_of_matrices_lie_apart_where_they_would_collide_in_the_cache(dtype)
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("count", [0, 1, 3, 40])
-def test_for_each_calls_once_with_every_item_in_the_callers_context(threads, count, monkeypatch):
+def test_for_each_calls_once_per_item_in_the_callers_context(threads, count, monkeypatch):
     engine, seen = NumpyEngine(), []
     together = threading.Barrier(threads if count == 40 else 1, timeout=30)
     monkeypatch.setattr(engine, "_threads", lambda: threads)

@@ -235,7 +235,7 @@ def test_width_does_not_change_the_order_of_the_rows(classifier, three_classes):
     assert losses[0] == losses[1]
 
 
-def test_a_second_fit_starts_afresh(classifier, three_classes, two_classes):
+def test_a_second_fit_starts_from_scratch(classifier, three_classes, two_classes):
     X, y = two_classes
     model = classifier().fit(*three_classes).fit(X, y)
     assert same_bits(model, classifier().fit(X, y), X)
@@ -494,7 +494,7 @@ def test_early_stopping_survives_a_divergence(three_classes):
 # Callbacks, progress, interruption
 
 
-def test_callbacks_hear_of_the_beginning_every_epoch_and_the_end(classifier, three_classes):
+def test_callbacks_are_called_at_begin_every_epoch_and_end(classifier, three_classes):
     callback = StopAt(None)
     classifier(max_iter=3, callbacks=[callback]).fit(*three_classes)
     assert callback.told == ["begin", 1, 2, 3, "end"]
@@ -780,7 +780,7 @@ def test_settings_of_another_network_are_refused(classifier, three_classes, refu
     np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
-def test_a_schedule_of_ones_own_begins_anew_in_every_fit(classifier, three_classes):
+def test_a_custom_schedule_starts_over_in_every_fit(classifier, three_classes):
     class Counting(Schedule):
         steps = 0
 
@@ -802,7 +802,7 @@ def test_class_weights_of_zero_or_below_are_refused(classifier, three_classes, r
 
 
 @pytest.mark.parametrize("plan", [{"learning_rate": "one_cycle"}, {"learning_rate": "cosine"}, {"average_epochs": 3}])
-def test_tol_that_ends_training_before_its_plan_is_told(classifier, three_classes, plan):
+def test_tol_that_ends_training_before_its_plan_gives_a_warning(classifier, three_classes, plan):
     settings = {"max_iter": 50, "tol": 1.0, "n_iter_no_change": 2}
     with pytest.warns(ConvergenceWarning, match=r"tol ended the training in epoch 4 of 50, before .*tol=None"):
         classifier(**settings, **plan).fit(*three_classes)

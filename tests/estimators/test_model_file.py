@@ -391,5 +391,5 @@ def test_damage_never_gives_another_error(outcomes):
     assert set(outcomes) <= {"refused", "loaded"}
 
 
-def test_damage_anywhere_is_noticed(outcomes):
+def test_damage_anywhere_is_detected(outcomes):
     assert not [position for position, what in enumerate(outcomes) if what == "loaded"]

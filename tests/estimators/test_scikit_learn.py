@@ -401,7 +401,7 @@ def test_passes_may_follow_a_fit_by_lbfgs(problem):
     assert model.loss_curve_[-1] < 1.01 * model.loss_curve_[0]
 
 
-def test_the_first_pass_must_be_told_the_classes(classifier, three_classes, refuses):
+def test_the_first_partial_fit_needs_the_classes(classifier, three_classes, refuses):
     with refuses(ValueError, "classes must be passed on the first call to partial_fit"):
         classifier().partial_fit(*three_classes)
     classifier().fit(*three_classes).partial_fit(*three_classes)  # a fit has seen them

@@ -64,7 +64,7 @@ def curves(page):
 
 
 @pytest.mark.parametrize("settings", NETWORKS.values(), ids=NETWORKS)
-def test_every_layer_is_told_with_all_of_its_parameters(classifier, three_classes, settings):
+def test_every_layer_is_listed_with_all_of_its_parameters(classifier, three_classes, settings):
     model = classifier(**settings).fit(*three_classes)
     summary = model.summary()
     assert [(layer.inputs, layer.units) for layer in summary.layers] == [W.shape for W in model.coefs_]
@@ -154,7 +154,7 @@ def test_what_is_no_number_is_left_out(three_classes, classifier, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Training interrupted")
-def test_an_interrupted_first_epoch_is_told(classifier, three_classes):
+def test_an_interrupted_first_epoch_is_shown(classifier, three_classes):
     class Stop(Callback):
         def on_batch_end(self, estimator, loss):
             raise KeyboardInterrupt

@@ -43,7 +43,7 @@ def test_it_is_enough_to_predict_with(classifier, three_classes, network, tmp_pa
     assert found["feature_names"] is None
 
 
-def test_every_kind_of_answer_is_told(classifier, answered, tmp_path):
+def test_every_kind_of_target_is_exported(classifier, answered, tmp_path):
     X, y = answered
     model = classifier().fit(X, y)
     found = written(model, tmp_path / "model.json")

@@ -72,7 +72,7 @@ def test_an_output_of_ones_own_is_refused(classifier, three_classes, refuses, tm
         to_onnx(classifier(loss=own).fit(*three_classes), tmp_path / "model.onnx")
 
 
-def test_without_onnx_the_message_says_what_to_install(classifier, three_classes, refuses, tmp_path, monkeypatch):
+def test_without_onnx_the_message_names_what_to_install(classifier, three_classes, refuses, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with refuses(MissingExtraError, "pip install 'mlplab[onnx]'"):
         to_onnx(classifier().fit(*three_classes), tmp_path / "model.onnx")

@@ -62,7 +62,7 @@ def test_a_trial_that_is_not_there_names_the_nearest(run, refuses):
         run.load(label.replace("iter", "itre"))
 
 
-def test_a_trial_without_a_network_says_so(refuses):
+def test_loading_a_trial_without_a_network_is_an_error(refuses):
     run = open_run(EARLIER / "search")
     paused = next(row for row in run.rows if row.status == "paused")
     with refuses(RunFolderError, "has no network", "paused"):

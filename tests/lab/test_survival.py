@@ -83,7 +83,7 @@ def undisturbed(slow_suite_file, tmp_path_factory):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_run_goes_on_and_ends_with_the_same_results(slow_suite_file, undisturbed, tmp_path, how):
+def test_an_interrupted_run_resumes_and_gives_the_same_results(slow_suite_file, undisturbed, tmp_path, how):
     out = tmp_path / "out"
     process = _start(slow_suite_file, out)
     _wait_for(lambda: any(out.glob("trials/[!.]*/trial.json")))
@@ -145,9 +145,7 @@ def test_a_worker_that_dies_is_replaced(slow_suite_file, undisturbed, tmp_path, 
     assert_same(run.folder.path, undisturbed.folder.path)
 
 
-def test_a_disk_that_is_full_for_a_worker_ends_the_run_and_fails_no_trial(
-    slow_suite_file, undisturbed, tmp_path, in_workers
-):
+def test_a_full_disk_in_a_worker_ends_the_run_but_fails_no_trial(slow_suite_file, undisturbed, tmp_path, in_workers):
     in_workers(
         f"import os\nfrom pathlib import Path\nfull = Path({str(tmp_path / 'full')!r})\n"
         "from mlplab.lab.storage import run_folder as store\nreal = store.write_folder_whole\n"
@@ -176,7 +174,7 @@ def test_a_worker_ends_with_its_input_even_where_that_was_cut(tmp_path, last):
     assert process.returncode == 0
 
 
-def test_a_job_that_kills_its_workers_is_given_up_and_the_others_go_on(suite, tmp_path, in_workers, monkeypatch):
+def test_a_job_that_kills_its_workers_fails_and_others_continue(suite, tmp_path, in_workers, monkeypatch):
     in_workers(
         "import os\nfrom mlplab.lab.execution import training as job\nreal = job._train\n"
         "def deadly(estimator, job, *rest):\n"
@@ -282,7 +280,7 @@ def run_folder_history(out, trial_id):
     return RunFolder(out).read_history(trial_id)
 
 
-def test_more_epochs_go_on_from_fewer(suite, tmp_path):
+def test_more_epochs_continue_from_fewer(suite, tmp_path):
     one = suite.with_setting("hidden_layer_sizes", (16,)).with_setting("learning_rate_init", 0.05)
     short = run_suite(one.with_setting("max_iter", 3), tmp_path / "out", jobs=1, checkpoint_seconds=0)
     longer = run_suite(one.with_setting("max_iter", 6), tmp_path / "out", jobs=1, checkpoint_seconds=0)
@@ -295,7 +293,7 @@ def test_more_epochs_go_on_from_fewer(suite, tmp_path):
     np.testing.assert_array_equal(*weights)
 
 
-def test_a_shorter_training_leaves_the_checkpoint_of_a_longer_one_alone(suite, tmp_path):
+def test_a_shorter_training_keeps_the_checkpoint_of_a_longer_one(suite, tmp_path):
     one = suite.with_setting("hidden_layer_sizes", (16,)).with_setting("learning_rate_init", 0.05)
     six, three, nine = (
         run_suite(one.with_setting("max_iter", epochs), tmp_path / "out", jobs=1, checkpoint_seconds=0).rows[0].trial.id
@@ -308,13 +306,13 @@ def test_a_shorter_training_leaves_the_checkpoint_of_a_longer_one_alone(suite, t
     np.testing.assert_array_equal(*(load_model(path).coefs_[0] for path in paths))
 
 
-def test_what_no_training_can_go_on_from_is_not_kept(suite, tmp_path):
+def test_checkpoints_that_no_training_can_resume_are_not_kept(suite, tmp_path):
     one = suite.with_setting("learning_rate", "cosine")
     run_suite(one, tmp_path / "out", jobs=1, checkpoint_seconds=0)
     assert not _checkpoints(tmp_path / "out")
 
 
-def test_a_schedule_that_is_planned_for_its_epochs_begins_anew_with_more(suite, tmp_path):
+def test_a_schedule_over_max_iter_starts_over_with_more_epochs(suite, tmp_path):
     one = suite.with_setting("learning_rate", "cosine").with_setting("hidden_layer_sizes", (16,))
     short = run_suite(one.with_setting("max_iter", 3), tmp_path / "out", jobs=1, checkpoint_seconds=0)
     longer = run_suite(one.with_setting("max_iter", 6), tmp_path / "out", jobs=1, checkpoint_seconds=0)
@@ -326,7 +324,7 @@ def test_a_schedule_that_is_planned_for_its_epochs_begins_anew_with_more(suite, 
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "another"])
-def test_a_damaged_checkpoint_is_named_and_the_training_begins_anew(suite, tmp_path, damage):
+def test_a_damaged_checkpoint_is_named_and_training_starts_over(suite, tmp_path, damage):
     one = suite.with_setting("max_iter", 3)
     run = run_suite(one, tmp_path / "out", jobs=1, checkpoint_seconds=0)
     first, second = sorted(run.folder.checkpoints.iterdir())[:2]
@@ -346,7 +344,7 @@ def test_a_damaged_checkpoint_is_named_and_the_training_begins_anew(suite, tmp_p
     assert read_results(tmp_path / "out") == read_results(tmp_path / "alone")
 
 
-def test_a_short_trial_that_got_lost_is_trained_though_the_checkpoint_is_beyond_it(suite, tmp_path):
+def test_a_lost_trial_is_trained_though_its_checkpoint_is_later(suite, tmp_path):
     one = suite.with_setting("hidden_layer_sizes", (16,)).with_setting("learning_rate_init", 0.05)
     run = run_suite(one, tmp_path / "out", jobs=1, checkpoint_seconds=0)
     expected = read_results(tmp_path / "out")
@@ -371,7 +369,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_a_full_disk_is_named_and_with_more_room_it_goes_on(small_disk, slow_suite_file, undisturbed):
+def test_a_full_disk_is_named_and_with_more_room_the_run_resumes(small_disk, slow_suite_file, undisturbed):
     disk, enlarge = small_disk
     process = _start(slow_suite_file, disk / "out", "--checkpoint-seconds", "0.1")
     _, errors = process.communicate(timeout=120)
@@ -462,7 +460,7 @@ def test_damage_in_each_file_is_named_and_made_good(whole, capsys):
 
 
 @pytest.mark.parametrize("content", [b"name = ", b"\xff", None])
-def test_a_suite_file_that_cannot_be_read_locks_nobody_out_of_the_trials(whole, tmp_path, content):
+def test_an_unreadable_suite_file_is_regenerated_for_its_trials(whole, tmp_path, content):
     """Without seals, that is, as a run that was killed leaves a folder."""
     out = Path(shutil.copytree(whole[0], tmp_path / "out"))
     expected = (out / "suite.toml").read_bytes()
@@ -474,7 +472,7 @@ def test_a_suite_file_that_cannot_be_read_locks_nobody_out_of_the_trials(whole, 
     assert (out / "suite.toml").read_bytes() == expected
 
 
-def test_a_suite_file_that_cannot_be_read_and_has_no_trials_is_nobodys(suite, tmp_path):
+def test_an_unreadable_suite_file_without_trials_is_refused(suite, tmp_path):
     (tmp_path / "suite.toml").write_text("mine")
     with pytest.raises(RunFolderError, match="not valid TOML"):
         run_suite(suite, tmp_path)
@@ -497,7 +495,7 @@ def _without(name):
         (lambda test: None, 1),
     ],
 )
-def test_an_opening_that_cannot_be_read_is_dropped_and_the_others_are_kept(suite, tmp_path, damage, kept):
+def test_only_unreadable_test_evaluations_are_dropped(suite, tmp_path, damage, kept):
     small, large = (suite.with_setting("hidden_layer_sizes", (width,)) for width in (1, 32))
     run_suite(small, tmp_path, jobs=1)
     file = tmp_path / "conclusion.json"
@@ -509,7 +507,7 @@ def test_an_opening_that_cannot_be_read_is_dropped_and_the_others_are_kept(suite
     assert len(json.loads(file.read_text())["test_evaluations"]) == kept + 1
 
 
-def test_the_seals_of_a_stranger_delete_nothing_of_ones_own(whole, tmp_path):
+def test_a_foreign_manifest_deletes_none_of_the_users_files(whole, tmp_path):
     out = Path(shutil.copytree(whole[0], tmp_path / "out"))
     mine = tmp_path / "mine.txt"
     mine.write_text("precious")
@@ -521,7 +519,7 @@ def test_the_seals_of_a_stranger_delete_nothing_of_ones_own(whole, tmp_path):
     assert not shown.notes
 
 
-def test_the_data_that_a_killed_run_has_left_are_removed_by_whoever_goes_on(whole, tmp_path):
+def test_the_data_left_by_a_killed_run_are_removed_by_the_next(whole, tmp_path):
     out = Path(shutil.copytree(whole[0], tmp_path / "out"))
     (out / ".data").mkdir()
     (out / ".data" / "X.npy").write_bytes(b"x")
@@ -554,7 +552,7 @@ def project(tmp_path):
     return path
 
 
-def test_a_folder_that_moves_with_its_table_goes_on(project, tmp_path):
+def test_a_folder_moved_with_its_table_is_resumed(project, tmp_path):
     moved = project.rename(tmp_path / "moved")
     shown = Listening()
     run = run_suite(moved / "suite.toml", moved / "out", observer=shown)
@@ -578,7 +576,7 @@ def test_what_looks_at_a_folder_needs_no_data(project, tmp_path, capsys):
     assert f"mlplab: {project / 'table.csv'}: no such file" in capsys.readouterr().err
 
 
-def test_a_folder_whose_table_is_another_in_another_place_is_refused(project, tmp_path):
+def test_a_folder_made_from_another_table_is_refused(project, tmp_path):
     other = Path(shutil.copytree(project, tmp_path / "other"))
     table = other / "table.csv"
     table.write_text(table.read_text().replace("yes", "YES"))
@@ -591,7 +589,7 @@ def test_a_folder_whose_table_is_another_in_another_place_is_refused(project, tm
         run_suite(project / "suite.toml", project / "out")
 
 
-def test_pictures_of_images_that_are_gone_are_not_drawn_and_the_file_is_named(tmp_path, capsys):
+def test_report_names_missing_images_and_keeps_their_pictures(tmp_path, capsys):
     from mlplab.cli import run
 
     images = tmp_path / "images.npz"

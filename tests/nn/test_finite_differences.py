@@ -54,9 +54,7 @@ def parts(names):
 
 
 @every_case
-def test_back_propagation_agrees_with_the_checkers_finite_differences(
-    network, activation, loss, fit_intercept, decay, l1, hidden
-):
+def test_back_propagation_agrees_with_the_gradient_checker(network, activation, loss, fit_intercept, decay, l1, hidden):
     (name, out), (sizes, X, T) = loss, problem(loss[1], hidden)
     net = network(sizes, parts(activation), fit_intercept)
     outcome = check_gradients(net, LOSSES[name][out], X, T, weight_decay=decay, l1=l1, sample=None)
@@ -66,7 +64,7 @@ def test_back_propagation_agrees_with_the_checkers_finite_differences(
 
 
 @every_case
-def test_back_propagation_agrees_with_finite_differences_of_an_objective_written_here(
+def test_back_propagation_agrees_with_an_independent_objective(
     network, activation, loss, fit_intercept, decay, l1, hidden
 ):
     (name, out), (sizes, X, T) = loss, problem(loss[1], hidden)
@@ -196,9 +194,7 @@ def test_only_one_member_in_float64_can_be_checked(network, refuses, made):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("fixture", ["two_classes", "three_classes"])
-def test_gradient_check_prints_what_it_returns_and_leaves_the_estimator_alone(
-    request, classifier, capsys, activation, fixture
-):
+def test_gradient_check_prints_its_result_and_fits_nothing(request, classifier, capsys, activation, fixture):
     estimator = classifier(activation=activation, alpha=0.1)
     outcome = mlplab.gradient_check(estimator, *request.getfixturevalue(fixture))
     assert outcome.passed
@@ -229,7 +225,7 @@ def test_the_kinks_of_relu_raise_no_false_alarm():
     assert all(outcome.passed for outcome in outcomes), [str(outcome) for outcome in outcomes]
 
 
-def test_parameters_are_named_and_counted_where_rows_of_weights_lie_apart(network):
+def test_padding_between_rows_is_not_counted_as_parameters(network):
     net = network((2, 256, 2))  # 256 float64 are 2 KiB: the engine lays such rows apart
     count = 2 * 256 + 256 * 2 + 256 + 2
     assert net.theta.flat.size > count

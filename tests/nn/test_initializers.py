@@ -33,12 +33,12 @@ def draw(name, seed=0, inputs=INPUTS, outputs=OUTPUTS):
     return INITIALIZERS[name](np.random.default_rng(seed), inputs, outputs)
 
 
-def test_every_initializer_has_a_distribution_or_tests_of_its_own():
+def test_every_initializer_has_a_distribution_or_its_own_tests():
     assert {*DISTRIBUTIONS, "orthogonal", "constant"} == set(INITIALIZERS)
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(6, 6), (9, 4), (4, 9), (1, 5), (5, 1)])
-def test_orthogonal_keeps_the_length_of_what_comes_in_or_goes_back(inputs, outputs):
+def test_orthogonal_keeps_the_length_of_inputs_or_gradients(inputs, outputs):
     W = draw("orthogonal", inputs=inputs, outputs=outputs)
     assert W.shape == (inputs, outputs)
     product = W.T @ W if inputs >= outputs else W @ W.T

@@ -103,7 +103,7 @@ def test_no_logit_overflows_or_takes_the_logarithm_of_zero(name, out, dtype, siz
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10])
-def test_knowing_nothing_costs_the_logarithm_of_the_number_of_classes(classes):
+def test_equal_logits_cost_the_logarithm_of_the_class_count(classes):
     T = np.eye(classes)[None]
     loss = LOSSES["cross_entropy"][SOFTMAX]
     np.testing.assert_allclose(loss.value_and_delta(np, np.zeros_like(T), T), np.log(classes))
@@ -124,7 +124,7 @@ def test_poisson_is_half_the_deviance():
 
 
 @pytest.mark.parametrize(("kind", "out"), [(SoftmaxFocal, SOFTMAX), (SigmoidFocal, SIGMOID)])
-def test_the_focal_loss_of_rows_that_are_nearly_right_is_smaller_the_larger_gamma_is(kind, out):
+def test_the_focal_loss_of_nearly_correct_rows_falls_with_gamma(kind, out):
     z, T = np.array([[[3.0, -3.0]]]), np.array([[[1.0, 0.0]]])
     values = [kind(gamma).value_and_delta(np, z.copy(), T).item() for gamma in (1, 2, 5)]
     assert LOSSES["cross_entropy"][out].value_and_delta(np, z.copy(), T).item() > values[0] > values[1] > values[2] > 0

@@ -141,7 +141,7 @@ def test_parameters_are_counted(fit_intercept, expected):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
-def test_in_a_copied_network_the_layers_still_are_views_of_the_flat_vector(network, copied):
+def test_the_layers_of_a_copied_network_are_views_of_its_vector(network, copied):
     net = network((3, 4, 2), members=2)
     twin = copied(net)
     np.testing.assert_array_equal(twin.theta.flat, net.theta.flat)
@@ -166,5 +166,5 @@ def test_every_member_is_drawn_from_its_own_generator_alone():
     assert all((b == 0).all() for b in together.biases)
 
 
-def test_repr_tells_the_shape_and_the_size(network):
+def test_repr_shows_the_shape_and_the_size(network):
     assert repr(network((784, 100, 10), members=3)) == "<Network 784-100-10, 79,510 parameters, members=3>"

@@ -58,7 +58,7 @@ def test_noise_is_there_in_training_and_nowhere_else(noise):
     np.testing.assert_array_equal(X, kept)
 
 
-def test_dropout_leaves_the_mean_of_what_comes_out_of_a_linear_layer():
+def test_dropout_keeps_the_mean_output_of_a_linear_layer():
     net, quiet = network(dropout=0.5), network()
     work = Workspace(net, 9)
     mean = np.mean([net.forward(X, work, training=True).copy() for _ in range(4000)], axis=0)

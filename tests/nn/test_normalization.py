@@ -71,7 +71,7 @@ def test_batch_statistics_run_towards_those_of_the_rows_seen():
     np.testing.assert_allclose(running.variance[0, 0], [1, 25, 0.01], rtol=0.2)
 
 
-def test_predictions_use_the_running_statistics_and_leave_them_alone():
+def test_predictions_use_and_keep_the_running_statistics():
     z = np.random.default_rng(0).normal(5, 2, (1, 7, 3))
     running = Running(np.full((1, 1, 3), 4.0), np.full((1, 1, 3), 9.0))
     n = np.empty_like(z)
@@ -83,7 +83,7 @@ def test_predictions_use_the_running_statistics_and_leave_them_alone():
 
 @every_normalization
 @pytest.mark.parametrize("noise", [Noise(), Noise(0.3, 0.2, 0.1, 0.1)])
-def test_a_normalised_network_has_the_gradients_of_finite_differences(name, noise):
+def test_gradients_of_a_normalised_network_match_differences(name, noise):
     net = networks(name, noise)
     X, T = np.random.default_rng(1).normal(size=(9, 4)), np.eye(3)[np.arange(9) % 3]
     outcome = check_gradients(net, LOSSES["cross_entropy"]["softmax"], X, T, weight_decay=0.1, sample=None)

@@ -130,7 +130,7 @@ def test_every_optimizer_has_its_equations_here():
 
 
 @every_case
-def test_steps_are_the_same_in_many_blocks_on_threads_with_rows_apart(network, solver, hyper, rule, monkeypatch):
+def test_blocks_threads_and_padded_rows_do_not_change_steps(network, solver, hyper, rule, monkeypatch):
     steps = [draw_pairs(np.random.default_rng(seed), network((3, 256, 2), members=MEMBERS)) for seed in range(STEPS)]
 
     def train(block, threads):
@@ -223,7 +223,7 @@ def test_decay_shrinks_weights_and_leaves_biases_alone(network, solver, momentum
 
 
 @pytest.mark.parametrize("sizes", [(6, 4, 3), (4, 6, 5, 3), (5, 5, 2)])
-def test_the_steps_of_muon_are_orthogonal_below_the_output_layer_and_adamws_above(network, sizes):
+def test_muon_steps_are_orthogonal_and_adamws_in_the_last_layer(network, sizes):
     hyper, decay = Hyper(momentum=0.9), np.array([0.2])
     net, other = network(sizes), network(sizes)
     before, rng = [W[0].copy() for W in net.theta.weights], np.random.default_rng(0)
@@ -262,7 +262,7 @@ def test_each_members_gradient_is_clipped_by_its_own_norm(network, solver):
 
 
 @every_optimizer
-def test_pickled_with_its_network_it_goes_on_bit_for_bit(network, solver):
+def test_pickled_with_its_network_it_continues_bit_for_bit(network, solver):
     net, rng = network((3, 4, 2), members=2), np.random.default_rng(0)
     steps = [draw_pairs(rng, net) for _ in range(6)]
     optimizer = OPTIMIZERS[solver](net, Hyper(momentum=0.5))

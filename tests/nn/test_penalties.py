@@ -7,7 +7,7 @@ WEIGHTS = np.random.default_rng(0).normal(size=(3, 5))
 DECAY = np.array([0.5, 0.0, 2.0])
 
 
-def test_l2_is_half_the_decay_times_the_squared_norm_of_each_member():
+def test_l2_is_half_the_decay_times_each_members_squared_norm():
     expected = [0.5 * decay * np.linalg.norm(w) ** 2 for decay, w in zip(DECAY, WEIGHTS, strict=True)]
     np.testing.assert_allclose(l2_value(np, WEIGHTS, DECAY), expected)
 
@@ -29,7 +29,7 @@ def test_l1_is_the_sum_of_the_sizes_and_its_gradient_their_signs():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_longer_columns_are_shortened_and_shorter_ones_left_alone(dtype):
+def test_longer_columns_are_shortened_and_shorter_ones_unchanged(dtype):
     W = np.array([[[3.0, 0.3, 0.0], [4.0, 0.4, 0.0]], [[0.0, 1.0, 6.0], [0.5, 1.0, 8.0]]], dtype)
     kept = W.copy()
     limit_norms(np, W, 2.0)

@@ -108,7 +108,7 @@ def test_warm_up_rises_in_a_straight_line_and_hands_over():
     assert schedule.factor(12, 0) == pytest.approx(0.5)
 
 
-def test_warm_up_tells_the_schedule_after_it_what_happens():
+def test_warm_up_forwards_events_to_the_schedule_after_it():
     schedule = WarmUp(1, make("adaptive"))
     assert not schedule.on_no_improvement()
     assert schedule.factor(5, 0) == pytest.approx(0.2)

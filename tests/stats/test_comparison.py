@@ -21,7 +21,7 @@ def names(count):
     return [f"c{k}" for k in range(count)]
 
 
-def test_with_one_seed_two_are_told_apart_as_by_a_paired_t_test():
+def test_with_one_seed_two_are_compared_by_a_paired_t_test():
     rng = np.random.default_rng(0)
     for behind in np.linspace(0, 0.5, 30):
         correct = study(2, 1, 400, rng, [0, behind])
@@ -30,7 +30,7 @@ def test_with_one_seed_two_are_told_apart_as_by_a_paired_t_test():
         assert (len(found.tied) == 1) == (p < 0.05)
 
 
-def test_with_rows_that_do_not_matter_it_is_the_t_test_of_the_seeds():
+def test_without_row_effects_it_is_a_t_test_over_seeds():
     # every seed has its own share of right answers, the same rows being right in every configuration
     rng, rows = np.random.default_rng(0), 1000
     counts = rng.integers(900, 950, (2, 6))
@@ -44,7 +44,7 @@ def test_with_rows_that_do_not_matter_it_is_the_t_test_of_the_seeds():
     assert found.margins[1] < 1.6 * t.isf(0.025, 5) * d.std(ddof=1) / np.sqrt(6)
 
 
-def test_the_means_and_their_intervals_hold_the_truth_as_often_as_they_say():
+def test_the_intervals_of_the_means_have_their_nominal_coverage():
     rng, held, studies = np.random.default_rng(0), np.zeros(2), 400
     truth = (study(1, 200, 20_000, rng, scatter=0.1)).mean()
     for _ in range(studies):
@@ -77,7 +77,7 @@ def test_of_equals_none_is_given_up_more_often_than_promised(configurations, see
 
 
 @pytest.mark.parametrize("seeds", [2, 3])
-def test_one_whose_seeds_scatter_more_than_those_of_others_is_not_given_up_more_often(seeds, quick):
+def test_larger_seed_scatter_does_not_raise_the_exclusion_rate(seeds, quick):
     rng, studies, given_up = np.random.default_rng(2), 400, 0
     for _ in range(studies):
         correct = study(8, seeds, 200, rng, scatter=np.where(np.arange(8) == 0, 0.8, 0.1).reshape(-1, 1, 1))
@@ -87,7 +87,7 @@ def test_one_whose_seeds_scatter_more_than_those_of_others_is_not_given_up_more_
 
 
 @pytest.mark.parametrize(("configurations", "seeds"), [(4, 2), (8, 2), (4, 3)])
-def test_one_whose_seeds_scatter_wildly_is_hardly_given_up_more_often(configurations, seeds, quick):
+def test_extreme_seed_scatter_hardly_raises_the_exclusion_rate(configurations, seeds, quick):
     rng, studies, given_up = np.random.default_rng(2), 400, 0
     scatter = np.full((configurations, 1), 0.001)
     scatter[0] = 0.12
@@ -100,7 +100,7 @@ def test_one_whose_seeds_scatter_wildly_is_hardly_given_up_more_often(configurat
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.99, 0.9999])
-def test_the_critical_value_of_independent_ones_is_exact_or_at_most_that_of_bonferroni(confidence):
+def test_critical_values_lie_between_independence_and_bonferroni(confidence):
     draws = np.random.default_rng(0).standard_normal((20_000, 8))
     draws[:, 0] = 0  # the others are independent, also as differences to it
     found = _critical_values(draws, confidence)[0]
@@ -120,7 +120,7 @@ def test_configurations_whose_seeds_do_the_same_count_for_fewer(quick):
     assert given_up / studies / 8 < 0.05 * 7 / 8 + 2 * np.sqrt(0.05 / studies)
 
 
-def test_with_many_seeds_it_tells_what_two_cannot():
+def test_many_seeds_separate_what_two_cannot():
     correct = study(4, 20, 1000, np.random.default_rng(0), [0.0, 0.0, 0.3, 0.3], scatter=0.1)
     assert set(compare_configurations(correct, names(4)).tied) == {"c0", "c1"}
     assert len(compare_configurations(correct[:2, :2], names(2)).tied) == 2
@@ -135,7 +135,7 @@ def test_twins_share_their_chance():
     assert len(many.tied) == 100
 
 
-def test_with_two_seeds_nobody_is_sure_to_be_the_best_of_two_equals(quick):
+def test_with_two_seeds_neither_of_two_equals_is_certainly_best(quick):
     rng, sure = np.random.default_rng(0), 0
     for _ in range(200):
         found = compare_configurations(study(2, 2, 300, rng, scatter=0.3), names(2))
@@ -242,7 +242,7 @@ def test_many_configurations_are_compared_too():
 
 
 @given(st.data())
-def test_whatever_comes_the_best_mean_is_tied_and_the_numbers_are_numbers(data):
+def test_for_any_input_the_best_mean_is_tied_and_all_is_finite(data):
     shape = [data.draw(st.integers(low, high)) for low, high in ((1, 5), (1, 4), (2, 12))]
     bits = data.draw(st.lists(st.booleans(), min_size=int(np.prod(shape)), max_size=int(np.prod(shape))))
     correct = np.array(bits).reshape(shape)

@@ -22,7 +22,7 @@ def network():
     return Network(NumpyEngine("float64"), (2, 3, 2), ACTIVATIONS["tanh"])
 
 
-def test_the_exponential_average_forgets_as_told():
+def test_the_exponential_average_follows_its_formula():
     net, average, rng = network(), ExponentialAverage(0.9), np.random.default_rng(0)
     expected = None
     for t in range(1, 200):
@@ -37,7 +37,7 @@ def test_the_exponential_average_forgets_as_told():
     np.testing.assert_array_equal(net.theta.flat, own)
 
 
-def test_the_mean_of_the_last_epochs_begins_with_the_first_that_counts():
+def test_the_mean_starts_with_the_first_of_the_last_epochs():
     net, average, thetas = network(), LastEpochsAverage(3), []
     for epoch in range(1, 6):
         average.swap_out(net)
@@ -49,7 +49,7 @@ def test_the_mean_of_the_last_epochs_begins_with_the_first_that_counts():
 
 
 @pytest.mark.parametrize("given", [{"ema_decay": 0.95}, {"average_epochs": 3}])
-def test_training_goes_on_with_its_own_weights_and_the_average_is_what_is_kept(three_classes, given):
+def test_averaging_changes_the_kept_weights_not_the_training(three_classes, given):
     X, y = three_classes
     settings = {"max_iter": 6, "tol": None, "random_state": 0, "batch_size": 10, "solver": "sgd"}
     own, shown = Weights(), Weights()
@@ -91,7 +91,7 @@ def test_what_an_epoch_that_is_broken_off_leaves_is_the_average(three_classes, i
     assert model.n_iter_ == 1
 
 
-def test_batch_statistics_are_those_of_the_averaged_weights_and_training_does_not_notice(three_classes):
+def test_averaged_weights_get_batch_statistics_of_their_own(three_classes):
     X, y = three_classes
     settings = {"max_iter": 6, "tol": None, "random_state": 0, "batch_size": 90, "normalization": "batch"}
     settings |= {"hidden_noise": 0.2, "learning_rate_init": 0.05}

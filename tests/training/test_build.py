@@ -33,7 +33,7 @@ def test_two_classes_need_one_output_and_more_need_one_each(hidden, classes, exp
 
 @pytest.mark.parametrize("classes", [2, 3, 10])
 @pytest.mark.parametrize("name", SETTINGS["loss"].metadata["check"].names)
-def test_every_named_loss_gets_targets_that_it_is_right_about_at_the_right_logits(name, classes):
+def test_every_named_loss_is_zero_where_logits_fit_its_targets(name, classes):
     task = classify(classes)
     targets = task.table(smooth=False)
     loss, sure = build_loss(Settings(loss=name), task), np.where(targets > 0, 100.0, -100.0)
@@ -55,13 +55,13 @@ def test_a_loss_of_ones_own_is_taken_as_it_is():
     assert build_loss(Settings(loss=own), classify(2)) is own
 
 
-def test_a_loss_that_does_not_go_with_the_task_is_refused_with_those_that_do():
+def test_a_loss_unfit_for_the_task_is_refused_with_alternatives():
     with pytest.raises(SettingError, match="'cross_entropy', 'squared_error' or 'focal' would"):
         build_loss(Settings(loss="poisson"), classify(3))
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
-def test_every_initializer_draws_the_weights_with_the_seeds_own_generator(name):
+def test_every_initializer_draws_from_the_seeds_own_generator(name):
     network = build_network(Settings((7, 6), initializer=name), 4, 3, NumpyEngine("float64"), [5, 9])
     for m, seed in enumerate((5, 9)):
         rng = generator(seed, WEIGHTS)
@@ -127,6 +127,6 @@ def test_lbfgs_refuses_what_it_would_leave_out_in_silence(refuses, settings):
 
 
 @pytest.mark.parametrize("given", [["relu"], ["relu"] * 3])
-def test_a_list_of_activations_must_have_one_for_each_hidden_layer(refuses, given):
+def test_a_list_of_activations_needs_one_per_hidden_layer(refuses, given):
     with refuses(SettingError, "2 hidden layers", f"got {len(given)}"):
         build_network(Settings((7, 6), given), 4, 3, NumpyEngine(), [0])

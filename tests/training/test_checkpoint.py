@@ -156,7 +156,7 @@ def test_a_planned_schedule_cannot_grow(tmp_path):
         make(learning_rate="cosine", max_iter=7).fit(X, y, checkpoint=tmp_path / "c")
 
 
-def test_damage_is_noticed(tmp_path):
+def test_damage_is_detected(tmp_path):
     make().fit(X, y, checkpoint=tmp_path / "c")
     content = bytearray((tmp_path / "c").read_bytes())
     content[-3] ^= 1
@@ -209,7 +209,7 @@ def test_partial_fit_until_it_stops_early_is_fit():
         np.testing.assert_array_equal(array, steps.arrays()[name])
 
 
-def test_a_process_that_is_killed_goes_on(tmp_path):
+def test_a_killed_process_resumes(tmp_path):
     script = (
         "import os, signal, sys\n"
         "from mlplab import Callback, Checkpoint, NeuralNetworkClassifier\n"

@@ -48,7 +48,7 @@ def test_without_a_terminal_every_epoch_is_one_plain_line():
     ]
 
 
-def test_on_a_terminal_a_bar_tells_the_epoch_and_its_loss():
+def test_on_a_terminal_a_bar_shows_the_epoch_and_its_loss():
     printed = show([PLAIN, VALIDATED], force_terminal=True, width=140)
     assert "epoch 3/4" in printed
     assert describe(VALIDATED, 3000) in printed

@@ -113,7 +113,7 @@ def test_every_setting_has_values_that_it_must_not_take():
 
 
 @pytest.mark.parametrize(("name", "value"), pairs(BAD))
-def test_a_bad_value_is_refused_with_its_name_what_is_allowed_and_what_came(refuses, name, value):
+def test_bad_values_are_refused_with_name_allowed_and_given(refuses, name, value):
     allowed = SETTINGS[name].metadata["check"].allowed
     with refuses(SettingError, f"{name} must be {allowed}; got {repr(value)[:6]}"):
         check_settings({name: value})
@@ -155,7 +155,7 @@ def test_the_place_goes_before_the_message(refuses):
         check_settings({"alpha": -1}, "suite.toml: ")
 
 
-def test_the_estimator_takes_every_setting_with_its_default_and_nothing_else():
+def test_the_estimators_parameters_are_the_settings_and_defaults():
     parameters = inspect.signature(NeuralNetworkClassifier).parameters
     assert {name: parameter.default for name, parameter in parameters.items()} == DEFAULTS
 

@@ -33,17 +33,17 @@ def test_losses_are_counted_as_scikit_learn_counts_them(values, tol, n_iter_no_c
     ("values", "expected"),
     [([3, 2, 1, 0], None), ([1, 1, 1, 1], 4), ([1, 2, 2, 2], 4), ([1, 2, 2, 0, 1, 1, 1], 7), ([5, 4.95, 4.9, 4.85], 4)],
 )
-def test_more_than_n_iter_no_change_epochs_without_progress_end_it(values, expected):
+def test_more_than_n_iter_no_change_epochs_without_progress_stop(values, expected):
     assert stops_after(values, tol=0.5, n_iter_no_change=2) == expected
 
 
-def test_the_best_value_is_told_and_kept():
+def test_the_best_value_is_reported_and_kept():
     patience = Patience(0.5, 2)
     assert [patience.update(value) for value in (3, 2.9, 3.1, 2.9, 1)] == [True, True, False, False, True]
     assert patience.best == 1
 
 
 @pytest.mark.parametrize("values", [[1.0] * 50, list(range(50))])
-def test_a_tolerance_of_minus_infinity_and_endless_patience_never_stop(values):
+def test_no_stop_with_tol_minus_infinity_or_infinite_patience(values):
     assert stops_after(values, tol=-np.inf, n_iter_no_change=1) is None
     assert stops_after(values, tol=0.1, n_iter_no_change=np.inf) is None

@@ -69,7 +69,7 @@ def test_any_shape_trains(trainer, rows, depth, classes, features, batch_size):
     assert np.isfinite(history["train_loss"]).all()
 
 
-def test_the_epochs_loss_is_the_mean_over_rows_also_when_the_last_batch_is_smaller(trainer):
+def test_the_epochs_loss_is_the_mean_over_rows_of_uneven_batches(trainer):
     # with a learning rate that moves nothing, every batch sees the same network
     made = trainer([{**PLAIN, "learning_rate_init": 1e-300}], [0], X, Y)
     (history,) = made.run(1)
@@ -77,7 +77,7 @@ def test_the_epochs_loss_is_the_mean_over_rows_also_when_the_last_batch_is_small
     assert history["train_loss"][0] == pytest.approx(mean_nats(made.network, X, Y), rel=1e-12)
 
 
-def test_the_training_loss_of_a_batch_is_taken_before_its_update_and_the_validation_loss_after_the_epoch(trainer):
+def test_train_loss_precedes_updates_and_val_loss_follows_them(trainer):
     made = trainer([{**PLAIN, "learning_rate_init": 0.5, "batch_size": 50}], [0], X, Y, (X, Y))
     before = mean_nats(made.network, X, Y)
     (history,) = made.run(2)
@@ -103,7 +103,7 @@ def test_alpha_is_weight_decay_times_the_rows_of_a_batch(trainer):
     np.testing.assert_allclose(by_alpha, by_decay, rtol=1e-12)
 
 
-def test_every_epoch_sees_the_rows_in_a_new_order_drawn_with_the_seed(trainer):
+def test_every_epoch_has_a_new_row_order_drawn_with_the_seed(trainer):
     made, orders = trainer([{}, {}], [3, 4], X, Y), []
     read = made.training.batches
     made.training.batches = lambda order: orders.append(order) or read(order)
@@ -160,7 +160,7 @@ def test_training_ends_when_every_member_has_diverged(trainer):
     assert len(calls) < 50
 
 
-def test_an_epoch_in_which_everything_diverged_is_not_gone_through_to_its_end(trainer, monkeypatch):
+def test_an_epoch_ends_early_once_every_member_has_diverged(trainer, monkeypatch):
     monkeypatch.setattr("mlplab.training.trainer._LOOK", 2)
     made, steps = trainer([{**PLAIN, "learning_rate_init": 1e30, "weight_decay": 1.0, "batch_size": 2}], [0], X, Y), []
     monkeypatch.setattr(made, "_step", lambda *given, step=made._step: steps.append(1) or step(*given))
@@ -169,7 +169,7 @@ def test_an_epoch_in_which_everything_diverged_is_not_gone_through_to_its_end(tr
     assert len(steps) < len(X) / 2
 
 
-def test_an_infinite_loss_of_rows_that_weigh_nothing_does_not_count(trainer):
+def test_an_infinite_loss_of_rows_of_weight_zero_does_not_count(trainer):
     weights = np.ones(len(X))
     weights[:10] = 0
     far = X.copy()

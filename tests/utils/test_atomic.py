@@ -28,7 +28,7 @@ def path(tmp_path):
     return path
 
 
-def test_a_finished_write_replaces_the_file_and_leaves_nothing_else(path):
+def test_a_finished_write_replaces_the_file_and_leaves_no_other(path):
     write_text_whole(path, NEW)
     assert path.read_text() == NEW
     assert list(path.parent.iterdir()) == [path]
@@ -47,7 +47,7 @@ def test_text_is_written_as_it_is_in_utf_8(path, text):
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError, ValueError])
-def test_an_interrupted_write_leaves_the_old_file_whole_and_nothing_else(path, interruption):
+def test_an_interrupted_write_leaves_the_old_file_and_no_other(path, interruption):
     def write_half(temporary):
         temporary.write_text(NEW[:5])
         raise interruption
@@ -103,7 +103,7 @@ def fill(folder):
 
 
 @pytest.mark.parametrize("durable", [True, False])
-def test_a_finished_folder_replaces_the_old_one_and_leaves_nothing_else(tmp_path, durable):
+def test_a_finished_folder_replaces_the_old_and_leaves_no_other(tmp_path, durable):
     path = tmp_path / "trials" / "one"
     path.mkdir(parents=True)
     (path / "old").write_text(OLD)
@@ -148,13 +148,13 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="elsewhere a folder cannot
 
 
 @POSIX
-def test_a_file_is_on_the_disk_before_it_is_renamed_and_its_name_after(path, steps):
+def test_a_file_is_synced_before_its_rename_and_its_parent_after(path, steps):
     write_text_whole(path, NEW)
     assert steps == [path.stat().st_ino, "renamed", path.parent.stat().st_ino]
 
 
 @POSIX
-def test_a_durable_folder_is_on_the_disk_before_it_is_renamed_and_its_name_after(tmp_path, steps):
+def test_a_folder_is_synced_before_its_rename_and_parent_after(tmp_path, steps):
     write_folder_whole(tmp_path / "one", fill)
     *files, folder, renamed, parent = steps
     assert sorted(files) == sorted(file.stat().st_ino for file in (tmp_path / "one").iterdir())
@@ -175,7 +175,7 @@ def test_folders_that_are_made_on_the_way_are_on_the_disk_too(tmp_path, steps):
 
 @POSIX
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
-def test_a_file_system_that_syncs_no_folders_is_written_to_all_the_same(path, monkeypatch, number):
+def test_a_file_system_that_syncs_no_folders_can_be_written_to(path, monkeypatch, number):
     fsync = os.fsync
 
     def refuse_folders(opened):
@@ -189,7 +189,7 @@ def test_a_file_system_that_syncs_no_folders_is_written_to_all_the_same(path, mo
 
 
 @pytest.mark.parametrize(("held_for", "written"), [(3, True), (10**6, False)])
-def test_on_windows_a_file_that_is_held_open_is_waited_for_but_not_for_ever(path, monkeypatch, held_for, written):
+def test_on_windows_replacing_an_open_file_is_retried_for_a_time(path, monkeypatch, held_for, written):
     attempts, replace = [], Path.replace
 
     def held(self, to):

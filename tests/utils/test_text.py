@@ -21,5 +21,5 @@ def test_percent(share, text):
         (11100, "3 h 05 min"),
     ],
 )
-def test_durations_read_as_a_person_would_say_them(seconds, text):
+def test_durations_are_given_in_readable_units(seconds, text):
     assert describe_seconds(seconds) == text

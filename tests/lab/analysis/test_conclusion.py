@@ -56,7 +56,7 @@ def reading(values):
     return ValidationValues(METRICS["accuracy"], lambda name: (None, np.asarray(values(name))))
 
 
-def test_the_best_is_the_highest_validation_accuracy_and_ties_go_to_the_smaller_network(finished, conclusion):
+def test_the_best_is_the_most_accurate_then_the_smallest_network(finished, conclusion):
     ranked = sorted(finished.rows, key=lambda r: (-r.result.val_accuracy, r.result.parameters, r.result.val_loss))
     assert conclusion.best.trial == ranked[0].trial.id
     assert conclusion.best.value == ranked[0].result.val_accuracy
@@ -64,7 +64,7 @@ def test_the_best_is_the_highest_validation_accuracy_and_ties_go_to_the_smaller_
     assert accuracies == sorted(accuracies, reverse=True)
 
 
-def test_the_test_accuracy_is_that_of_the_chosen_network_with_wilsons_interval(finished, conclusion):
+def test_the_winners_test_accuracy_has_a_wilson_interval(finished, conclusion):
     dataset = load_dataset("digits")
     test = split_rows(dataset, "random").test
     model = load_model(finished.folder.trial(conclusion.winner.test.trial) / "model.safetensors")
@@ -81,7 +81,7 @@ def test_the_test_accuracy_is_that_of_the_chosen_network_with_wilsons_interval(f
     assert conclusion.winner.test.spread is None
 
 
-def test_with_several_seeds_the_test_rows_are_opened_for_all_networks_of_the_chosen_configuration(suite, tmp_path):
+def test_the_test_accuracy_is_the_mean_over_the_winners_seeds(suite, tmp_path):
     run = run_suite(replace(suite, seeds=3), tmp_path / "out", jobs=2)
     conclusion = read_conclusion(run.folder)
     chosen = next(row.trial.configuration for row in run.rows if row.trial.id == conclusion.best.trial)
@@ -128,11 +128,11 @@ def test_with_one_seed_a_difference_is_mcnemars():
     assert difference.margin == pytest.approx(t.isf(0.025, n - 1) * math.sqrt(variance / n))
 
 
-def test_one_row_tells_nothing():
+def test_a_contrast_of_one_row_is_not_clear():
     assert not mean_of_contrasts([Contrast(0, {"a": 1, "b": -1})], reading(lambda name: np.array([name == "a"]))).clear
 
 
-def test_contrasts_of_one_seed_are_averaged_row_by_row_and_seeds_are_crossed_with_rows():
+def test_contrasts_are_averaged_per_seed_then_crossed_with_rows():
     rng = np.random.default_rng(0)
     answers = {name: rng.random(500) < 0.8 for name in "abcd"}
     of_one = mean_of_contrasts(
@@ -149,7 +149,7 @@ def test_contrasts_of_one_seed_are_averaged_row_by_row_and_seeds_are_crossed_wit
     assert (of_two.value, of_two.margin) == (pytest.approx(mean), pytest.approx(margin))
 
 
-def test_the_steps_of_a_trend_are_counted_where_each_is_clear_on_its_own(suite):
+def test_only_steps_of_a_trend_that_are_clear_alone_are_counted(suite):
     experiment = replace(suite.experiments[1], grid={"alpha": (0.1, 0.2, 0.3)})
     rng, answers, found = np.random.default_rng(0), {}, []
     for alpha, share in ((0.1, 0.9), (0.2, 0.7), (0.3, 0.699)):
@@ -161,7 +161,7 @@ def test_the_steps_of_a_trend_are_counted_where_each_is_clear_on_its_own(suite):
     assert effect.difference.value == pytest.approx(0.201)
 
 
-def test_an_effect_is_the_mean_over_the_configurations_that_a_grid_is_combined_with(suite):
+def test_an_effect_averages_over_configurations_crossed_with_it(suite):
     experiment = replace(suite.experiments[1], grid={"alpha": (0.1, 0.2)})
     rng, answers, found = np.random.default_rng(0), {}, []
     for dropout, shares in ((0.0, (0.9, 0.5)), (0.5, (0.6, 0.61))):
@@ -174,7 +174,7 @@ def test_an_effect_is_the_mean_over_the_configurations_that_a_grid_is_combined_w
     assert effect.difference.value == pytest.approx(0.195)
 
 
-def test_depths_differ_by_the_mean_over_their_configurations_row_by_row():
+def test_depths_differ_by_the_row_wise_mean_of_configurations():
     rng, suite_rows, answers = np.random.default_rng(0), [], {}
     for widths in ((8,), (4,), (8, 8)):
         for seed in range(2):
@@ -189,7 +189,7 @@ def test_depths_differ_by_the_mean_over_their_configurations_row_by_row():
     assert (depths.difference.value, depths.difference.margin) == pytest.approx((mean, margin))
 
 
-def test_an_interaction_is_told_where_it_is_clear(suite):
+def test_only_a_clear_interaction_is_reported(suite):
     experiment = replace(suite.experiments[1], grid={"alpha": (0.1, 0.2), "learning_rate_init": (1.0, 2.0)})
     rng, rows = np.random.default_rng(0), 2000
     shares = {(0.1, 1.0): 0.9, (0.1, 2.0): 0.7, (0.2, 1.0): 0.7, (0.2, 2.0): 0.9}
@@ -239,7 +239,7 @@ def test_seeds_are_in_every_claim(suite, tmp_path):
         assert all(c.interval == by_name[c.trial] for c in experiment.configurations)
 
 
-def test_an_effect_is_the_mean_over_everything_the_value_was_combined_with(finished, conclusion):
+def test_an_effect_averages_over_the_other_settings_of_the_grid(finished, conclusion):
     effect = next(e for e in conclusion.experiments[1].effects if e.setting == "learning_rate_init")
     rows = [row for row in finished.rows if row.experiment.name == "rate"]
     for value, mean in effect.values:
@@ -280,7 +280,7 @@ def test_depths_are_compared_where_all_else_is_the_same(tmp_path):
     assert f"1 hidden layer {percent(one)} (2)" in run.folder.conclusion_md.read_text()
 
 
-def test_the_text_says_what_the_facts_say_and_that_one_seed_cannot_carry_much(finished, conclusion):
+def test_the_text_shows_the_facts_and_the_limit_of_one_seed(finished, conclusion):
     text = finished.folder.conclusion_md.read_text()
     assert percent(conclusion.best.value) in text
     assert percent(conclusion.winner.test.value) in text
@@ -297,7 +297,7 @@ def test_every_table_of_the_text_is_rectangular(finished):
         assert len({line.count("|") for line in lines}) == 1
 
 
-def test_of_more_configurations_than_anybody_reads_the_text_lists_the_best_and_counts_the_others(conclusion, finished):
+def test_the_text_lists_the_50_best_and_counts_the_others(conclusion, finished):
     many = tuple(replace(conclusion.best, name=f"number {k}") for k in range(1060))
     answer = replace(conclusion.experiments[0], configurations=many)
     text = text_of(replace(conclusion, experiments=(answer,)))
@@ -306,7 +306,7 @@ def test_of_more_configurations_than_anybody_reads_the_text_lists_the_best_and_c
     assert "more: see" not in finished.folder.conclusion_md.read_text()
 
 
-def test_an_opening_of_the_test_rows_is_remembered_before_anybody_can_read_what_it_showed(suite, tmp_path, monkeypatch):
+def test_a_test_evaluation_is_recorded_before_it_is_reported(suite, tmp_path, monkeypatch):
     small, large = (suite.with_setting("hidden_layer_sizes", (width,)) for width in (1, 32))
 
     class Killed(Exception):
@@ -327,7 +327,7 @@ def _history(*val_losses):
     return History([Epoch(k + 1, 0.1, 1.0, val_loss=loss, val_accuracy=0.9) for k, loss in enumerate(val_losses)])
 
 
-def test_whether_the_best_was_trained_too_long_or_not_long_enough_is_told(finished, conclusion):
+def test_training_the_best_too_long_or_too_short_is_reported(finished, conclusion):
     # the small suite's four epochs are too few
     losses = finished.folder.read_history(conclusion.best.trial)["val_loss"]
     assert losses == sorted(losses, reverse=True)
@@ -352,7 +352,7 @@ def test_whether_the_best_was_trained_too_long_or_not_long_enough_is_told(finish
     assert average_validation_curve([]) is None
 
 
-def test_the_smallest_of_very_many_tied_ones_is_told_though_it_is_no_rival(conclusion):
+def test_the_smallest_tied_one_is_shown_even_if_not_a_rival(conclusion):
     best, (rival, difference) = conclusion.best, conclusion.comparison.rivals[0]
     small = replace(rival, trial="another", name="the small one", parameters=1, value=best.value - 0.015)
     tied = (best.trial, rival.trial, small.trial)
@@ -366,7 +366,7 @@ def test_the_smallest_of_very_many_tied_ones_is_told_though_it_is_no_rival(concl
     assert "1.50 points behind: not shown to be worse" in text
 
 
-def test_few_validation_rows_are_told(conclusion):
+def test_few_validation_rows_give_a_caution(conclusion):
     few = text_of(replace(conclusion, validation_rows=29))
     assert "All was measured on 29 validation rows, and so few cannot show much**: one row more is 3.4 points" in few
     assert "so few cannot show much" not in text_of(replace(conclusion, validation_rows=5000))
@@ -386,7 +386,7 @@ def test_what_is_to_be_known_of_the_data_is_in_the_conclusion(suite, tmp_path):
     assert len(read_conclusion(run.folder).cautions) == 2
 
 
-def test_a_search_that_came_to_no_end_says_so():
+def test_a_search_without_a_complete_training_is_reported():
     tried = Exploration(tried=54, epochs=378, reached=((7, 54),), whole=200, configurations=())
     told = str_of(next(describe_search(tried, WORDING)))
     assert "All were trained for 7 epochs, none for more." in told

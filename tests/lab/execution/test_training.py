@@ -64,7 +64,7 @@ def test_a_paused_trial_leaves_the_predictions_of_its_last_epoch(train, early_st
     assert folder.checkpoint(trial.lineage).exists()
 
 
-def test_early_stopping_reports_the_epoch_whose_weights_were_kept(train):
+def test_early_stopping_reports_the_epoch_of_the_kept_weights(train):
     folder, trial, *_ = train(early_stopping=True, n_iter_no_change=9)
     result, history = folder.read_result(trial.id), folder.read_history(trial.id)
     best = history.best(ACCURACY)
@@ -105,7 +105,7 @@ def test_a_paused_training_whose_result_was_lost_is_not_trained(train):
     assert {path.name: path.read_bytes() for path in folder.trial(trial.id).iterdir()} == kept
 
 
-def test_a_metric_that_a_checkpoint_lacks_comes_from_the_predictions(train):
+def test_a_metric_missing_in_a_checkpoint_uses_the_predictions(train):
     folder, trial, (*_, result), _ = train(3)
     forget_brier(folder.checkpoint(trial.lineage))
     folder.trial(trial.id).rename(folder.path / "lost")

@@ -108,7 +108,7 @@ def writer():
     return MlflowWriter("sqlite:///here.db", "small")
 
 
-def test_mlflow_holds_settings_curves_and_the_end_of_every_network(suite, tmp_path, mlflow):
+def test_mlflow_has_settings_curves_and_status_of_every_network(suite, tmp_path, mlflow):
     run = run_suite(suite, tmp_path / "out", jobs=1, observer=writer())
     longest = [row for row in run.rows if row.trial["max_iter"] == 4]
     assert set(mlflow.runs) == {f"small {row.label}" for row in longest}
@@ -121,7 +121,7 @@ def test_mlflow_holds_settings_curves_and_the_end_of_every_network(suite, tmp_pa
         assert held["metrics"]["accuracy/validation"] == dict(enumerate(history["val_accuracy"], start=1))
 
 
-def test_a_network_goes_on_in_the_run_that_it_began_and_one_that_diverges_has_failed(suite, tmp_path, mlflow):
+def test_mlflow_resumes_runs_and_marks_diverged_ones_as_failed(suite, tmp_path, mlflow):
     one = suite.with_setting("hidden_layer_sizes", (16,)).with_setting("learning_rate_init", 0.05)
     job = types.SimpleNamespace(labels=["mine"], trials=[one.with_setting("max_iter", 4).cells()[0][1]])
     from mlplab.training.history import Epoch
@@ -203,7 +203,7 @@ def test_the_command_writes_for_both(suite_file, tmp_path, mlflow, capsys):
     ("package", "make", "extra"),
     [("tensorboardX", lambda: TensorBoardWriter("logs"), "tensorboard"), ("mlflow", writer, "mlflow")],
 )
-def test_without_its_package_each_says_what_to_install(monkeypatch, refuses, package, make, extra):
+def test_without_its_package_each_names_what_to_install(monkeypatch, refuses, package, make, extra):
     monkeypatch.setitem(sys.modules, package, None)
     with refuses(MissingExtraError, f"pip install 'mlplab[{extra}]'"):
         make()

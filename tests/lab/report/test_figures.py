@@ -44,7 +44,7 @@ def test_the_same_results_give_the_same_files(drawn):
     assert [path.read_bytes() for path in drawn[0]] == drawn[1]
 
 
-def test_the_svg_says_what_the_table_says(drawn, finished):
+def test_the_svg_shows_what_the_table_shows(drawn, finished):
     by_name = {path.name: path for path in drawn[0]}
     curves = by_name["experiment-2-rate.svg"].read_text()
     for text in ("Learning rate", "Validation accuracy", "16, lr 0.05", "best validation accuracy", "Epoch"):

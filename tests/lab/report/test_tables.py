@@ -26,7 +26,7 @@ def test_a_network_that_diverged_at_once_has_an_empty_curve():
     assert CurveSet("x", (History(),), diverged=True).curve("val_loss").shape == (1, 0)
 
 
-def test_an_experiments_curves_are_its_configurations_with_the_best_marked(finished):
+def test_each_configuration_has_a_curve_and_the_best_is_marked(finished):
     curves = tables.experiment_curves(finished, finished.suite.experiments[1])
     assert [c.name for c in curves] == ["16, lr 0.05", "4, lr 0.05", "16, lr 0.01", "4, lr 0.01"]
     last = [c.curve("val_accuracy")[0, -1] for c in curves]
@@ -42,7 +42,7 @@ def test_figures_and_comparisons_name_configurations_alike(finished):
 
 
 @pytest.mark.parametrize("diverged", [False, True])
-def test_of_more_configurations_than_there_are_lines_the_best_are_drawn(suite, diverged):
+def test_only_the_best_of_too_many_configurations_are_drawn(suite, diverged):
     rates = tuple(k / 1000 for k in range(1, 101))
     many = replace(suite.experiments[1], grid={"learning_rate_init": rates})
     cells = replace(suite, experiments=(suite.experiments[0], many), seeds=2).cells()
@@ -73,7 +73,7 @@ def test_the_overview_has_a_dot_for_every_row(finished):
     assert all(dot.interval[0] < dot.values[0] < dot.interval[1] for dot in dots)
 
 
-def test_the_heading_of_curves_says_what_their_bands_are(suite):
+def test_the_heading_of_curves_explains_their_bands(suite):
     cells = replace(suite, seeds=3).cells()
     rows = [ResultRow(experiment, trial, "", result_of(trial)) for experiment, trial in cells]
     assert tables.curves_heading(suite.experiments[0], rows) == (
@@ -81,7 +81,7 @@ def test_the_heading_of_curves_says_what_their_bands_are(suite):
     )
 
 
-def test_the_most_confident_errors_are_wrong_and_come_surest_first():
+def test_most_confident_errors_are_sorted_by_falling_confidence():
     true, predicted = np.array([0, 1, 1, 0]), np.array([1, 1, 0, 1])
     said = tables.PartPredictions(np.arange(4), true, predicted, np.array([0.6, 0.99, 0.9, 0.7]))
     assert said.most_confident_errors(2).tolist() == [2, 3]

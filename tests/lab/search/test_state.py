@@ -96,7 +96,7 @@ def test_the_finalists_have_the_highest_latest_accuracy(suite):
     assert state.finalists() == [proposals[trial] for trial in best[:2]]
 
 
-def test_of_equal_accuracies_the_one_trained_further_is_the_better(suite):
+def test_at_equal_accuracy_the_one_trained_longer_ranks_first(suite):
     rounds = []
     state = search_on(suite, rounds, {}, lambda: False)
     first, second, *rest = state.trials

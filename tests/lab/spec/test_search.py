@@ -42,7 +42,7 @@ def load(tmp_path, text):
         ("epoch = 1\nspace.dropout = [0.1]", "unknown key 'epoch'"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(tmp_path, lines, message):
+def test_an_error_names_the_file_and_the_search_table(tmp_path, lines, message):
     with pytest.raises(SettingError, match=message) as error:
         load(tmp_path, HEAD + lines)
     assert "s.toml: search: " in str(error.value)
@@ -80,7 +80,7 @@ def test_a_setting_that_is_given_leaves_the_space(tmp_path):
         suite.with_setting("dropout", 0.3).with_setting("alpha", 0.0)
 
 
-def test_layers_of_one_width_are_as_many_as_the_depth_says():
+def test_layers_of_one_width_are_as_many_as_the_depth():
     layers = read_dimension("hidden_layer_sizes", {"depth": [0, 2], "width": [4, 64]}, "")
     for depth, expected in ((0, ()), (1, (7,)), (2, (7, 7))):
         chosen = {"hidden_layer_sizes.depth": depth, "hidden_layer_sizes.width": 7}

@@ -22,7 +22,7 @@ def test_exercise6_holds_the_five_experiments_of_the_notebook():
     assert {t["learning_rate_init"] for e, t in cells if e.name == "regularization"} == {0.03}
 
 
-def test_exercise6_raw_differs_from_exercise6_in_the_scale_of_the_pixels_alone():
+def test_exercise6_raw_is_exercise6_with_unscaled_pixels():
     scaled, raw = load_suite("exercise6"), load_suite("exercise6-raw")
     assert raw.experiments == scaled.experiments
     assert raw.settings == {**scaled.settings, "input_scale": 1}

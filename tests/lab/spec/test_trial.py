@@ -26,7 +26,7 @@ def test_everything_that_determines_a_result_changes_the_id():
 
 
 @pytest.mark.parametrize("name", ["alpha", "solver", "max_iter"])
-def test_a_setting_at_its_default_is_the_same_trial_as_one_left_out(name):
+def test_a_setting_at_its_default_does_not_change_the_trials_id(name):
     assert make(**{name: DEFAULTS[name]}).id == make().id
 
 
@@ -35,7 +35,7 @@ def test_equal_numbers_of_other_types_are_the_same_trial():
     assert make(hidden_layer_sizes=16).id == make(hidden_layer_sizes=(16,)).id
 
 
-def test_trials_that_begin_alike_share_a_lineage_unless_something_else_may_stop_them():
+def test_lineage_ignores_max_iter_unless_training_may_stop_early():
     assert make(max_iter=3).lineage == make(max_iter=9).lineage
     assert make(max_iter=3).lineage != make(max_iter=9, alpha=0.5).lineage
     assert make(max_iter=3, tol=1e-3).lineage != make(max_iter=9, tol=1e-3).lineage

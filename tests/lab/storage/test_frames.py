@@ -25,7 +25,7 @@ def test_a_row_for_each_trial_and_one_for_each_epoch(finished):
     assert len(joined) == sum(row.result.epochs for row in finished.rows)
 
 
-def test_settings_that_are_none_stay_words_and_missing_numbers_are_missing(finished, tmp_path):
+def test_setting_none_stays_a_word_and_missing_numbers_are_nan(finished, tmp_path):
     (tmp_path / "suite.toml").write_bytes(finished.folder.suite_file.read_bytes())
     header = finished.folder.results_file.read_text().splitlines()[0].replace("max_iter", "normalization")
     line = "width,abc,label,0,waiting,16,0.05,none,,,,,,,,"
@@ -48,7 +48,7 @@ def test_ids_and_names_that_look_like_numbers_are_texts(finished, tmp_path, tria
     assert epochs["label"].tolist() == ["007"] * 2
 
 
-def test_metrics_that_an_earlier_version_did_not_store_are_missing():
+def test_metrics_not_stored_by_an_earlier_version_are_missing():
     trials, epochs = load_results(EARLIER / "finished")
     assert trials["val_accuracy"].notna().any()
     assert trials["val_brier"].isna().all()
@@ -60,7 +60,7 @@ def test_what_is_no_run_folder_is_refused(tmp_path, refuses):
         load_results(tmp_path)
 
 
-def test_results_that_are_missing_or_damaged_are_told_in_one_line(finished, tmp_path, refuses):
+def test_missing_or_damaged_results_give_a_one_line_error(finished, tmp_path, refuses):
     (tmp_path / "suite.toml").write_bytes(finished.folder.suite_file.read_bytes())
     with refuses(RunFolderError, "has no results yet"):
         load_results(tmp_path)

@@ -9,7 +9,7 @@ from mlplab.training.history import Epoch, History
 from tests.small_suite import result_of
 
 
-def test_results_have_a_row_for_each_trial_of_each_experiment_in_the_order_of_the_suite(finished):
+def test_results_have_a_row_per_trial_in_the_order_of_the_suite(finished):
     with finished.folder.results_file.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
@@ -38,7 +38,7 @@ def _write_network(folder):
 
 
 @pytest.mark.parametrize("seconds", [0.002, 1000.0])
-def test_a_result_reads_back_as_it_was_written_and_replaces_an_older_one(suite, tmp_path, seconds):
+def test_a_result_reads_back_unchanged_and_replaces_an_older_one(suite, tmp_path, seconds):
     folder, trial = RunFolder(tmp_path), suite.cells()[0][1]
     failed = result_of(trial, status="failed", error="it failed", seconds=seconds)
     folder.write_trial(failed, History())
