@@ -1,6 +1,6 @@
-"""Which configurations are the best, as far as seeds and rows can tell.
+"""Find the best configurations, given the uncertainty from seeds and rows.
 
-Differences have the errors of `mlplab.stats.variance_components`; here all configurations are compared at once.
+All configurations are compared at once. The errors of their differences come from `mlplab.stats.variance_components`.
 """
 
 from __future__ import annotations
@@ -18,42 +18,45 @@ from mlplab.errors import DataError, SettingError, shorten
 from mlplab.stats.variance_components import Errors, VarianceComponents, accuracy_intervals
 from mlplab.utils.text import DIGITS, align, chance, how_many, percent, points
 
-#: Draws that critical values and probabilities are read from: a probability of 0.05 to ± 0.003; fewer for so many
-#: configurations that they would be more numbers than this.
+#: Number of draws for critical values and probabilities: a probability of 0.05 is estimated to ± 0.003. There are fewer
+#: draws where draws times configurations would exceed the second number.
 _DRAWS, _NUMBERS = 20_000, 20_000_000
-#: Of these, so many give the critical values: 32 configurations take 40 instead of 160 ms. Small errors take more, for
-#: a value that fewer draws exceed than so many is not known.
+#: Number of these draws used for critical values: 32 configurations take 40 ms instead of 160. Small errors need more
+#: draws, because a quantile that fewer draws than the second number exceed is unreliable.
 _CRITICAL_DRAWS, _BEYOND = 5_000, 50
-#: Of how many configurations, at most, the correlations are reckoned with: 0.5 s for so many.
+#: The largest number of configurations whose correlations are taken into account, which takes 0.5 s for this many.
 _CORRELATED = 60
-#: How many of the best are printed.
+#: Number of configurations printed, the best first.
 _SHOWN = 50
-#: More seeds than anybody will train.
+#: Upper bound of the search for the number of seeds needed.
 _TOO_MANY = 10_000
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare_configurations` found; ``print`` shows it. Arrays are in the order of `names`.
+    """The result of `compare_configurations`; ``print`` shows it. Arrays are in the order of `names`.
 
     Attributes:
         names: of the configurations.
-        seeds, rows: how many each was trained with, and measured on.
-        confidence: of all statements together.
-        means: shares of right answers, (C,).
-        intervals: of each mean on its own, (C, 2): for other seeds and rows; with one seed, for other rows.
-        probability_best: of being the best one, (C,); they add up to 1.
-        behind: how far behind the highest mean, (C,).
-        margins: how uncertain that is, (C,): a configuration that is further behind is not the best, at this confidence
-            for all of them together. It is no interval: differences between others than the best may be larger.
-        tied: those that cannot be told from the best, the highest mean first; with at least this confidence the best
-            one is among them.
-        smallest: the one with the fewest parameters of the tied and of those that are no further behind the highest
-            mean than the margin; None where no parameters were given.
-        seeds_needed: how many more seeds would, with a probability of 80 % if the means are what they seem, tell each
-            of the tied from the best; 0 where one is alone already, None where not even thousands would do, for they
-            are too much alike on these rows, or where a single seed cannot tell.
-        left_out: how many more configurations a run folder has, which cannot be compared with these.
+        seeds, rows: the number of seeds that each was trained with, and of rows that each was evaluated on.
+        confidence: the joint confidence level of all comparisons.
+        means: the accuracies, (C,).
+        intervals: the interval of each mean on its own, (C, 2), for other seeds and rows; with one seed, for other rows
+            only.
+        probability_best: the probability that each is the best, (C,); they sum to 1.
+        behind: the gap of each to the highest mean, (C,).
+        margins: the uncertainty of these gaps, (C,): a configuration with a larger gap is not the best, at the joint
+            confidence level. A margin is not the half-width of an interval, and differences between configurations
+            other than the best may be larger.
+        tied: the configurations that are not significantly worse than the best, the highest mean first; the best one is
+            among them with at least this confidence.
+        smallest: the configuration with the fewest parameters among the tied ones and those whose gap to the highest
+            mean is at most the `margin`; None where no parameters were given.
+        seeds_needed: the number of additional seeds that would separate every tied configuration from the best with a
+            probability of 80 %, if the true means are those observed. It is 0 where a single configuration is left, and
+            None where even thousands of seeds would not suffice because the configurations are too similar on these
+            rows, or where there is only one seed, which allows no estimate.
+        left_out: the number of other configurations in a run folder, which cannot be compared with these.
     """
 
     names: list[str]
@@ -98,7 +101,7 @@ class Comparison:
 
     @property
     def caveat(self) -> str:
-        """What this leaves out, in words; empty where seeds and rows are both accounted for."""
+        """The limitation of a comparison with a single seed, as text; empty with several seeds."""
         if self.seeds > 1:
             return ""
         return (
@@ -127,27 +130,27 @@ def compare_configurations(
     parameters: Sequence[int] | None = None,
     margin: float = 0.0,
 ) -> Comparison:
-    """Compare configurations that were trained with the same seeds and measured on the same rows.
+    """Compare configurations that were trained with the same seeds and evaluated on the same rows.
 
-    A configuration is no longer tied with the best when the one with the highest mean is significantly better than it:
-    multiple comparisons with the best (Hsu 1981), each against the largest of the correlated differences to all others
-    (Edwards and Hsu 1983), at an error of (1 - confidence)·(C - 1)/C. So the best one is among the tied with at least
-    this confidence; and where all are equally good, one alone is left over with a probability of at most
-    1 - confidence.
+    A configuration is no longer tied with the best when the one with the highest mean is significantly better. The
+    method is multiple comparisons with the best (Hsu 1981), with critical values from the largest of the correlated
+    differences to all others (Edwards and Hsu 1983), at an error of (1 - confidence)·(C - 1)/C. The best configuration
+    is therefore among the tied ones with at least this confidence. If all are equally good, only one of them is left
+    with a probability of at most 1 - confidence.
 
     Args:
-        correct: whether each answer was right, (configurations, seeds, rows).
+        correct: whether each prediction was correct, (configurations, seeds, rows).
         names: of the configurations, all different.
-        parameters: of each network, to find the smallest good one.
-        margin: of accuracy, in shares of 1: how far behind the smallest may be, should it not be tied.
+        parameters: the number of parameters of each network, to find `Comparison.smallest`.
+        margin: the largest gap in accuracy, as a share of 1, that `Comparison.smallest` may have if it is not tied.
 
     Raises:
         DataError: for arrays of other shapes.
-        SettingError: for a confidence or a margin that is none.
+        SettingError: for a confidence or a margin out of range.
     """
     right = _checked(correct, names, parameters)
     if not 0.5 <= confidence < 1 or not 0 <= margin < 1:
-        raise SettingError(f"wanted are 0.5 <= confidence < 1 and 0 <= margin < 1; got {confidence}, {margin}")
+        raise SettingError(f"confidence must be in [0.5, 1) and margin in [0, 1); got {confidence}, {margin}")
     count, seeds, rows = right.shape
     means = right.mean(axis=(1, 2), dtype=np.float64)
     order = np.argsort(-means.round(DIGITS), kind="stable")
@@ -157,7 +160,7 @@ def compare_configurations(
     critical = _critical_values(of_rows + of_seeds, confidence)
     behind = (means[best] - means).round(DIGITS)
     margins = np.full(count, inf)
-    for highest in np.flatnonzero(behind == 0).tolist():  # several, perhaps: the order of the names means nothing
+    for highest in np.flatnonzero(behind == 0).tolist():  # there may be several, and their order must not matter
         half_width = crossed.of_differences(highest).half_width(norm.sf(critical))
         margins = np.where(np.arange(count) == highest, margins, np.minimum(margins, half_width))
     margins[best] = 0
@@ -180,7 +183,7 @@ def compare_configurations(
 
 
 def _checked(correct: npt.ArrayLike, names: Sequence[str], parameters: Sequence[int] | None) -> Array:
-    """Return the right answers as numbers."""
+    """Check the arguments and return `correct` as numbers."""
     try:
         right = np.asarray(correct, np.float64)
     except (TypeError, ValueError) as error:
@@ -191,18 +194,18 @@ def _checked(correct: npt.ArrayLike, names: Sequence[str], parameters: Sequence[
             f"got {right.shape} and {len(names)} names"
         )
     if not len(names) or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
-        raise DataError(f"names must be different texts, at least one; got {shorten(list(names))}")
+        raise DataError(f"names must be different strings, at least one; got {shorten(list(names))}")
     if not np.isin(right, (0, 1)).all():
-        raise DataError("correct must hold nothing but True and False")
+        raise DataError("correct must contain only True and False")
     if parameters is not None and (len(parameters) != len(names) or not all(count >= 0 for count in parameters)):
         raise DataError(f"parameters must be a number for each of {len(names)} configurations; got {list(parameters)}")
     return right
 
 
 def _draw(covariance: Array, right: Array, stream: int) -> Array:
-    """Return draws from a normal distribution with mean 0, (draws, C); the same ones every time.
+    """Return draws from a normal distribution with mean 0, (draws, C); the same draws in every call.
 
-    The order of the configurations means nothing, and those whose answers are all the same are drawn as one.
+    The order of the configurations does not matter, and those with identical answers share their draws.
     """
     answers = np.packbits(right.reshape(len(right), -1).astype(bool), axis=1)
     _, first, twins = np.unique(answers, axis=0, return_index=True, return_inverse=True)
@@ -214,18 +217,18 @@ def _draw(covariance: Array, right: Array, stream: int) -> Array:
 
 
 def _tails(crossed: VarianceComponents, count: int) -> Array:
-    """Return factors, (draws, 1), that give normal draws of what the seeds do the tails of a t distribution."""
+    """Return factors, (draws, 1), that give normal draws of the seed effects the tails of a t distribution."""
     generator, freedom = np.random.default_rng(20_261_125), crossed.degrees_of_freedom
     tails: Array = np.sqrt(freedom / generator.chisquare(freedom, (count, 1)))
     return tails
 
 
 def _critical_values(draws: Array, confidence: float) -> Array:
-    """Return for each of C configurations what the largest z-score of the others exceeds with the error allowed, (C,).
+    """Return the critical value for the largest z-score of the other configurations, for each of C, (C,).
 
-    Were it the best, all others ahead of it would be so by chance; their differences to it are correlated. Where there
-    are very many, or the error is too small to be read from draws, it is shared out evenly instead (Bonferroni),
-    whatever the correlations.
+    If a configuration is the best, all others ahead of it are so by chance, and their differences to it are correlated.
+    For very many configurations, or an error too small to estimate from draws, the error is divided evenly between them
+    (Bonferroni), which is valid for any correlations.
     """
     count = draws.shape[1]
     if count < 2:
@@ -238,16 +241,16 @@ def _critical_values(draws: Array, confidence: float) -> Array:
         ahead = np.delete(draws, i, axis=1) - draws[:, i : i + 1]
         spread = ahead.std(axis=0)
         critical[i] = norm.isf(error)
-        if spread.any():  # not all are twins
+        if spread.any():  # some have other answers
             largest = (ahead[:, spread > 0] / spread[spread > 0]).max(axis=1)
             critical[i] = np.clip(np.quantile(largest, 1 - error), critical[i], most)
     return critical
 
 
 def _probability_best(possible: Array) -> Array:
-    """Return how often each has the highest mean in draws of what the true means may be: its share of a flat posterior.
+    """Return each configuration's probability of being the best, from draws of the true means given a flat prior.
 
-    Those that are the same in a draw share it.
+    Configurations with equal means in a draw share it.
     """
     highest = possible == possible.max(axis=1, keepdims=True)
     shares: Array = (highest / highest.sum(axis=1, keepdims=True)).mean(axis=0)
@@ -257,7 +260,7 @@ def _probability_best(possible: Array) -> Array:
 def _seeds_needed(
     crossed: VarianceComponents, best: int, behind: Array, critical: Array, not_rejected: Sequence[int]
 ) -> int | None:
-    """Return how many more seeds would make every tied difference to the best as large as it must be, 4 times of 5."""
+    """Return the number of additional seeds that make every tied gap to the best significant, 4 times out of 5."""
     rivals = [k for k in not_rejected if k != best]
     if not rivals:
         return 0
@@ -269,7 +272,7 @@ def _seeds_needed(
         errors.seed_share[rivals],
         np.asarray(errors.degrees_of_freedom)[rivals],
     )
-    of_rows, of_seeds = variance * (1 - share), variance * share * crossed.seeds  # which more seeds divide
+    of_rows, of_seeds = variance * (1 - share), variance * share * crossed.seeds  # of_seeds is divided by the seeds
 
     def are_enough(seeds: int) -> bool:
         variance = of_rows + of_seeds / seeds

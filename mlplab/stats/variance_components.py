@@ -1,12 +1,12 @@
-"""Right answers crossed by seeds and rows: how far their means, and differences of these, can be trusted.
+"""Errors of accuracies and of their differences, from predictions crossed by seeds and rows.
 
-A number for each seed and each row, and its mean, are modelled as
+A value for each seed and each row is modelled as
 
-    x = μ + (what the seeds drew) + (what the rows happened to be) + (what both together did)
+    x = μ + (effect of the seed) + (effect of the row) + (interaction of both)
 
-with seeds and rows crossed, as readers and cases are in diagnostic studies: an analysis of variance gives the three
-variances (Hillis 2007), and with them an error that holds for other seeds and other rows. With a single seed the first
-is unknown: the error then holds for the rows alone.
+with seeds and rows crossed, as readers and cases are in diagnostic studies. An analysis of variance gives the three
+variances (Hillis 2007), and from them an error that holds for other seeds and other rows. With a single seed, the first
+variance is unknown, and the error holds for other rows only.
 """
 
 from __future__ import annotations
@@ -19,30 +19,31 @@ from scipy.stats import t
 
 from mlplab.engine.base import Array
 
-#: Like so many seeds more, the usual scatter of the configurations counts for each of them.
+#: Weight, in seeds, of the typical variance of all configurations in the variance of each one.
 #: docs/decisions/0010-few-seeds.md has the figures.
 _BORROWED = 2
 
 
 def mean_difference(d: npt.ArrayLike, confidence: float = 0.95, *, means: int = 2) -> tuple[float, float]:
-    """Return the mean of differences that belong to seeds and rows, and half the width of its two-sided interval.
+    """Return the mean of differences over seeds and rows, and the half-width of its two-sided interval.
 
     Args:
-        d: how far the one is ahead of the other, (seeds, rows), at least one of each; or a contrast of more `means`.
+        d: the differences of two configurations, (seeds, rows), at least one of each; or a contrast of more `means`.
     """
     values = np.asarray(d, np.float64)[None]
     mean = float(values.mean())
     if values.shape[2] < 2:
-        return mean, abs(mean) + 1  # a single row tells nothing
+        return mean, abs(mean) + 1  # a single row allows no estimate
     return mean, float(VarianceComponents.of(values, unseen=0.5 * means).of_means().half_width((1 - confidence) / 2)[0])
 
 
 def difference_of_two(values: npt.ArrayLike, of: int, to: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return how far one mean is ahead of another, and half the width of its interval.
+    """Return the difference of two means, and the half-width of its interval.
 
     Args:
-        values: of all means that there are, (C, seeds, rows), at least one of each: what the seeds do to the others
-            tells what they do to these two.
+        values: of all configurations, (C, seeds, rows), at least one of each: the variance of the others over the seeds
+            improves the estimate for these two.
+        of, to: the indices of the two means; the second is subtracted from the first.
     """
     numbers = np.asarray(values, np.float64)
     mean = float(numbers[of].mean() - numbers[to].mean())
@@ -52,10 +53,10 @@ def difference_of_two(values: npt.ArrayLike, of: int, to: int, confidence: float
 
 
 def accuracy_interval(correct: npt.ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the interval of one configuration's accuracy, for other seeds and rows; with one seed, for other rows.
+    """Return the interval of one configuration's accuracy for other seeds and rows; with one seed, for other rows only.
 
     Args:
-        correct: whether each answer was right, (seeds, rows), at least one of each.
+        correct: whether each prediction was correct, (seeds, rows), at least one of each.
     """
     right = np.asarray(correct, np.float64)[None]
     if right.shape[2] < 2:
@@ -79,13 +80,13 @@ def accuracy_intervals(means: Array, errors: Errors, confidence: float) -> Array
 
 @dataclass(frozen=True)
 class Errors:
-    """How uncertain means are, or differences.
+    """The errors of means or of differences.
 
     Attributes:
         variance: of each.
-        seed_share: the share of it that comes from the seeds.
-        degrees_of_freedom: how many degrees of freedom that share has, for each or for all.
-        rows: how many there are, for the rest of it.
+        seed_share: the share of the variance that comes from the seeds.
+        degrees_of_freedom: of that share, for each or for all.
+        rows: the number of rows, which determines the degrees of freedom of the rest.
     """
 
     variance: Array
@@ -93,26 +94,27 @@ class Errors:
     degrees_of_freedom: float | Array
     rows: int
 
-    # q = (1 - w)·t(R - 1) + w·t(d), w the seeds' share. Satterthwaite's degrees of freedom would be too many where few
-    # seeds happen to scatter little: for d = 2, at the worst, 7.8 % of errors instead of 5; this makes 5.1 %.
+    # q = (1 - w)·t(R - 1) + w·t(d), w the seeds' share. Satterthwaite's degrees of freedom are too high where few seeds
+    # happen to vary little: the error rate for d = 2 is then, in the worst case, 7.8 % instead of 5 %; with this
+    # formula it is 5.1 %.
     # Source: Cochran and Cox 1957, section 4.14
     def quantile(self, error: float | Array) -> Array:
-        """Return how many standard errors are exceeded by chance with this `error`, on one side."""
+        """Return the number of standard errors that is exceeded by chance with probability `error`, one-sided."""
         of_rows, of_seeds = t.isf(error, self.rows - 1), t.isf(error, self.degrees_of_freedom)
         found: Array = of_rows + self.seed_share * (of_seeds - of_rows)
         return found
 
     def half_width(self, error: float | Array) -> Array:
-        """Return what is exceeded by chance with this `error`, on one side."""
+        """Return the deviation that is exceeded by chance with probability `error`, one-sided."""
         half_width: Array = self.quantile(error) * np.sqrt(self.variance)
         return half_width
 
 
 @dataclass(frozen=True)
 class VarianceComponents:
-    """What the seeds, the rows, and both together make of C means: covariances, (C, C) each.
+    """Covariances of C means that come from the seeds, from the rows and from their interaction, (C, C) each.
 
-    With Σa of the seeds, Σb of the rows and Σe of both together, `seed` estimates Σa + Σe/R, `row` Σb + Σe/S, and
+    With Σa of the seeds, Σb of the rows and Σe of the interaction, `seed` estimates Σa + Σe/R, `row` Σb + Σe/S, and
     `rest` Σe. With one seed, Σa is left out and `rest` is 0.
     """
 
@@ -124,11 +126,11 @@ class VarianceComponents:
 
     @classmethod
     def of(cls, values: Array, unseen: float = 0.5) -> VarianceComponents:
-        """Return those of numbers (C, S, R).
+        """Return the components of values (C, S, R).
 
-        unseen: how many answers of every seed are added that differ, each in a row of its own: where none does, that is
-            no proof that none ever would. Half a one for each mean that is compared. Source: Agresti and Min 2005,
-            section 3.
+        unseen: the number of differing answers that are added to every seed, each in a row of its own, because
+            observing none does not prove that there are none. It is one half for each mean that is compared. Source:
+            Agresti and Min 2005, section 3.
         """
         count, seeds, rows = values.shape
         by_seed, by_row = values.mean(axis=2, dtype=np.float64), values.mean(axis=1, dtype=np.float64)
@@ -144,23 +146,24 @@ class VarianceComponents:
         return cls(seed, row, rest, seeds, rows)
 
     def of_means(self) -> Errors:
-        """Return the errors of the means, each on its own, (C,)."""
+        """Return the error of each mean on its own, (C,)."""
         return self._errors(np.diag(self.seed), np.diag(self.row), np.diag(self.rest), max(1, self.seeds - 1))
 
     def of_differences(self, to: int) -> Errors:
-        """Return the errors of the differences of all to one, (C,).
+        """Return the errors of the differences of all means to one, (C,).
 
-        What few seeds make of one difference is known badly; what they make of all is known better, but not all need be
-        alike. So what is usual counts like two seeds more, and never makes less of a difference than its own seeds do;
-        and like less than two where these make far more of it.
+        The variance of one difference over a few seeds is poorly known. The typical variance of all differences is
+        better known, but they need not be alike. The typical variance therefore counts as two additional seeds. It
+        never lowers the variance of a difference below that of its own seeds, and counts as fewer than two where that
+        is larger.
         """
         seed, row, rest = (_of_differences(part, to) for part in (self.seed, self.row, self.rest))
-        usual = np.full_like(seed, 2 * max(0.0, self.usual))  # rounding may make it less
+        usual = np.full_like(seed, 2 * max(0.0, self.usual))  # rounding may make it negative
         borrowed = (_BORROWED * usual + (self.seeds - 1) * seed) / (_BORROWED + self.seeds - 1)
         alike = np.divide(usual, seed, where=seed > usual, out=np.ones_like(seed))
         return self._errors(np.maximum(seed, borrowed), row, rest, self._freedom(_BORROWED * alike))
 
-    # v = (Σb)/R + (Σa + Σe/R)/S, no part of it negative, and of the second at least what Σe makes it
+    # v = (Σb)/R + (Σa + Σe/R)/S, with no negative part, and at least Σe/(R·S) as the second
     def _errors(self, seed: Array, row: Array, rest: Array, freedom: float | Array) -> Errors:
         of_rows = np.maximum(row - rest / self.seeds, 0) / self.rows
         of_seeds = np.maximum(seed, rest / self.rows) / self.seeds
@@ -170,7 +173,7 @@ class VarianceComponents:
 
     @property
     def degrees_of_freedom(self) -> float:
-        """How many degrees of freedom the seeds' part of a difference has as a rule."""
+        """The typical degrees of freedom of the seeds' part of a difference."""
         return float(self._freedom(np.array(_BORROWED)))
 
     def _freedom(self, borrowed: Array) -> Array:
@@ -180,13 +183,13 @@ class VarianceComponents:
 
     @property
     def usual(self) -> float:
-        """How much a mean scatters over the seeds as a rule, the median, beside what all of them scatter together."""
+        """The typical (median) variance of a mean over the seeds, without the variance that all means share."""
         count = len(self.seed)
         centring = np.eye(count) - 1 / count
         return float(np.median(np.diag(centring @ self.seed @ centring))) * count / max(1, count - 1)
 
     def parts(self) -> tuple[Array, Array]:
-        """Return the covariances of the means that the rows make, and those that the seeds make, (C, C) each."""
+        """Return the covariances of the means that come from the rows and from the seeds, (C, C) each."""
         borrowed = _BORROWED * self.usual * np.eye(len(self.seed))
         seed = (borrowed + (self.seeds - 1) * self.seed) / (_BORROWED + self.seeds - 1)
         seed += np.diag(np.maximum(np.diag(self.rest) / self.rows - np.diag(seed), 0))

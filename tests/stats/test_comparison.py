@@ -272,7 +272,7 @@ GOOD = np.ones((2, 3, 4), bool)
         (GOOD * 0.5, names(2), DataError, "True and False"),
         (GOOD[:0], [], DataError, "at least one"),
         ([[[1, 0]], [[1]]], names(2), DataError, "must be an array"),
-        (GOOD, [1, 2], DataError, "different texts"),
+        (GOOD, [1, 2], DataError, "different strings"),
     ],
 )
 def test_what_is_no_comparison_is_refused(correct, given, kind, said, refuses):
