@@ -193,7 +193,7 @@ def test_a_search_that_was_interrupted_has_results_and_its_time(file, tmp_path):
                 raise KeyboardInterrupt
 
     suite = load_suite(file)
-    with pytest.raises(RunFolderError, match="is no run folder"):
+    with pytest.raises(RunFolderError, match="is not a run folder"):
         load_results(tmp_path / "out")
     with pytest.raises(KeyboardInterrupt):
         run_suite(suite, tmp_path / "out", jobs=1, observer=Interrupting())
