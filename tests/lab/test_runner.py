@@ -211,7 +211,10 @@ def test_a_configuration_is_checked_once_whatever_its_seeds(suite, monkeypatch):
 
 def test_a_folder_in_use_is_refused(suite, tmp_path):
     (tmp_path / "out").mkdir()
-    with FileLock(tmp_path / "out" / ".lock"), pytest.raises(RunFolderError, match="at work in this folder"):
+    with (
+        FileLock(tmp_path / "out" / ".lock"),
+        pytest.raises(RunFolderError, match="is in use by another mlplab process"),
+    ):
         run_suite(suite, tmp_path / "out")
 
 
@@ -219,7 +222,7 @@ def test_the_folder_is_locked_until_its_figures_are_drawn(suite, finished, tmp_p
     out, seen = shutil.copytree(finished.folder.path, tmp_path / "out"), []
 
     def come_in_between(run, load):
-        with pytest.raises(RunFolderError, match="at work in this folder"):
+        with pytest.raises(RunFolderError, match="is in use by another mlplab process"):
             run_suite(suite, out)
         seen.append(run)
 

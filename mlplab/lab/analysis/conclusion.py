@@ -24,13 +24,13 @@ from mlplab.lab.analysis.findings import (
     test_evaluations_from_json,
 )
 from mlplab.lab.analysis.ranking import (
-    COMPARED,
+    MAX_COMPARED,
     ValidationValues,
     compare_ranked,
     explore,
     networks_of,
     rank_configurations,
-    with_the_seeds_of_the_best,
+    select_comparable,
 )
 from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.trial import Trial
@@ -44,17 +44,17 @@ from mlplab.utils.hashing import hash_text
 if TYPE_CHECKING:
     from mlplab.stats.comparison import Comparison
 
-#: The number of rivals that are kept: the next best configurations.
+#: A conclusion lists at most this many rivals: the configurations that follow the best one.
 _RIVALS = 50
 
-#: Evaluates the networks of one configuration on the test set: returns each row's value of the metric, (seeds, rows).
+#: Evaluates the networks of one configuration on the test set; returns the metric's value in each row, (seeds, rows).
 EvaluateOnTestSet = Callable[[Sequence[Trial]], Array]
 
 
 def hash_results(rows: Iterable[ResultRow]) -> str:
-    """Return a hash of the trials with their status: what a conclusion is drawn from."""
-    found = sorted({f"{row.experiment.name} {row.trial.id} {row.status}{_progress(row)}" for row in rows})
-    return hash_text("\n".join(found))[:16]
+    """Return a hash of the trials and their statuses, which identifies the results behind a conclusion."""
+    lines = sorted({f"{row.experiment.name} {row.trial.id} {row.status}{_progress(row)}" for row in rows})
+    return hash_text("\n".join(lines))[:16]
 
 
 def _progress(row: ResultRow) -> str:
@@ -62,7 +62,7 @@ def _progress(row: ResultRow) -> str:
 
 
 def read_conclusion(folder: RunFolder) -> Conclusion | None:
-    """Return the conclusion that a folder holds, None where there is none that can be read."""
+    """Return the conclusion in a run folder, or None if it is missing or cannot be read."""
     try:
         return Conclusion.from_json(_read_json(folder))
     except (ValueError, TypeError, KeyError):
@@ -83,25 +83,27 @@ def write_conclusion(folder: RunFolder, conclusion: Conclusion) -> None:
 
 
 def is_concluded(results: Results) -> bool:
-    """Return whether the folder's conclusion was drawn from these results."""
-    folder, held = results.folder, read_conclusion(results.folder)
-    if held is None or held.digest != hash_results(results.rows) or results.failed:
+    """Return whether the folder has a complete conclusion from these results and no trial failed or is unfinished."""
+    folder, stored = results.folder, read_conclusion(results.folder)
+    if stored is None or stored.digest != hash_results(results.rows) or results.failed:
         return False
-    tested = held.winner is not None and held.winner.test is not None
-    return folder.conclusion_md.is_file() and (not tested or folder.chosen_file.is_file())
+    is_evaluated = stored.winner is not None and stored.winner.test is not None
+    return folder.conclusion_md.is_file() and (not is_evaluated or folder.chosen_file.is_file())
 
 
 def draw_conclusion(results: Results, evaluate: EvaluateOnTestSet, cautions: Sequence[str] = ()) -> Conclusion:
-    """Return the conclusion that the results allow.
+    """Return the conclusion from the results.
 
     Args:
-        evaluate: called for the trials of the chosen configuration, unless they were evaluated on the test set before.
+        results: the results of the suite.
+        evaluate: called with the trials of the selected configuration once every trial is finished. It is not called
+            if the latest stored evaluation is of the same trials and their predictions are stored.
         cautions: notes on the data.
     """
     suite, rows, row_values = results.suite, results.rows, ValidationValues.of(results)
     varying, metric, done = suite.varying(), row_values.metric, results.done
     ranked = rank_configurations(done, metric, varying)
-    comparable = with_the_seeds_of_the_best(ranked, done)
+    comparable = select_comparable(ranked, done)
     ranked, compared = _compare(ranked, comparable, done, row_values)
     networks = networks_of(done)[ranked[0].trial] if ranked else []
     evaluations = test_evaluations_from_json(_read_json(results.folder))
@@ -133,26 +135,28 @@ def _compare(
     done: Sequence[ResultRow],
     row_values: ValidationValues,
 ) -> tuple[list[Configuration], Comparison | None]:
-    """Compare the best of the comparable configurations; return all with their intervals, and the comparison.
+    """Compare the best comparable configurations.
 
-    Its names are those of trials.
+    Returns:
+        All ranked configurations, with intervals where they were compared; and the comparison, in which the names are
+        trial ids. The comparison is None with fewer than two validation rows.
     """
-    compared = comparable[:COMPARED]
+    compared = comparable[:MAX_COMPARED]
     if not compared or len(row_values(compared[0].trial)) < 2:
         return ranked, None
-    found = compare_ranked(compared, [c.trial for c in compared], done, row_values)
+    comparison = compare_ranked(compared, [c.trial for c in compared], done, row_values)
     with_intervals = [
         replace(c, interval=(float(low), float(high)), chance=float(chance))
-        for c, (low, high), chance in zip(compared, found.intervals, found.probability_best, strict=True)
+        for c, (low, high), chance in zip(compared, comparison.intervals, comparison.probability_best, strict=True)
     ]
     by_trial = {c.trial: c for c in with_intervals}
-    return [by_trial.get(c.trial, c) for c in ranked], found
+    return [by_trial.get(c.trial, c) for c in ranked], comparison
 
 
 def _summarize(
     compared: Comparison | None, ranked: Sequence[Configuration], comparable: Sequence[Configuration], seeds: int
 ) -> WinnerComparison:
-    """Return the comparison with the winner; `seeds` is the number that the suite has."""
+    """Return the comparison of the winner with the others; `seeds` is the number of seeds of the suite."""
     if compared is None:
         return WinnerComparison(seeds, (), (), None, None, seeds, 0, 0)
     behind = zip(compared.names, compared.behind.tolist(), compared.margins.tolist(), strict=True)
@@ -172,16 +176,16 @@ def _summarize(
 def _winner(
     best: Configuration, networks: Sequence[Trial], folder: RunFolder, evaluations: Sequence[TestEvaluation]
 ) -> Winner:
-    """Return the winner, with its evaluation on the test set of all seeds it has now, or else of those of before."""
-    mine = [test for test in evaluations if test.trial == best.trial]
-    test = next((test for test in mine if test.seeds == best.seeds), mine[-1] if mine else None)
+    """Return the winner with its test-set evaluation: that with all its present seeds, or else the latest one."""
+    own = [test for test in evaluations if test.trial == best.trial]
+    test = next((test for test in own if test.seeds == best.seeds), own[-1] if own else None)
     return Winner(best, average_validation_curve([folder.read_history(trial.id) for trial in networks]), test)
 
 
 def average_validation_curve(histories: Sequence[History]) -> ValidationCurve | None:
-    """Return the validation loss of a configuration's networks, a mean over its seeds.
+    """Return the mean validation loss of a configuration's networks.
 
-    None where there are none, or where early stopping decided how many epochs each was trained for.
+    Returns None without epochs, or if early stopping ended the trainings after different numbers of epochs.
     """
     losses = [history["val_loss"] for history in histories]
     if len({len(values) for values in losses}) != 1 or not losses[0]:
@@ -192,7 +196,7 @@ def average_validation_curve(histories: Sequence[History]) -> ValidationCurve | 
 
 
 def _training_seconds(done: Sequence[ResultRow]) -> float:
-    """Return the time that training took; trials that are the beginning of another one cost nothing of their own."""
+    """Return the total training time. The trials of a lineage share one training, so only the longest is counted."""
     longest: dict[str, float] = {}
     for row in done:
         if row.result:
@@ -210,15 +214,15 @@ def _not_done(rows: Sequence[ResultRow]) -> Iterator[tuple[str, str, str]]:
 def _evaluate_once(
     evaluations: tuple[TestEvaluation, ...], trials: Sequence[Trial], results: Results, evaluate: EvaluateOnTestSet
 ) -> tuple[TestEvaluation, ...]:
-    """Evaluate the trials of a configuration on the test set, unless they were before; no evaluation is forgotten."""
-    before = [(test.trial, test.seeds) for test in evaluations]
-    these = (trials[0].id, len(trials))
-    if before and before[-1] == these and results.folder.chosen_file.is_file():
+    """Return the test-set evaluations, with that of these trials added if they have not been evaluated before."""
+    earlier = [(test.trial, test.seeds) for test in evaluations]
+    current = (trials[0].id, len(trials))
+    if earlier and earlier[-1] == current and results.folder.chosen_file.is_file():
         return evaluations
     from mlplab.stats.variance_components import accuracy_interval
 
     values = evaluate(trials)
-    if these in before:  # the same networks again: the same answers, the first date
+    if current in earlier:  # the same networks give the same predictions; the date of the first evaluation is kept
         return evaluations
     means = values.mean(axis=1)
     evaluation = TestEvaluation(

@@ -17,9 +17,15 @@ from mlplab.training.settings import layer_widths
 def compare_depths(
     done: Sequence[ResultRow], others: Sequence[str], row_values: ValidationValues
 ) -> Iterator[DepthComparison]:
-    """Compare depths among trials of all experiments that differ in `hidden_layer_sizes` alone.
+    """Compare depths over trials of all experiments that differ only in `hidden_layer_sizes`.
 
-    Seeds that a configuration lacks are left out for all.
+    Yields one comparison for each combination of the other settings. It uses the seeds that all its configurations
+    have.
+
+    Args:
+        done: the result rows to compare.
+        others: the other settings that vary.
+        row_values: the values of the metric.
     """
     groups: dict[str, dict[int, dict[str, dict[int, ResultRow]]]] = {}
     for row in done:

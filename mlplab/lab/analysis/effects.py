@@ -31,17 +31,20 @@ def analyze_experiment(
     """Return the result of an experiment: its configurations, and the effect of each setting of its grid.
 
     Args:
-        rows: of all experiments. varying: the settings that differ within the suite. row_values: of the metric.
+        experiment: the experiment.
+        rows: the result rows of all experiments.
+        varying: the settings that differ within the suite.
+        row_values: the values of the metric.
         compared: all configurations, with their intervals.
     """
     intervals = {configuration.trial: configuration.interval for configuration in compared}
-    mine = [row for row in rows if row.experiment == experiment]
-    done = [row for row in mine if row.status == Status.DONE]
+    own = [row for row in rows if row.experiment == experiment]
+    done = [row for row in own if row.status == Status.DONE]
     metric = row_values.metric
     names = [name for name in varying if len(experiment.grid.get(name, ())) > 1]
     ranked = rank_configurations(done, metric, [name for name in varying if name in experiment.varied])
-    effects = [_effect(name, experiment, mine, row_values) for name in names]
-    interactions = [_interaction(a, b, experiment, mine, row_values) for a in names for b in names if a != b]
+    effects = [_effect(name, experiment, own, row_values) for name in names]
+    interactions = [_interaction(a, b, experiment, own, row_values) for a in names for b in names if a != b]
     return ExperimentResult(
         experiment.name,
         experiment.title,
@@ -54,30 +57,30 @@ def analyze_experiment(
 def _effect(
     setting: str, experiment: Experiment, rows: Sequence[ResultRow], row_values: ValidationValues
 ) -> Effect | None:
-    """Compare the values of one setting over those combinations of the others for which every value was done."""
+    """Return the effect of a setting over the combinations of the others in which every value is done, if any."""
     values = list(dict.fromkeys(experiment.grid[setting]))
     complete = _blocks([setting], [(v,) for v in values], rows)
     if not complete:
         return None
     metric = row_values.metric
-    # rounded, so that equal means are equal whatever the order of their sums
+    # rounded, so that equal means compare as equal in whatever order they were summed
     means = {v: round(_mean(complete, (v,), metric), DIGITS) for v in values}
     parameters = {v: sum(r.parameters for b in complete if (r := b.rows[v,].result)) for v in values}
     ranked = sorted(values, key=lambda v: (-metric.score(means[v]), parameters[v]))
     trend = _trend(setting, means)
 
-    values_of = values_by_seed([[Contrast(b.seed, {b.trial(v): 1}) for b in complete] for v in ranked], row_values)
+    row_means = values_by_seed([[Contrast(b.seed, {b.trial(v): 1}) for b in complete] for v in ranked], row_values)
 
-    def ahead(i: int, j: int, looked_at: int) -> Difference:
-        return difference_of_means(values_of, i, j, looked_at)
+    def difference(i: int, j: int, comparisons: int) -> Difference:
+        return difference_of_means(row_means, i, j, comparisons)
 
-    # where it rises or falls all along, the order of the means is that of the sizes
+    # if the means only rise or only fall, their order is that of the sizes
     last = len(values) - 1
-    steps = [ahead(k, k + 1, last) for k in range(last)] if trend in ("rises", "falls") else []
+    steps = [difference(k, k + 1, last) for k in range(last)] if trend in ("rises", "falls") else []
     return Effect(
         setting,
         tuple((describe_value(v), means[v]) for v in ranked),
-        ahead(0, last, comb(len(values), 2)),
+        difference(0, last, comb(len(values), 2)),
         trend,
         sum(step.clear for step in steps),
     )
@@ -86,26 +89,26 @@ def _effect(
 def _interaction(
     setting: str, other: str, experiment: Experiment, rows: Sequence[ResultRow], row_values: ValidationValues
 ) -> Interaction | None:
-    """Return how the best value of a setting depends on another setting; None where it does not clearly.
+    """Return how the best value of a setting depends on another setting; None if no dependence is significant.
 
-    For every pair of values of the other setting whose best values differ, each must be clearly better with its own
-    than with that of its partner. The largest difference of the two differences is returned.
+    Two values of the other setting whose best values differ are evidence if, with each of them, its own best value is
+    significantly better than the best value of the other. The result holds the largest difference of differences.
     """
-    mine, others = (list(dict.fromkeys(experiment.grid[name])) for name in (setting, other))
-    complete = _blocks([setting, other], [(v, w) for v in mine for w in others], rows)
+    own, others = (list(dict.fromkeys(experiment.grid[name])) for name in (setting, other))
+    complete = _blocks([setting, other], [(v, w) for v in own for w in others], rows)
     if not complete:
         return None
     metric = row_values.metric
-    means = {(v, w): _mean(complete, (v, w), metric) for v in mine for w in others}
-    best = {w: max(mine, key=lambda v: metric.score(means[v, w])) for w in others}
+    means = {(v, w): _mean(complete, (v, w), metric) for v in own for w in others}
+    best = {w: max(own, key=lambda v: metric.score(means[v, w])) for w in others}
     pairs_of_settings = 2 * comb(sum(len(values) > 1 for values in experiment.grid.values()), 2)
-    possible = comb(len(mine), 2) * comb(len(others), 2) * pairs_of_settings
+    comparisons = comb(len(own), 2) * comb(len(others), 2) * pairs_of_settings
 
     def contrast(weights: Mapping[tuple[Any, Any], int]) -> Difference:
         contrasts = [
             Contrast(b.seed, {b.trial(*values): weight for values, weight in weights.items()}) for b in complete
         ]
-        return mean_of_contrasts(contrasts, row_values, possible)
+        return mean_of_contrasts(contrasts, row_values, comparisons)
 
     clear = []
     for w, x in combinations(others, 2):
@@ -114,16 +117,16 @@ def _interaction(
             clear.append(contrast({**at_w, **at_x}))
     if not clear:
         return None
-    chosen = tuple((describe_value(w), describe_value(best[w])) for w in others)
-    return Interaction(setting, other, chosen, max(clear, key=lambda difference: metric.score(difference.value)))
+    best_values = tuple((describe_value(w), describe_value(best[w])) for w in others)
+    return Interaction(setting, other, best_values, max(clear, key=lambda difference: metric.score(difference.value)))
 
 
 @dataclass(frozen=True)
 class _Block:
-    """The trials of one seed that differ in some settings only.
+    """Trials with the same seed that differ only in some settings.
 
     Attributes:
-        seed: of all of them. rows: by the values of those settings.
+        seed: their seed. rows: their result rows, by the values of those settings.
     """
 
     seed: int
@@ -135,7 +138,7 @@ class _Block:
 
 
 def _blocks(settings: Sequence[str], values: Sequence[tuple[Any, ...]], rows: Sequence[ResultRow]) -> list[_Block]:
-    """Return a block for every seed and combination of the other settings for which all the values were done."""
+    """Return a block for every seed and combination of the other settings in which all the values are done."""
     blocks: dict[tuple[int, str], dict[tuple[Any, ...], ResultRow]] = {}
     for row in rows:
         others = sorted((name, value) for name, value in row.trial.settings.items() if name not in settings)
@@ -149,15 +152,15 @@ def _blocks(settings: Sequence[str], values: Sequence[tuple[Any, ...]], rows: Se
 
 
 def _mean(blocks: Sequence[_Block], values: tuple[Any, ...], metric: Metric) -> float:
-    """Return the mean value of the metric for some values over the blocks, every seed counting the same."""
-    of_seeds: dict[int, list[float]] = {}
+    """Return the mean of the metric for some values over the blocks; all seeds have the same weight."""
+    by_seed: dict[int, list[float]] = {}
     for block in blocks:
-        of_seeds.setdefault(block.seed, []).append(value_of(block.rows[values], metric))
-    return float(np.mean([np.mean(found) for found in of_seeds.values()]))
+        by_seed.setdefault(block.seed, []).append(value_of(block.rows[values], metric))
+    return float(np.mean([np.mean(measured) for measured in by_seed.values()]))
 
 
 def _trend(setting: str, means: Mapping[Any, float]) -> str | None:
-    """Return whether the means rise or fall with a number, or with the units of hidden layers."""
+    """Return whether the means rise or fall with a numeric setting or the number of hidden units; None for others."""
     sizes = {v: sum(v) if isinstance(v, tuple) else v for v in means}
     if any(not isinstance(size, int | float) or isinstance(size, bool) for size in sizes.values()):
         return None

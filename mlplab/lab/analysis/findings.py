@@ -1,6 +1,6 @@
-"""The facts of a conclusion, frozen, and how `conclusion.json` holds them.
+"""The content of a conclusion as frozen dataclasses, and its layout in `conclusion.json`.
 
-Measures are those of the suite's metric. In JSON their keys carry its name: `val_accuracy` where it is accuracy.
+Values are values of the suite's metric. Their keys in JSON contain its name, such as `val_accuracy` for accuracy.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from mlplab.lab.analysis.plain import from_plain, to_plain
 
-#: The version of the layout of `conclusion.json`; files without one have the first, of 0.1.0.
+#: The version of the layout of `conclusion.json`. A file without a version has the first layout, of mlplab 0.1.0.
 FORMAT = 2
 
 
@@ -21,13 +21,16 @@ class Configuration:
     """The measures of a configuration, means over its seeds.
 
     Attributes:
-        name: the settings that vary, in words. label: of its first trial. trial: the id of that trial.
+        name: the settings that vary, in words.
+        label, trial: the label and the id of its first trial.
         seeds: the number of seeds.
-        value: the validation value of the metric. val_loss: the validation loss, in nats a row. seconds: of training.
-        spread: the standard deviation of `value` over the seeds, None for one seed.
-        parameters: of each network.
-        interval: the 95 % interval of `value`. chance: the probability of being the best of all. Both are None for a
-            configuration that was not compared.
+        value: the validation value of the metric.
+        val_loss: the validation loss, in nats per row.
+        spread: the standard deviation of `value` over the seeds; None for one seed.
+        parameters: the number of parameters of each network.
+        seconds: the training time.
+        interval: the 95 % interval of `value`; None if the configuration was not compared.
+        chance: the probability that the configuration is the best; None if it was not compared.
     """
 
     name: str
@@ -45,15 +48,16 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference of two values of the metric, of the same seeds and the same validation rows.
+    """A difference between two values of the metric with the same seeds and the same validation rows.
 
     Attributes:
-        value: in units of the metric.
-        margin: the difference is clear where it exceeds this: for other seeds and other rows, with one seed for other
-            rows. For a rival of the winner it is chosen so that the best configuration is kept with 95 % confidence for
-            all rivals together. Elsewhere it is half the width of a 95 % interval, which holds for all differences that
-            this one was picked from: the values of a setting, the depths.
-        seeds: the number of seeds it is the mean of.
+        value: the difference, in units of the metric.
+        margin: a difference that exceeds its margin is significant: it holds for other seeds and other rows, or only
+            for other rows if there is one seed. The margins of the winner's rivals are chosen so that the best
+            configuration is not excluded, with 95 % joint confidence. Any other margin is half the width of a 95 %
+            interval that holds jointly for all differences from which this one was selected: those between the values
+            of a setting, or between depths.
+        seeds: the number of seeds that are averaged.
     """
 
     value: float
@@ -62,7 +66,7 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval excludes 0."""
+        """Whether the difference is significant: it exceeds its margin."""
         return abs(self.value) > self.margin
 
 
@@ -71,11 +75,12 @@ class Effect:
     """The effect of one setting in one experiment.
 
     Attributes:
-        setting: its name.
-        values: each value in words with the mean of the metric over all it was combined with; best first.
-        difference: of the best and the worst value.
-        trend: "rises", "falls" or "mixed", in the order of size; None for values without one.
-        clear_steps: for a trend that rises or falls, the number of steps from value to value that are clear.
+        setting: the name of the setting.
+        values: each value, in words, with the mean of the metric over all combinations with other settings; the best
+            value first.
+        difference: between the best and the worst value.
+        trend: "rises", "falls" or "mixed", in order of increasing size; None for values that have no size.
+        clear_steps: for a trend that rises or falls, the number of significant steps between neighbouring values.
     """
 
     setting: str
@@ -87,12 +92,13 @@ class Effect:
 
 @dataclass(frozen=True)
 class Interaction:
-    """Two settings where the best value of one depends on the other.
+    """A dependence of the best value of one setting on another setting.
 
     Attributes:
-        setting, other: their names.
-        best: for each value of the other, in words, the best one of the setting.
-        difference: of the differences, where they are the largest and both clear, corrected for how many there are.
+        setting, other: the names of the settings.
+        best: for each value of the other setting, in words, the best value of the first.
+        difference: the largest difference between two significant differences, corrected for the number of possible
+            comparisons.
     """
 
     setting: str
@@ -103,7 +109,7 @@ class Interaction:
 
 @dataclass(frozen=True)
 class ExperimentResult:
-    """The result of an experiment: its configurations, best first, the effects of its settings, the interactions."""
+    """The result of an experiment: its configurations, the best first, and the effects and interactions of settings."""
 
     name: str
     title: str
@@ -117,10 +123,12 @@ class Exploration:
     """The configurations that a search tried before it chose its finalists, each with one seed.
 
     Attributes:
-        tried: the number of configurations. epochs: made by all of them together.
-        reached: numbers of epochs, the most first, with how many configurations were trained so far and no further.
-        whole: the epochs of a training to its end.
-        configurations: with their epochs, the one with the best validation value first.
+        tried: the number of configurations.
+        epochs: the total number of epochs.
+        reached: the numbers of epochs after which trainings stopped, largest first, each with its number of
+            configurations.
+        whole: the number of epochs of a complete training.
+        configurations: each with its number of epochs; the one with the best validation value first.
     """
 
     tried: int
@@ -132,13 +140,14 @@ class Exploration:
 
 @dataclass(frozen=True)
 class DepthComparison:
-    """The effect of depth where everything else was the same, over all experiments.
+    """The effect of depth with all other settings fixed, over all experiments.
 
     Attributes:
         others: the other settings that vary, in words.
-        means: for each depth the mean of the metric and the number of configurations behind it.
-        seeds: the number of seeds that all of them are means of.
-        best: the depth with the best mean. difference: how far it is ahead of the worst.
+        means: each depth with the mean of the metric and the number of configurations.
+        seeds: the number of seeds that are averaged.
+        best: the depth with the best mean.
+        difference: between the best and the worst depth.
     """
 
     others: str
@@ -150,11 +159,13 @@ class DepthComparison:
 
 @dataclass(frozen=True)
 class ValidationCurve:
-    """The validation loss of a configuration during training, in nats a row, a mean over its seeds.
+    """The mean validation loss of a configuration during training, in nats per row.
 
     Attributes:
-        epochs: the number of epochs. best_epoch: the one after which the loss was lowest.
-        lowest: the loss then. last: the loss at the end.
+        epochs: the number of epochs.
+        best_epoch: the epoch with the lowest loss.
+        lowest: the lowest loss.
+        last: the loss after the last epoch.
     """
 
     epochs: int
@@ -168,14 +179,16 @@ class TestEvaluation:
     """An evaluation of the networks of one configuration on the test set.
 
     Attributes:
-        trial: that of the lowest seed. right: the rows that its network classified correctly, out of `rows`.
-        value: the metric, a mean over all networks. interval: its 95 % interval, for other seeds and rows; with one
-            seed for other rows.
+        trial: the id of the trial with the lowest seed.
+        right, rows: the number of rows that its network classified correctly, and the number of all test rows.
+        value: the mean of the metric over all networks.
+        interval: its 95 % interval for other seeds and other rows, or only for other rows if there is one seed.
         opened: the time of the evaluation.
-        seeds: the number of networks. spread: the standard deviation of their values, None for one.
+        seeds: the number of networks.
+        spread: the standard deviation of their values; None for one network.
     """
 
-    __test__ = False  # no class of tests
+    __test__ = False  # pytest takes a class with this name for a test
 
     trial: str
     right: int
@@ -193,8 +206,8 @@ class Winner:
 
     Attributes:
         configuration: its measures.
-        validation_curve: of its training; None where early stopping decided when it ended.
-        test: its networks on the test set; None while a trial waits or has failed.
+        validation_curve: its mean validation curve; None if early stopping ended its trainings.
+        test: its evaluation on the test set; None if it has not been evaluated.
     """
 
     configuration: Configuration
@@ -207,13 +220,14 @@ class WinnerComparison:
     """The comparison of the winner with the others.
 
     Attributes:
-        seeds: the number of seeds of all that were compared.
-        rivals: the next configurations, each with how far the winner is ahead of it.
-        tied: the trials of those that cannot be told from the winner, it included, the best first.
-        smallest: of these, the one with the fewest parameters.
-        seeds_needed: see `mlplab.stats.comparison.Comparison`. seeds_asked: the number of seeds of the suite.
-        left_out: the configurations that were not compared because their seeds are not those of the winner.
-        cut: the configurations that were not compared because only the best are.
+        seeds: the number of seeds of each configuration that was compared.
+        rivals: the configurations that follow the winner, each with the difference between the winner and it.
+        tied: the trial ids of the winner and of all configurations that are not significantly worse, the best first.
+        smallest: the tied configuration with the fewest parameters.
+        seeds_needed: see `mlplab.stats.comparison.Comparison`.
+        seeds_asked: the number of seeds of the suite.
+        left_out: the number of configurations that were not compared because their seeds differ from the winner's.
+        cut: the number of configurations that were not compared because only the best ones are.
     """
 
     seeds: int
@@ -231,19 +245,21 @@ class Conclusion:
     """Everything that `conclusion.md` reports.
 
     Attributes:
-        suite, title: of the suite. metric: what its configurations are chosen by.
-        digest: of the results it was drawn from.
-        samples: the rows that training and validation shared; None is all.
-        validation_rows: the rows that all values were measured on.
-        winner: None where no trial was done.
-        comparison: of the winner with the others.
-        experiments: the result of each, in their order.
-        search: the configurations tried before, if there was a search.
-        depths: comparisons of depths across the experiments.
-        test_evaluations: every evaluation on the test set there ever was in this run folder.
-        not_done: label, status and reason of every trial that diverged, failed or waits.
+        suite, title: the name and the title of the suite.
+        metric: the name of the metric that ranks its configurations.
+        digest: the hash of the results from which it was drawn.
+        samples: the number of rows for training and validation together; None for all.
+        validation_rows: the number of rows on which all values were measured.
+        winner: the best configuration; None if no trial is done.
+        comparison: the comparison of the winner with the others.
+        experiments: the result of each experiment, in order.
+        search: the configurations that a search tried; None without a search.
+        depths: the comparisons of depths over all experiments.
+        test_evaluations: all test-set evaluations that were ever made in this run folder.
+        not_done: label, status and reason of each trial that diverged, failed or is not finished.
         cautions: notes on the data.
-        seconds: of training, on one core.
+        seconds: the total training time, on one core.
+        format: the version of the layout.
     """
 
     suite: str
@@ -275,13 +291,13 @@ class Conclusion:
 
     @classmethod
     def from_json(cls, content: object) -> Self:
-        """Return the conclusion that `to_json` was called on, or that version 0.1.0 wrote.
+        """Return the conclusion from the content of `conclusion.json`; version 0.1.0 may have written it.
 
         Raises:
-            ValueError, TypeError, KeyError: for content that is none.
+            ValueError, TypeError, KeyError: if the content is not a conclusion.
         """
         if not isinstance(content, Mapping):
-            raise TypeError(f"expected a table; got {content!r}")
+            raise TypeError(f"expected a mapping; got {content!r}")
         if "format" not in content:
             content = _from_first_format(content)
         if content["format"] != FORMAT:
@@ -290,19 +306,19 @@ class Conclusion:
 
 
 def test_evaluations_from_json(content: object) -> tuple[TestEvaluation, ...]:
-    """Return the test-set evaluations in a `conclusion.json`, each on its own: damage to one loses no other."""
+    """Return the test-set evaluations from the content of `conclusion.json`, without those that are damaged."""
     if not isinstance(content, Mapping):
         return ()
     entries = content.get("test_evaluations", content.get("openings"))
-    found = []
+    evaluations = []
     for entry in entries if isinstance(entries, list) else ():
         with suppress(TypeError, ValueError, KeyError):
-            found.append(from_plain(TestEvaluation, entry, content.get("metric", "accuracy")))
-    return tuple(found)
+            evaluations.append(from_plain(TestEvaluation, entry, content.get("metric", "accuracy")))
+    return tuple(evaluations)
 
 
 def _from_first_format(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a file of version 0.1.0 in today's layout; its differences were in percentage points."""
+    """Return the content of a file of version 0.1.0 in the present layout; its differences are percentage points."""
     best = old["best"]
     kept = ("suite", "title", "digest", "samples", "validation_rows", "search", "not_done", "cautions", "seconds")
     compared = ("seeds", "tied", "smallest", "seeds_needed", "seeds_asked", "left_out", "cut")
@@ -315,16 +331,16 @@ def _from_first_format(old: Mapping[str, Any]) -> dict[str, Any]:
         "winner": winner if best else None,
         "comparison": {**{name: old[name] for name in compared}, "rivals": rivals},
         "experiments": [
-            {**answer, **{part: [_with_shares(one) for one in answer[part]] for part in ("effects", "interactions")}}
-            for answer in old["answers"]
+            {**result, **{part: [_with_shares(one) for one in result[part]] for part in ("effects", "interactions")}}
+            for result in old["answers"]
         ],
         "depths": [_with_shares(one) for one in old["depths"]],
         "test_evaluations": old["openings"],
     }
 
 
-def _with_shares(fact: Mapping[str, Any]) -> dict[str, Any]:
-    return {**fact, "difference": _in_shares(fact["difference"])}
+def _with_shares(finding: Mapping[str, Any]) -> dict[str, Any]:
+    return {**finding, "difference": _in_shares(finding["difference"])}
 
 
 def _in_shares(difference: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The configurations of a run folder, compared."""
+"""Comparison of the configurations in a run folder."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from mlplab.errors import RunFolderError, SettingError, nearest, one_of
 from mlplab.lab.analysis.ranking import (
-    COMPARED,
+    MAX_COMPARED,
     ValidationValues,
     compare_ranked,
     rank_configurations,
-    with_the_seeds_of_the_best,
+    select_comparable,
 )
 from mlplab.lab.spec.status import Status
 from mlplab.lab.storage.results import Results
@@ -20,11 +20,13 @@ from mlplab.stats.comparison import Comparison
 def compare_stored(
     results: Results, *, experiment: str | None = None, confidence: float = 0.95, margin: float = 0.0
 ) -> Comparison:
-    """Compare the configurations of a run folder; see `mlplab.lab.compare_results`."""
+    """Compare the configurations in a run folder; see `mlplab.lab.compare_results`."""
     experiments = {e.name: e for e in results.suite.experiments if not e.from_search}
-    nothing = RunFolderError(f"{results.folder.path}: nothing to compare: no network was trained to its end yet")
+    no_results = RunFolderError(
+        f"{results.folder.path}: nothing to compare, because no network has been trained to its end yet"
+    )
     if not experiments:
-        raise nothing
+        raise no_results
     if experiment is not None and experiment not in experiments:
         raise SettingError(
             f"experiment must be {one_of(experiments)}; got {experiment!r}{nearest(experiment, experiments)}"
@@ -36,8 +38,8 @@ def compare_stored(
     row_values = ValidationValues.of(results)
     ranked = rank_configurations(done, row_values.metric, varying)
     if not ranked:
-        raise nothing
-    compared = with_the_seeds_of_the_best(ranked, done)[:COMPARED]
+        raise no_results
+    compared = select_comparable(ranked, done)[:MAX_COMPARED]
     names = [configuration.name for configuration in compared]
-    found = compare_ranked(compared, names, done, row_values, confidence=confidence, margin=margin)
-    return replace(found, left_out=len({row.trial.configuration for row in chosen}) - len(compared))
+    comparison = compare_ranked(compared, names, done, row_values, confidence=confidence, margin=margin)
+    return replace(comparison, left_out=len({row.trial.configuration for row in chosen}) - len(compared))

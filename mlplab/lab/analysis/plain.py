@@ -1,6 +1,6 @@
-"""Frozen facts as plain data for JSON, and back.
+"""Conversion of dataclasses to plain data for JSON, and back.
 
-A field's key is its name, or what its metadata say: ``field(metadata={"key": "val_{metric}"})``.
+The key of a field is its name, or the key in its metadata: ``field(metadata={"key": "val_{metric}"})``.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 T = TypeVar("T")
 
 
-def to_plain(fact: Any, metric: str) -> Any:
-    """Return a dataclass, and all that it holds, as dicts, lists and scalars."""
-    if is_dataclass(fact):
-        return {_key(one, metric): to_plain(getattr(fact, one.name), metric) for one in fields(fact)}
-    return [to_plain(item, metric) for item in fact] if isinstance(fact, tuple) else fact
+def to_plain(value: Any, metric: str) -> Any:
+    """Return a dataclass and its content as dicts, lists and scalars."""
+    if is_dataclass(value):
+        return {_key(field, metric): to_plain(getattr(value, field.name), metric) for field in fields(value)}
+    return [to_plain(item, metric) for item in value] if isinstance(value, tuple) else value
 
 
 def from_plain(kind: type[T], content: Any, metric: str) -> T:
-    """Return a dataclass from what `to_plain` made of it; keys that it does not know are left out.
+    """Return a dataclass from the output of `to_plain`; unknown keys are ignored.
 
     Raises:
-        ValueError, TypeError, KeyError: for content that does not fit.
+        ValueError, TypeError, KeyError: if the content does not match the fields.
     """
     hints = get_type_hints(kind)
     known: Any = fields(kind)  # type: ignore[arg-type]
     values = {}
-    for one in known:
-        key = _key(one, metric)
-        if key in content or one.default is MISSING:
-            values[one.name] = _value(hints[one.name], content[key], metric)
+    for field in known:
+        key = _key(field, metric)
+        if key in content or field.default is MISSING:
+            values[field.name] = _value(hints[field.name], content[key], metric)
     return kind(**values)
 
 
-def _key(one: Field[Any], metric: str) -> str:
-    key: str = one.metadata.get("key", one.name)
+def _key(field: Field[Any], metric: str) -> str:
+    key: str = field.metadata.get("key", field.name)
     return key.format(metric=metric)
 
 
 def _value(kind: Any, content: Any, metric: str) -> Any:
     arguments = get_args(kind)
-    if get_origin(kind) in (Union, UnionType):  # a kind or None
+    if get_origin(kind) in (Union, UnionType):  # an optional field
         return None if content is None else _value(arguments[0], content, metric)
     if get_origin(kind) is tuple:
         if not isinstance(content, list | tuple):
@@ -52,7 +52,7 @@ def _value(kind: Any, content: Any, metric: str) -> Any:
         return tuple(_value(k, item, metric) for k, item in zip(kinds, content, strict=True))
     if is_dataclass(kind):
         if not isinstance(content, Mapping):
-            raise TypeError(f"expected a table; got {content!r}")
+            raise TypeError(f"expected a mapping; got {content!r}")
         return from_plain(kind, content, metric)  # type: ignore[arg-type]
     if kind is float and isinstance(content, int) and not isinstance(content, bool):
         return float(content)

@@ -1,4 +1,4 @@
-"""Configurations with their measures over the seeds, the best first."""
+"""Measures of configurations over their seeds, and the ranking of configurations."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from mlplab.utils.text import DIGITS
 if TYPE_CHECKING:  # SciPy's statistics take half a second to import
     from mlplab.stats.comparison import Comparison
 
-#: The number of configurations that are compared at most, the best ones.
-COMPARED = 500
+#: At most this many configurations are compared: the best ones.
+MAX_COMPARED = 500
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class ValidationValues:
     """The value of the metric in each validation row, by trial.
 
     Attributes:
-        metric: whose values they are.
-        read: returns the numbers of a trial's validation rows, (rows,), and the value in each, (rows,).
+        metric: the metric.
+        read: returns the numbers of a trial's validation rows, (rows,), and the value in each row, (rows,).
     """
 
     metric: Metric
@@ -41,12 +41,12 @@ class ValidationValues:
 
     @classmethod
     def of(cls, results: Results) -> ValidationValues:
-        """Return those of a suite's metric, each trial's read once."""
+        """Return the values of a suite's metric; each trial is read only once."""
         metric = results.suite.measure
 
         def read(trial_id: str) -> tuple[Array, Array]:
-            found = results.folder.read_predictions(trial_id)
-            return found.rows, found.row_values(metric)
+            predictions = results.folder.read_predictions(trial_id)
+            return predictions.rows, predictions.row_values(metric)
 
         return cls(metric, cache(read))
 
@@ -60,11 +60,11 @@ class ValidationValues:
 
 
 def rank_configurations(done: Sequence[ResultRow], metric: Metric, varying: Sequence[str] = ()) -> list[Configuration]:
-    """Return the configurations of trials that were done, the best first.
+    """Return the configurations of finished trials, the best first.
 
-    The best has the best mean validation value; of equals it is the smaller, then the one with the lower loss. A
-    configuration that lacks seeds which others have (one diverged, say) comes after them: its mean is that of lucky
-    ones.
+    Configurations are ranked by their mean validation value; ties are broken by fewer parameters, then by lower loss.
+    A configuration that lacks some seeds, because a training diverged for example, comes after all complete ones: its
+    mean covers only the successful seeds.
     """
     found = _configurations(done, metric, varying)
     seeds = max((c.seeds for c in found), default=0)
@@ -72,18 +72,18 @@ def rank_configurations(done: Sequence[ResultRow], metric: Metric, varying: Sequ
 
 
 def _rank(configuration: Configuration, metric: Metric) -> float:
-    """Return the mean value, the larger the better, rounded so that equal means are equal."""
+    """Return the score of the mean value, rounded so that equal means compare as equal; larger is better."""
     return metric.score(round(configuration.value, DIGITS))
 
 
-def with_the_seeds_of_the_best(ranked: Sequence[Configuration], done: Sequence[ResultRow]) -> list[Configuration]:
-    """Return those of the ranked configurations that were trained with the seeds of the first one."""
+def select_comparable(ranked: Sequence[Configuration], done: Sequence[ResultRow]) -> list[Configuration]:
+    """Return the ranked configurations that were trained with the same seeds as the first one."""
     seeds = {first: [trial.seed for trial in trials] for first, trials in networks_of(done).items()}
     return [c for c in ranked if seeds[c.trial] == seeds[ranked[0].trial]]
 
 
 def networks_of(done: Sequence[ResultRow]) -> dict[str, list[Trial]]:
-    """Return the trials of every configuration, a seed each, by the id of its first one."""
+    """Return the trials of each configuration in order of their seeds, by the id of the first trial."""
     groups: dict[str, dict[int, Trial]] = {}
     for row in done:
         groups.setdefault(row.trial.configuration, {})[row.trial.seed] = row.trial
@@ -92,7 +92,7 @@ def networks_of(done: Sequence[ResultRow]) -> dict[str, list[Trial]]:
 
 
 def group_by_configuration(rows: Iterable[ResultRow]) -> dict[str, list[ResultRow]]:
-    """Return the rows of each configuration, every trial once, in the order of the rows."""
+    """Return the rows of each configuration, each trial once, in the order of the rows."""
     groups: dict[str, dict[str, ResultRow]] = {}
     for row in rows:
         groups.setdefault(row.trial.configuration, {})[row.trial.id] = row
@@ -120,25 +120,25 @@ def _summarize(rows: list[ResultRow], metric: Metric, varying: Sequence[str]) ->
 
 
 def value_of(row: ResultRow, metric: Metric) -> float:
-    """Return the validation value of a trial that was measured.
+    """Return the validation value of a trial that has measures.
 
     Raises:
-        RunFolderError: where the folder does not hold it.
+        RunFolderError: if the value is not stored.
     """
     value: float | None = getattr(row.result, metric.column, None)
     if value is None:
-        raise RunFolderError(f"{row.label}: its {metric.name} on the validation rows is missing; run the suite again")
+        raise RunFolderError(f"{row.label}: the validation {metric.name} is missing; run the suite again")
     return value
 
 
 def name_of(trial: Trial, varying: Iterable[str]) -> str:
-    """Return the settings that vary, in words, always in the same order: ``1024-512, lr 0.01``."""
+    """Return the settings that vary in words, in a fixed order: ``1024-512, lr 0.01``."""
     names = sorted(varying, key=list(SETTINGS).index)
     return ", ".join(describe_setting(name, trial[name]) for name in names) or "only configuration"
 
 
 def explore(rows: Sequence[ResultRow], metric: Metric, varying: Sequence[str]) -> Exploration | None:
-    """Return what a search tried, from its rows; None where there was none."""
+    """Return a summary of the configurations that a search tried, from its rows; None without results."""
     results = {row.trial.id: row.result for row in rows if row.result}
     if not results:
         return None
@@ -166,10 +166,14 @@ def compare_ranked(
     """Compare configurations that have the same seeds.
 
     Args:
-        names: what to call them, all different. done: the rows that they are made of.
+        configurations: at least one, the best first.
+        names: a distinct name for each.
+        done: the result rows of their trials.
+        row_values: the values of the metric.
+        confidence, margin: see `mlplab.stats.comparison.compare_configurations`.
 
     Raises:
-        RunFolderError: where they were not validated on the same rows.
+        RunFolderError: if they were not validated on the same rows.
     """
     from mlplab.stats.comparison import compare_configurations
 
@@ -177,7 +181,7 @@ def compare_ranked(
     trials = [[trial.id for trial in networks[c.trial]] for c in configurations]
     rows = row_values.rows(trials[0][0])
     if not all(np.array_equal(row_values.rows(trial), rows) for seeds in trials for trial in seeds):
-        raise RunFolderError("the networks were not validated on the same rows: they cannot be compared")
+        raise RunFolderError("the networks cannot be compared because they were validated on different rows")
     return compare_configurations(
         np.array([[row_values(trial) for trial in seeds] for seeds in trials]),
         names,

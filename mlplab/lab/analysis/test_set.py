@@ -1,4 +1,4 @@
-"""The chosen networks on all rows: the only place where the test set is used."""
+"""Evaluation of the selected networks on all rows: the only place where the test set is used."""
 
 from __future__ import annotations
 
@@ -20,21 +20,25 @@ PARTS = ("train", "validation", "test")
 
 
 def evaluate_on_test_set(folder: RunFolder, trials: Sequence[Trial], dataset: Dataset, metric: Metric) -> Array:
-    """Evaluate the networks of the chosen configuration on the test set, and store their predictions.
+    """Evaluate the networks of the selected configuration on the test set, and store their predictions.
 
-    Writes ``chosen_predictions.npz``: for each part the first network's predictions, as row numbers, the true and the
-    predicted class as an index, and the probability of the predicted class; the predictions of all networks for the
-    test set, ``test_predicted_by_seed``; and the class labels.
+    Writes ``chosen_predictions.npz``. For each part of the split, it holds the row numbers, the true class and the
+    first network's prediction as class indices, and the probability of the predicted class, (rows,) each. It also
+    holds the predictions of all networks for the test set, ``test_predicted_by_seed``, (seeds, rows), and the class
+    labels.
 
     Args:
-        trials: of one configuration, a seed each.
+        folder: the run folder.
+        trials: the trials of the configuration, one for each seed.
+        dataset: the data set of the suite.
+        metric: a mean over rows that is computed from predicted classes.
 
     Returns:
         The value of the metric in each test row, (seeds, rows).
     """
     split = split_rows(dataset, trials[0].split, samples=trials[0].samples)
     models = [load_classifier(folder.network_file(trial.id)) for trial in trials]
-    # the classes of the data, not of the models: with few training rows, they may never have seen some of them
+    # the classes of the data, not of the models: a small training set may lack some classes
     classes = dataset.classes
     arrays = {"classes": classes}
     for part in PARTS:
@@ -50,4 +54,4 @@ def evaluate_on_test_set(folder: RunFolder, trials: Sequence[Trial], dataset: Da
     write_whole(folder.chosen_file, partial(write_arrays, arrays=arrays))
     assert metric.row_values is not None
     assert metric.needs == "labels"
-    return np.stack([metric.row_values(arrays["test_true"], found) for found in arrays["test_predicted_by_seed"]])
+    return np.stack([metric.row_values(arrays["test_true"], one) for one in arrays["test_predicted_by_seed"]])

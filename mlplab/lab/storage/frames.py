@@ -15,22 +15,26 @@ from mlplab.lab.storage.run_folder import RunFolder
 def load_results(path: str | Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """Return the trials and the epochs of a run folder.
 
+    Args:
+        path: the run folder.
+
     Returns:
         A frame with a row for each trial of each experiment, as in ``results.csv``: experiment, trial, label, seed,
-        status, the settings that vary, and the measures; and one with a row for each epoch of each trial: trial, label,
-        seed, epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds, val_brier. "trial" joins the two. A
-        metric that an earlier version did not store is NaN among the trials, and has no column where no epoch has it.
+        status, the settings that vary, and the measures; and a frame with a row for each epoch of each trial: trial,
+        label, seed, epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds, val_brier. The column "trial"
+        joins the two. A metric that an earlier version did not store is NaN in the first frame; it is not a column of
+        the second one if no epoch has it.
 
     Raises:
-        RunFolderError: for a folder that is not a run folder, or damaged.
+        RunFolderError: if the folder is not a run folder, has no results or is damaged.
     """
     folder = RunFolder(Path(path))
-    folder.suite()  # raises where there is none
+    folder.suite()  # raises if there is no suite
     trials = _read_trials(folder)
-    ended = trials.drop_duplicates("trial")
+    unique = trials.drop_duplicates("trial")
     histories = [
         folder.read_history(trial).to_frame().assign(trial=trial, label=label, seed=seed)
-        for trial, label, seed in zip(ended["trial"], ended["label"], ended["seed"], strict=True)
+        for trial, label, seed in zip(unique["trial"], unique["label"], unique["seed"], strict=True)
     ]
     epochs = pandas.concat(histories, ignore_index=True)
     return trials, epochs[
@@ -48,13 +52,13 @@ def _read_trials(folder: RunFolder) -> pandas.DataFrame:
             dtype=dict.fromkeys(_TEXTS, str),
         )
     except FileNotFoundError as error:
-        raise RunFolderError(f"{folder.path} has no results yet: run the suite first") from error
+        raise RunFolderError(f"{folder.path} has no results yet; run the suite first") from error
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{file} cannot be read ({error}): run the suite again, which writes it again") from error
-    if lost := sorted({*_TEXTS, *MEASURES, "seed", "status"} - {*trials, *OPTIONAL}):
-        raise RunFolderError(f"{file} has no column {lost[0]!r}: run the suite again, which writes it again")
+        raise RunFolderError(f"{file} cannot be read ({error}); run the suite again to restore it") from error
+    if missing := sorted({*_TEXTS, *MEASURES, "seed", "status"} - {*trials, *OPTIONAL}):
+        raise RunFolderError(f"{file} has no column {missing[0]!r}; run the suite again to restore it")
     return trials.assign(**{name: nan for name in OPTIONAL if name not in trials})
 
 
-#: Columns that are texts, though an id such as 12e456789012 looks like a number.
+#: Columns that hold text, although an id such as 12e456789012 looks like a number.
 _TEXTS = ("experiment", "trial", "label")

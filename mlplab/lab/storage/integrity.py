@@ -1,7 +1,7 @@
-"""Whether what a run folder tells is still what was written: a digest of every file that is no trial's.
+"""The manifest of a run folder: the hash of each file outside the folders of trials, to detect modified files.
 
-Trials carry their own digests (`trial.json`). The seals are gone while a run is at work: one that is killed leaves none
-behind that do not fit.
+Each trial has its own hashes, in `trial.json`. A run removes the manifest before it writes anything, so that an
+interrupted run does not leave a manifest that does not match.
 """
 
 from __future__ import annotations
@@ -15,24 +15,28 @@ from mlplab.utils.hashing import hash_file
 
 
 def write_manifest(folder: RunFolder) -> None:
-    """Write down what the files of a folder are now."""
-    files = {path.relative_to(folder.path).as_posix(): hash_file(path) for path in _sealed(folder)}
+    """Write the manifest of the present files of a run folder."""
+    files = {path.relative_to(folder.path).as_posix(): hash_file(path) for path in _present_files(folder)}
     write_text_whole(_file(folder), json.dumps(files, indent=1) + "\n")
 
 
 def verify_manifest(folder: RunFolder) -> list[str]:
-    """Return the files that are missing or other than when they were sealed, by their names in the folder."""
+    """Return the files of the manifest that are missing or modified, by their names in the run folder.
+
+    The list is empty if the manifest is missing or damaged.
+    """
     try:
-        sealed = json.loads(_file(folder).read_bytes())
-        # a folder may come from a stranger, and what is broken is deleted: never anything else than what is sealed here
-        mine = {name: digest for name, digest in sealed.items() if _is_ours(folder.path / name, folder)}
-        return [name for name, digest in mine.items() if not _is(folder.path / name, digest)]
+        manifest = json.loads(_file(folder).read_bytes())
+        # Modified files are deleted later, and a run folder may come from an untrusted source: any other name is
+        # ignored.
+        listed = {name: digest for name, digest in manifest.items() if _may_be_listed(folder.path / name, folder)}
+        return [name for name, digest in listed.items() if not _matches(folder.path / name, digest)]
     except (OSError, ValueError, AttributeError, TypeError):
-        return []  # no seals, or damaged ones: nothing is known
+        return []
 
 
 def remove_manifest(folder: RunFolder) -> None:
-    """Take the seals away, before anything is written."""
+    """Remove the manifest; a run does so before it writes anything."""
     _file(folder).unlink(missing_ok=True)
 
 
@@ -40,18 +44,18 @@ def _file(folder: RunFolder) -> Path:
     return folder.path / ".seals.json"
 
 
-def _sealed(folder: RunFolder) -> list[Path]:
-    return [path for path in [*_single(folder), *sorted(folder.figures.glob("[!.]*"))] if path.is_file()]
+def _present_files(folder: RunFolder) -> list[Path]:
+    return [path for path in [*_single_files(folder), *sorted(folder.figures.glob("[!.]*"))] if path.is_file()]
 
 
-def _single(folder: RunFolder) -> list[Path]:
+def _single_files(folder: RunFolder) -> list[Path]:
     files = [folder.suite_file, folder.search_file, folder.results_file, folder.chosen_file]
     return [*files, folder.conclusion_md, folder.conclusion_json]
 
 
-def _is_ours(path: Path, folder: RunFolder) -> bool:
-    return (path in _single(folder) or path.parent == folder.figures) and not path.is_dir()
+def _may_be_listed(path: Path, folder: RunFolder) -> bool:
+    return (path in _single_files(folder) or path.parent == folder.figures) and not path.is_dir()
 
 
-def _is(path: Path, digest: str) -> bool:
+def _matches(path: Path, digest: str) -> bool:
     return path.is_file() and hash_file(path) == digest

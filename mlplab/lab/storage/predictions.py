@@ -1,4 +1,4 @@
-"""The predictions of a trial's network for the validation rows, and what is computed from them."""
+"""The predictions of a trial's network for the validation rows, and the metrics computed from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlplab.errors import RunFolderError
 from mlplab.lab.spec.trial import TrialResult
 from mlplab.metrics import METRICS, Metric
 
-if TYPE_CHECKING:  # scikit-learn, which these need, takes a second to import
+if TYPE_CHECKING:  # these import scikit-learn, which takes a second
     from mlplab.data import Dataset
     from mlplab.estimators.classifier import NeuralNetworkClassifier
     from mlplab.lab.storage.run_folder import RunFolder
@@ -26,9 +26,10 @@ class Predictions:
 
     Attributes:
         rows: the numbers of the rows in the data set, (rows,).
-        true, predicted: the classes as indices into those of the data set, (rows,) each.
-        probabilities: (rows, classes), float32; 0 for a class that the network has not seen. None where an earlier
-            version of mlplab wrote the file: `complete_predictions` computes them.
+        true, predicted: the true and the predicted class of each row, as indices into the classes of the data set,
+            (rows,) each.
+        probabilities: the predicted probabilities, (rows, classes), float32; 0 for a class that the training rows
+            lack. None if an earlier version of mlplab wrote the file; `complete_predictions` computes them.
     """
 
     rows: Array
@@ -37,11 +38,11 @@ class Predictions:
     probabilities: Array | None = None
 
     def arrays(self) -> dict[str, Array]:
-        """Return the arrays that there are, by name."""
+        """Return the arrays that are not None, by name."""
         return {name: array for name, array in vars(self).items() if array is not None}
 
     def value(self, metric: Metric) -> float:
-        """Return a metric of all rows; NaN where there is nothing to compute it from."""
+        """Return the value of a metric over all rows; NaN if the array that it needs is missing."""
         needed = self._needed_by(metric)
         return nan if needed is None else metric.value(self.true, needed)
 
@@ -49,7 +50,7 @@ class Predictions:
         """Return each row's value of a metric that is a mean over rows, (rows,).
 
         Raises:
-            RunFolderError: for a metric of probabilities where there are none.
+            RunFolderError: if the metric needs probabilities and they are missing.
         """
         needed = self._needed_by(metric)
         if needed is None:
@@ -64,7 +65,7 @@ class Predictions:
 def predict_rows(model: NeuralNetworkClassifier, dataset: Dataset, rows: Array) -> Predictions:
     """Return the predictions of a network for some rows of a data set, given by their numbers, (rows,)."""
     classes = dataset.classes
-    # the classes of the data, not of the model: with few training rows, it may never have seen some of them
+    # the classes of the data, not of the model: a small training set may lack some classes
     probabilities = np.zeros((len(rows), len(classes)), np.float32)
     probabilities[:, encode(model.classes_, classes, "the model's classes")] = model.predict_proba_rows(dataset.X, rows)
     return Predictions(
@@ -76,33 +77,35 @@ def predict_rows(model: NeuralNetworkClassifier, dataset: Dataset, rows: Array) 
 
 
 def complete_predictions(folder: RunFolder, trial_id: str, dataset: Dataset) -> Predictions | None:
-    """Return a trial's predictions, with the probabilities computed from its stored network where the file lacks them.
+    """Return a trial's predictions, with probabilities from its stored network if the file lacks them.
 
-    Nothing is trained and nothing is written. Folders of earlier versions lack the probabilities; trials that a search
-    paused have neither predictions nor a network there, and None is returned.
+    Nothing is trained or written. Run folders of earlier versions have no probabilities, and no predictions or network
+    of a trial that a search paused. None is returned for a trial without predictions.
 
     Args:
-        dataset: the data that the folder was made with.
+        folder: the run folder.
+        trial_id: the id of the trial.
+        dataset: the data set on which the trial was trained.
 
     Raises:
-        RunFolderError: for a damaged file of predictions.
-        ModelFileError: for a damaged network.
+        RunFolderError: if the file of the predictions is damaged.
+        ModelFileError: if the file of the network is damaged.
     """
     if not folder.predictions_file(trial_id).is_file():
         return None
-    found, network = folder.read_predictions(trial_id), folder.network_file(trial_id)
-    if found.probabilities is not None or not network.is_file():
-        return found
+    stored, network = folder.read_predictions(trial_id), folder.network_file(trial_id)
+    if stored.probabilities is not None or not network.is_file():
+        return stored
     from mlplab.estimators.model_file import load_classifier
 
-    return replace(found, probabilities=predict_rows(load_classifier(network), dataset, found.rows).probabilities)
+    return replace(stored, probabilities=predict_rows(load_classifier(network), dataset, stored.rows).probabilities)
 
 
 def complete_result(result: TrialResult, predictions: Predictions | None) -> TrialResult:
-    """Return a trial's result with the metrics that it lacks computed from its predictions, where there are any."""
+    """Return a trial's result with its missing metrics computed from its predictions, if there are any."""
     if predictions is None:
         return result
     names = {field.name for field in fields(result)}
-    lacking = [m for m in METRICS.values() if m.column in names and getattr(result, m.column) is None]
-    values: dict[str, Any] = {metric.column: predictions.value(metric) for metric in lacking}
+    missing = [m for m in METRICS.values() if m.column in names and getattr(result, m.column) is None]
+    values: dict[str, Any] = {metric.column: predictions.value(metric) for metric in missing}
     return replace(result, **{column: value for column, value in values.items() if not isnan(value)})

@@ -1,4 +1,4 @@
-"""The results of a suite, as its run folder holds them."""
+"""The results of a suite, read from its run folder."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Results:
     """The results of a suite.
 
     Attributes:
-        folder: where they are stored.
-        suite: bound to its data, its search expanded into experiments.
+        folder: the run folder that holds the results.
+        suite: the suite, bound to its data set, with its search expanded into experiments.
         rows: one for each trial of each experiment.
     """
 
@@ -25,10 +25,10 @@ class Results:
 
     @property
     def failed(self) -> list[ResultRow]:
-        """The rows whose trial failed, or has no final result yet."""
+        """The rows of trials that failed or are not finished yet."""
         return [row for row in self.rows if row.unfinished or row.failed]
 
     @property
     def done(self) -> list[ResultRow]:
-        """The rows that are compared: trained to their end, and not only tried by a search."""
+        """The rows of trials that are done, without those that only a search tried."""
         return [row for row in self.rows if row.is_compared]

@@ -1,4 +1,4 @@
-"""The rows of `results.csv`, and how tables are written as CSV."""
+"""The rows of `results.csv`, and the formatting of tables as CSV."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ MEASURES = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy"
 
 @dataclass(frozen=True)
 class ResultRow:
-    """A row of ``results.csv``: one trial in one experiment; `result` is None while it waits."""
+    """A row of ``results.csv``: a trial in an experiment.
+
+    Attributes:
+        experiment: the experiment.
+        trial: the trial.
+        label: the label of the trial.
+        result: the result of the trial; None if it has not been trained.
+    """
 
     experiment: Experiment
     trial: Trial
@@ -35,17 +42,17 @@ class ResultRow:
 
     @property
     def failed(self) -> bool:
-        """Whether its trial failed: the next run tries it again."""
+        """Whether the trial failed; the next run trains it again."""
         return self.status == Status.FAILED
 
     @property
     def unfinished(self) -> bool:
-        """Whether a run has to train it to its end, before it can conclude; what a search tried, it need not."""
+        """Whether the trial has to be trained to its end before the conclusion; never true of a search's own trials."""
         return self.status in (Status.WAITING, Status.FAILED, Status.PAUSED) and not self.experiment.from_search
 
     @property
     def is_compared(self) -> bool:
-        """Whether its configuration is compared: it was trained to its end, and not only tried by a search."""
+        """Whether its configuration is compared: the trial is done, and not one that only a search tried."""
         return self.status == Status.DONE and not self.experiment.from_search
 
 

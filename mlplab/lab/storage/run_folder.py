@@ -1,4 +1,4 @@
-"""The run folder: everything that a suite leaves on disk, each file written whole or not at all."""
+"""The run folder: all files of a suite on disk, each written atomically."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from mlplab.utils.hashing import hash_file, hash_json
 #: Files in a trial's folder.
 NETWORK, PREDICTIONS = "model.safetensors", "validation_predictions.npz"
 _RESULT_FIELDS = tuple(field.name for field in fields(TrialResult))
-#: Seconds that a lock is waited for: who asks `RunFolder.is_at_work` holds it for a moment.
-_PATIENCE = 0.5
+#: Seconds to wait for the lock: a process that calls `RunFolder.is_at_work` holds it for a moment.
+_LOCK_TIMEOUT = 0.5
 
 
 class RunFolder:
-    """A run folder at `path`; nothing is created before something is written."""
+    """A run folder at `path`, which is created when it is first locked or written to."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,27 +39,27 @@ class RunFolder:
         self.results_file = path / "results.csv"
         self.trials = path / "trials"
         self.checkpoints = path / "checkpoints"
-        self.search_file = path / "search.json"  # what a search has proposed
+        self.search_file = path / "search.json"  # the log of a search
         self.figures = path / "figures"
-        self.drawn_file = self.figures / "drawn.txt"  # written last: the digest of what the figures show
+        self.drawn_file = self.figures / "drawn.txt"  # written last: the hash of the results that the figures show
         self.chosen_file = path / "chosen_predictions.npz"
         self.conclusion_json = path / "conclusion.json"
         self.conclusion_md = path / "conclusion.md"
-        self.data = path / ".data"  # the arrays that the workers share while a run lasts
+        self.data = path / ".data"  # the arrays that the workers share during a run
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for writing.
+        """Lock the folder for writing.
 
         Raises:
-            RunFolderError: when another process holds it, or it cannot be written.
+            RunFolderError: if another process has locked the folder, or it cannot be written.
         """
-        lock = FileLock(self.path / ".lock", timeout=_PATIENCE)
+        lock = FileLock(self.path / ".lock", timeout=_LOCK_TIMEOUT)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
-            raise RunFolderError(f"{self.path}: another `mlplab` is at work in this folder") from error
+            raise RunFolderError(f"{self.path} is in use by another mlplab process") from error
         except (FileExistsError, NotADirectoryError, PermissionError) as error:
             raise RunFolderError(f"{self.path} cannot be used as a run folder: {error.strerror}") from error
         try:
@@ -68,7 +68,7 @@ class RunFolder:
             lock.release()
 
     def is_at_work(self) -> bool:
-        """Return whether somebody holds the folder for writing; nothing is created to find out."""
+        """Return whether a process has locked the folder; no file is created."""
         file = self.path / ".lock"
         if not file.is_file():
             return False
@@ -77,14 +77,14 @@ class RunFolder:
                 return False
         except Timeout:
             return True
-        except OSError:  # not ours to write
+        except OSError:  # the lock cannot be opened, for lack of permission for example
             return False
 
     def suite(self) -> Suite:
-        """Read the suite that the folder was made for.
+        """Read the suite of the folder.
 
         Raises:
-            RunFolderError: for a folder that is no run folder.
+            RunFolderError: if the folder is not a run folder, or its suite is invalid.
         """
         if not self.suite_file.is_file():
             raise RunFolderError(f"{self.path} is not a run folder: it has no suite.toml")
@@ -98,7 +98,7 @@ class RunFolder:
         write_text_whole(self.suite_file, suite.to_toml())
 
     def remove_unfinished(self) -> None:
-        """Delete what an interrupted run left half-written; only while the folder is locked."""
+        """Delete the half-written files of an interrupted run. The folder must be locked."""
         for folder in (self.path, self.figures, self.trials, self.checkpoints):
             remove_unfinished(folder)
         shutil.rmtree(self.data, ignore_errors=True)
@@ -108,47 +108,49 @@ class RunFolder:
         return self.trials / trial_id
 
     def network_file(self, trial_id: str) -> Path:
-        """Return the file of a trial's network; a trial that was not trained to its end has none."""
+        """Return the file of a trial's network, which exists if the trial was trained to its end."""
         return self.trial(trial_id) / NETWORK
 
     def predictions_file(self, trial_id: str) -> Path:
-        """Return the file of a trial's predictions for the validation rows; one that failed or diverged has none."""
+        """Return the file of a trial's predictions for the validation rows; failed and diverged trials have none."""
         return self.trial(trial_id) / PREDICTIONS
 
     def checkpoint(self, lineage: str) -> Path:
-        """Return the file that the training of a lineage goes on from."""
+        """Return the checkpoint file of a lineage."""
         return self.checkpoints / f"{lineage}.safetensors"
 
     def read_result(self, trial_id: str, *, thorough: bool = False) -> TrialResult | None:
-        """Return what a finished trial left, or None where it is missing, incomplete or damaged.
+        """Return the result of a trial, or None if it is missing, incomplete or damaged.
 
-        thorough: whether to read every file to its end and compare its SHA-256; else only sizes are compared.
+        Args:
+            trial_id: the id of the trial.
+            thorough: whether to compare the SHA-256 of every file; otherwise only sizes are compared.
         """
         folder = self.trial(trial_id)
         try:
             content = json.loads((folder / "trial.json").read_bytes())
-            # a folder that was copied to another's place is whole, but no result of that one
+            # a folder that was copied to the place of another trial is complete, but holds another result
             if content.pop("sha256") != hash_json(content) or content["id"] != trial_id:
                 return None
             for name, (size, digest) in content["files"].items():
                 if (folder / name).stat().st_size != size or (thorough and hash_file(folder / name) != digest):
                     return None
-            # an earlier version wrote fewer fields: those that are missing have their defaults
+            # earlier versions wrote fewer fields: missing ones have their defaults
             return TrialResult(**{name: content[name] for name in _RESULT_FIELDS if name in content})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def has_trial(self, trial_id: str) -> bool:
-        """Return whether there is a trial's folder, whatever is in it."""
+        """Return whether the folder of a trial exists, whatever it contains."""
         return self.trial(trial_id).exists()
 
     def write_trial(
         self, result: TrialResult, history: History, write_files: Callable[[Path], object] | None = None
     ) -> None:
-        """Write a trial's folder, whole or not at all: its history, its `trial.json` and what `write_files` writes.
+        """Write a trial's folder atomically: its history, its `trial.json` and the files that `write_files` writes.
 
-        A trial of less than a second is not worth waiting for the disk: after a power cut, the sizes in `trial.json`
-        show which files are cut short, and those trials are trained again.
+        A trial of less than a second is not flushed to disk, which would take too long: after a power failure, the
+        sizes in `trial.json` reveal truncated files, and such trials are trained again.
         """
 
         def fill(folder: Path) -> None:
@@ -159,18 +161,18 @@ class RunFolder:
             (folder / "history.csv").write_bytes(format_csv(columns, epochs).encode())
             files = {file.name: (file.stat().st_size, hash_file(file)) for file in sorted(folder.iterdir())}
             content = {**vars(result), "files": files}
-            sealed = json.dumps({**content, "sha256": hash_json(content)}, indent=1, allow_nan=False)
-            (folder / "trial.json").write_bytes(f"{sealed}\n".encode())
+            text = json.dumps({**content, "sha256": hash_json(content)}, indent=1, allow_nan=False)
+            (folder / "trial.json").write_bytes(f"{text}\n".encode())
 
         write_folder_whole(self.trial(result.id), fill, durable=result.seconds >= 1)
 
     def read_history(self, trial_id: str) -> History:
-        """Return the epochs of a trial; none where the file is missing.
+        """Return the epochs of a trial; an empty history if the file is missing.
 
         A metric whose column is missing, as in folders of earlier versions, is NaN.
 
         Raises:
-            RunFolderError: for a damaged file.
+            RunFolderError: if the file is damaged.
         """
         path = self.trial(trial_id) / "history.csv"
         if not path.is_file():
@@ -181,26 +183,26 @@ class RunFolder:
                 columns = [name for name in COLUMNS if name not in OPTIONAL or name in (table.fieldnames or ())]
                 rows = [{name: float(row[name] or "nan") for name in columns} for row in table]
         except (ValueError, KeyError, TypeError, csv.Error) as error:
-            raise RunFolderError(f"{path} is damaged: run the suite again, which writes it again") from error
+            raise RunFolderError(f"{path} is damaged; run the suite again to restore it") from error
         return History([Epoch(**{**row, "epoch": int(row["epoch"])}) for row in rows])  # type: ignore[arg-type]
 
     def read_arrays(self, path: Path) -> dict[str, Array]:
         """Return the arrays of an .npz file.
 
         Raises:
-            RunFolderError: for a file that is missing or damaged.
+            RunFolderError: if the file is missing or damaged.
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return dict(archive)
-        except Exception as error:  # a damaged archive raises one of many types, by where the damage lies
+        except Exception as error:  # the type of the error depends on where the archive is damaged
             raise RunFolderError(f"{path} cannot be read: {error}; delete it and run the suite again") from error
 
     def read_predictions(self, trial_id: str) -> Predictions:
-        """Return the predictions of a trial's network for the validation rows, as they are stored.
+        """Return the stored predictions of a trial's network for the validation rows.
 
         Raises:
-            RunFolderError: for a file that is missing or damaged.
+            RunFolderError: if the file is missing or damaged.
         """
         path = self.predictions_file(trial_id)
         arrays = self.read_arrays(path)
@@ -210,7 +212,12 @@ class RunFolder:
             raise RunFolderError(f"{path} has no {error}; delete it and run the suite again") from error
 
     def write_results(self, rows: Sequence[ResultRow], varying: Sequence[str]) -> None:
-        """Write ``results.csv``: a row for every trial of every experiment, also for those that wait."""
+        """Write ``results.csv``: a row for every trial of every experiment, including those not trained yet.
+
+        Args:
+            rows: the rows.
+            varying: the names of the settings that have a column.
+        """
         header = ["experiment", "trial", "label", "seed", "status", *varying, *MEASURES]
         lines = [
             [
@@ -227,14 +234,14 @@ class RunFolder:
         write_text_whole(self.results_file, format_csv(header, lines))
 
     def drawn_digest(self) -> str:
-        """Return the digest of the results that the figures were drawn from, empty where there are none."""
+        """Return the hash of the results that the figures show; empty without figures."""
         try:
             return self.drawn_file.read_text(encoding="utf-8").strip()
         except (OSError, ValueError):
             return ""
 
     def read_labels(self) -> dict[str, str]:
-        """Return the labels of the trials by id from ``results.csv``, none where it cannot be read."""
+        """Return the labels of the trials in ``results.csv`` by id; an empty dict if it cannot be read."""
         try:
             with self.results_file.open(encoding="utf-8", newline="") as file:
                 return {row["trial"]: row["label"] for row in csv.DictReader(file)}
@@ -242,7 +249,13 @@ class RunFolder:
             return {}
 
     def rows(self, suite: Suite, labels: Mapping[str, str], *, thorough: bool = False) -> list[ResultRow]:
-        """Return the rows of the bound suite's results as the folder holds them now; `thorough` as in `read_result`."""
+        """Return the rows of a suite's results, read from the folder now.
+
+        Args:
+            suite: a bound suite.
+            labels: the labels of trials without a result, by id; without a label, the id is used.
+            thorough: see `read_result`.
+        """
         cells = suite.cells()
         results = {trial.id: self.read_result(trial.id, thorough=thorough) for _, trial in cells}
         return [
