@@ -93,8 +93,11 @@ class History:
 
     @property
     def records(self) -> list[dict[str, float]]:
-        """The epochs as plain data."""
-        return [vars(epoch) for epoch in self.epochs]
+        """The epochs as plain data, without the metrics of `OPTIONAL` that were not measured."""
+        return [
+            {name: value for name, value in vars(epoch).items() if name not in OPTIONAL or not isnan(value)}
+            for epoch in self.epochs
+        ]
 
     @records.setter
     def records(self, records: list[dict[str, Any]]) -> None:

@@ -271,7 +271,7 @@ def test_another_kind_of_file_is_refused(path, refuses, content):
 @pytest.mark.parametrize("metadata", [None, {}, {"format": "pt"}, {"format": "mlplab-99"}])
 def test_safetensors_of_something_else_are_refused(path, refuses, metadata):
     save_file({"weight": np.eye(2)}, path, metadata)
-    with refuses(ModelFileError, path, "no model of mlplab"):
+    with refuses(ModelFileError, path, "not a model written by mlplab"):
         load_model(path)
 
 
