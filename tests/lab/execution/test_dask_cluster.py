@@ -271,7 +271,7 @@ def test_an_address_without_a_scheduler_is_refused(tmp_path, file, monkeypatch, 
 
 def test_jobs_and_scheduler_exclude_each_other(file, capsys):
     assert mlplab(["run", str(file), "--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"]) == 2
-    assert "--jobs is for this machine" in capsys.readouterr().err
+    assert "--jobs cannot be combined with --scheduler" in capsys.readouterr().err
 
 
 def test_without_dask_the_error_names_the_extra(file, tmp_path, monkeypatch):

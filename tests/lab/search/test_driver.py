@@ -447,4 +447,4 @@ def test_the_command_searches_for_a_network_for_a_table(tmp_path, capsys, monkey
 
 def test_a_suite_without_a_search_is_refused_by_the_command(capsys):
     assert mlplab(["search", "exercise6"]) == 2
-    assert "exercise6 has no [search]: run it with `mlplab run`" in capsys.readouterr().err
+    assert "exercise6 has no [search] table; use `mlplab run`" in capsys.readouterr().err
