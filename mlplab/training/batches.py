@@ -1,8 +1,8 @@
-"""Rows of a data set, gathered batch by batch into buffers that are reused."""
+"""Rows of a data set, their order in an epoch, and the batches they are gathered into; buffers are reused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -91,6 +91,15 @@ class BatchReader:
     def first(self) -> Batch:
         """Return the first batch of the rows in their stored order."""
         return next(self._in_slices(self.stored_order()))
+
+    def draw_order(self, generators: Sequence[np.random.Generator] | None) -> Array:
+        """Return the order in which each member reads the rows in an epoch, (M, N).
+
+        generators: one for each member, to draw a permutation from; None keeps the stored order.
+        """
+        if generators is None:
+            return self.stored_order()
+        return np.stack([rng.permutation(len(self.rows)) for rng in generators])
 
     def stored_order(self) -> Array:
         """Return the order of the rows as they are stored, the same for every member: (M, N), read-only."""

@@ -236,7 +236,8 @@ class Trainer:
 
         one_by_one: compiled code runs each batch on its own too.
         """
-        order, size, count = self._order(), self.training.batch_size, len(self.training.rows)
+        order = self.training.draw_order(self.learner.generators)
+        size, count = self.training.batch_size, len(self.training.rows)
         if self._compiled is None:
             for k, batch in enumerate(self.training.batches(order)):
                 yield self._step(batch, self._learning_rates(k * size / count))
@@ -247,13 +248,6 @@ class Trainer:
             starts = range(first, min(first + rows, count), size)
             rates = [self._learning_rates(start / count) for start in starts]
             yield self._compiled.train(order[:, first : first + rows], rates)
-
-    def _order(self) -> Array:
-        """Return the order in which each member reads the rows in the next epoch, (M, N)."""
-        generators, count = self.learner.generators, len(self.training.rows)
-        if generators is None:
-            return self.training.stored_order()
-        return np.stack([rng.permutation(count) for rng in generators])
 
     def _learning_rates(self, finished: float) -> Sequence[float]:
         """Return the members' learning rates for the step after that part of the epoch, 0 to 1."""

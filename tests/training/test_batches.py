@@ -65,3 +65,11 @@ def test_buffers_are_used_again():
 
 def test_rows_are_counted():
     assert len(rows(7)) == 7
+
+
+def test_the_row_order_is_drawn_from_each_members_generator():
+    reader = BatchReader(NumpyEngine("float64"), rows(7), TARGETS, 3, members=2)
+    order = reader.draw_order([np.random.default_rng(seed) for seed in (0, 1)])
+    expected = [np.random.default_rng(seed).permutation(7) for seed in (0, 1)]
+    np.testing.assert_array_equal(order, expected)
+    np.testing.assert_array_equal(reader.draw_order(None), [range(7)] * 2)

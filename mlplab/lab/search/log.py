@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from mlplab.errors import RunFolderError
 from mlplab.lab.search.halving import WORST, TrialProgress
@@ -12,10 +11,11 @@ from mlplab.lab.search.samplers import Proposal, settings_of
 from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.suite import Experiment, Suite
 from mlplab.lab.spec.trial import Trial, TrialResult, lab_settings
+from mlplab.lab.storage.integrity import decode_json, encode_json
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.metrics import Metric
 from mlplab.utils.atomic import write_text_whole
-from mlplab.utils.hashing import hash_json, hash_text
+from mlplab.utils.hashing import hash_text
 from mlplab.version import NUMERICS
 
 #: The seed of all trials of a search; the finalists get others.
@@ -57,7 +57,7 @@ class SearchLog:
         """Write the log into the run folder."""
         rounds = [{"rungs": one.rungs, "proposals": one.proposals} for one in self.rounds]
         content = {**vars(self), "rounds": rounds}
-        write_text_whole(folder.search_file, json.dumps({**content, "sha256": hash_json(content)}) + "\n")
+        write_text_whole(folder.search_file, encode_json(content))
 
 
 def digest_of_search(suite: Suite, *, budget: bool) -> str:
@@ -79,9 +79,7 @@ def is_damaged(folder: RunFolder) -> bool:
 
 def _read(folder: RunFolder) -> SearchLog | None:
     try:
-        content: dict[str, Any] = json.loads(folder.search_file.read_bytes())
-        if content.pop("sha256") != hash_json(content):
-            return None
+        content = decode_json(folder.search_file.read_bytes())
         rounds = [Round(tuple(one["rungs"]), tuple(one["proposals"])) for one in content.pop("rounds")]
         return SearchLog(**{**content, "rounds": rounds, "finalists": tuple(content["finalists"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -1,17 +1,59 @@
-"""The manifest of a run folder: the hash of each file outside the folders of trials, to detect modified files.
+"""Integrity of a run folder: the hashes of its files are written and checked here, so that damage is noticed.
 
-Each trial has its own hashes, in `trial.json`. A run removes the manifest before it writes anything, so that an
-interrupted run does not leave a manifest that does not match.
+`trial.json` and `search.json` end with the SHA-256 of their own content, and `trial.json` lists the size and the
+SHA-256 of the other files of its trial. The manifest has the SHA-256 of the files that lie directly in the run folder,
+and of its figures. A run removes the manifest before it writes anything, so that an interrupted run does not leave one
+that does not match.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.utils.atomic import write_text_whole
-from mlplab.utils.hashing import hash_file
+from mlplab.utils.hashing import hash_file, hash_json
+
+if TYPE_CHECKING:  # which reads and writes its trials with these functions
+    from mlplab.lab.storage.run_folder import RunFolder
+
+
+def encode_json(content: Mapping[str, Any], **options: Any) -> str:
+    """Return JSON that ends with the SHA-256 of its content; `options` are those of `json.dumps`."""
+    return json.dumps({**content, "sha256": hash_json(content)}, **options) + "\n"
+
+
+def decode_json(text: bytes) -> dict[str, Any]:
+    """Return the content of what `encode_json` returned.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: if the text is damaged.
+    """
+    content: dict[str, Any] = json.loads(text)
+    if content.pop("sha256") != hash_json(content):
+        raise ValueError("the content does not have the SHA-256 that is written in it")
+    return content
+
+
+def describe_files(folder: Path) -> dict[str, tuple[int, str]]:
+    """Return the size and the SHA-256 of each file in a folder, by name."""
+    return {file.name: (file.stat().st_size, hash_file(file)) for file in sorted(folder.iterdir())}
+
+
+def verify_files(folder: Path, files: Mapping[str, tuple[int, str]], *, thorough: bool) -> bool:
+    """Return whether the files in a folder are those that `describe_files` found.
+
+    thorough: whether to compare the SHA-256 of every file; otherwise only sizes are compared.
+
+    Raises:
+        OSError: if a file is missing.
+    """
+    return all(
+        (folder / name).stat().st_size == size and (not thorough or hash_file(folder / name) == digest)
+        for name, (size, digest) in files.items()
+    )
 
 
 def write_manifest(folder: RunFolder) -> None:

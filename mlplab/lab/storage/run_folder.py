@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,11 +16,11 @@ from mlplab.engine.base import Array
 from mlplab.errors import RunFolderError, SettingError
 from mlplab.lab.spec.suite import Suite, load_suite
 from mlplab.lab.spec.trial import TrialResult, describe_value
+from mlplab.lab.storage.integrity import decode_json, describe_files, encode_json, verify_files
 from mlplab.lab.storage.predictions import Predictions
 from mlplab.lab.storage.results_csv import MEASURES, ResultRow, format_csv
 from mlplab.training.history import COLUMNS, OPTIONAL, Epoch, History
 from mlplab.utils.atomic import remove_unfinished, write_folder_whole, write_text_whole
-from mlplab.utils.hashing import hash_file, hash_json
 
 #: Files in a trial's folder.
 NETWORK, PREDICTIONS = "model.safetensors", "validation_predictions.npz"
@@ -128,13 +127,10 @@ class RunFolder:
         """
         folder = self.trial(trial_id)
         try:
-            content = json.loads((folder / "trial.json").read_bytes())
+            content = decode_json((folder / "trial.json").read_bytes())
             # a folder that was copied to the place of another trial is complete, but holds another result
-            if content.pop("sha256") != hash_json(content) or content["id"] != trial_id:
+            if content["id"] != trial_id or not verify_files(folder, content["files"], thorough=thorough):
                 return None
-            for name, (size, digest) in content["files"].items():
-                if (folder / name).stat().st_size != size or (thorough and hash_file(folder / name) != digest):
-                    return None
             # earlier versions wrote fewer fields: missing ones have their defaults
             return TrialResult(**{name: content[name] for name in _RESULT_FIELDS if name in content})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -159,10 +155,8 @@ class RunFolder:
             columns = history.columns
             epochs = [[getattr(epoch, column) for column in columns] for epoch in history]
             (folder / "history.csv").write_bytes(format_csv(columns, epochs).encode())
-            files = {file.name: (file.stat().st_size, hash_file(file)) for file in sorted(folder.iterdir())}
-            content = {**vars(result), "files": files}
-            text = json.dumps({**content, "sha256": hash_json(content)}, indent=1, allow_nan=False)
-            (folder / "trial.json").write_bytes(f"{text}\n".encode())
+            content = {**vars(result), "files": describe_files(folder)}
+            (folder / "trial.json").write_bytes(encode_json(content, indent=1, allow_nan=False).encode())
 
         write_folder_whole(self.trial(result.id), fill, durable=result.seconds >= 1)
 
