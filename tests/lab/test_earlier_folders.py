@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from mlplab import load_results
+from mlplab.lab.analysis.conclusion import read_conclusion
+from mlplab.lab.storage.run_folder import RunFolder
 from tests.earlier import (
     EARLIER,
     UNFINISHED,
@@ -41,6 +43,11 @@ def here(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     found = dict(np.load(file))
     return json.loads(str(found.pop("environment"))), found
+
+
+def read_evaluations(folder):
+    """Return the evaluations on the test set that a conclusion has recorded, as plain data."""
+    return [vars(test) for test in read_conclusion(RunFolder(folder)).test_evaluations]
 
 
 def has_same_bits(environment, *, optuna=False):
@@ -95,17 +102,17 @@ def assert_no_epoch_was_made_twice(before, after):
 
 def assert_test_rows_are_opened_once(before, after):
     """See that what a conclusion had seen of the test rows is not forgotten, nor seen again."""
-    found = json.loads((after / "conclusion.json").read_bytes())["openings"]
+    found = read_evaluations(after)
     assert len(found) == 1
     if (before / "conclusion.json").is_file():
-        held = json.loads((before / "conclusion.json").read_bytes())["openings"]
+        held = read_evaluations(before)
         assert [one["opened"] for one in found] == [one["opened"] for one in held]
 
 
 def assert_same_bits(out, expected):
     """Compare a finished folder with what it was to become."""
     assert read_rows(out) == expected["rows"]
-    assert json.loads((out / "conclusion.json").read_bytes())["best"]["trial"] == expected["best"]
+    assert read_conclusion(RunFolder(out)).best.trial == expected["best"]
     trials = read_trials(out)
     assert list(trials) == list(expected["trials"])
     for trial, facts in expected["trials"].items():
