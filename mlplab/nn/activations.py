@@ -1,7 +1,7 @@
-"""Activations a = f(z), each with the step of back-propagation through it.
+"""Activations a = f(z), each with its derivative for back-propagation.
 
-To add one: write its class, give it a line in `ACTIVATIONS` and one in `docs/parts.md`. The gradient checks and the
-property tests pick it up by its name.
+To add one, write its class and add a line to `ACTIVATIONS` and to `docs/parts.md`. The gradient checks and property
+tests then include it by its name.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from mlplab.engine.base import Array
 
 
 class Activation(Protocol):
-    """What a layer needs of its activation. Any object with these three members can be used."""
+    """The interface of a layer's activation. Any object with these three members can be used."""
 
-    #: Whether `backward` reads z. Where it does not, z is overwritten by a and costs no memory.
+    #: Whether `backward` reads z. If not, z is overwritten by a, which saves memory.
     needs_z: bool
-    # An activation may also have `initializer`: the name of the one that "auto" picks for it; else "glorot_uniform".
+    # An activation may also have `initializer`, the name of the one that "auto" selects; else it is "glorot_uniform".
 
     def forward(self, xp: Any, z: Array, a: Array) -> None:
-        """Write f(z) into `a`. Both are (M, B, O); they are one array where ``needs_z`` is False."""
+        """Write f(z) into `a`. Both are (M, B, O); they are the same array if ``needs_z`` is False."""
 
     def backward(self, xp: Any, z: Array, a: Array, da: Array) -> None:
-        """Turn `da` = ∂loss/∂a into ∂loss/∂z in place: multiply it by f'(z). z is overwritten unless ``needs_z``."""
+        """Turn `da` = ∂loss/∂a into ∂loss/∂z in place: multiply it by f'(z). z is valid only if ``needs_z``."""
 
 
 class Identity:
@@ -46,14 +46,14 @@ class Sigmoid:
 
     needs_z = False
 
-    # a = 1 / (1 + e⁻ᶻ) = ½ + ½·tanh(z/2): the same function, and it overflows for no z
+    # a = 1 / (1 + e⁻ᶻ) = ½ + ½·tanh(z/2): the same function, without overflow for any z
     def forward(self, xp: Any, z: Array, a: Array) -> None:
         xp.multiply(z, 0.5, out=a)
         xp.tanh(a, out=a)
         a *= 0.5
         a += 0.5
 
-    # f'(z) = a·(1 - a), written da·a - (da·a)·a: no buffer beyond one product
+    # f'(z) = a·(1 - a), computed as da·a - (da·a)·a, which needs a single buffer
     def backward(self, xp: Any, z: Array, a: Array, da: Array) -> None:
         da *= a
         da -= da * a
@@ -135,11 +135,11 @@ class ELU:
 
 
 class SELU:
-    """a = λ·z where z > 0, else λ·α·(eᶻ - 1), normalising. Source: Klambauer et al. 2017, equation 2."""
+    """a = λ·z where z > 0, else λ·α·(eᶻ - 1), self-normalizing. Source: Klambauer et al. 2017, equation 2."""
 
     needs_z = False
     initializer = "lecun_normal"
-    _LAMBDA, _ALPHA = 1.0507009873554805, 1.6732632423543772  # the fixed point's, from their appendix
+    _LAMBDA, _ALPHA = 1.0507009873554805, 1.6732632423543772  # of the fixed point, from the paper's appendix
 
     # a = λ·(max(z, 0) + α·(e^min(z, 0) - 1))
     def forward(self, xp: Any, z: Array, a: Array) -> None:
@@ -173,13 +173,13 @@ class GELU:
         da *= 0.5 * (1 + t) + (0.5 * self._SLOPE) * z * (1 - t * t) * (1 + 3 * self._CUBE * z * z)
 
     def _tanh(self, xp: Any, z: Array) -> tuple[Array, Array]:
-        """Return t and z, cut to where t is not yet 1 or -1, lest its cube overflow."""
+        """Return t and z; z is clipped so that its cube cannot overflow, at values where t is 1 or -1 anyway."""
         z = xp.clip(z, -10, 10)
         return xp.tanh(self._SLOPE * z * (1 + self._CUBE * z * z)), z
 
 
 class SiLU:
-    """a = z·sigmoid(z), also "swish". Source: Elfwing et al. 2018, equation 1."""
+    """a = z·sigmoid(z), also called "swish". Source: Elfwing et al. 2018, equation 1."""
 
     needs_z = True
 
@@ -230,7 +230,7 @@ class Mish:
 
 _SIGMOID = Sigmoid()
 
-#: By the name that settings use; "logistic" is scikit-learn's name for the sigmoid.
+#: Activations by the names used in settings; "logistic" is scikit-learn's name for the sigmoid.
 ACTIVATIONS: dict[str, Activation] = {
     "identity": Identity(),
     "sigmoid": _SIGMOID,

@@ -17,16 +17,16 @@ from mlplab.nn.penalties import l1_value, l2_value
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """The outcome of a check: the parameter where both gradients differ most.
+    """The result of a gradient check, for the parameter where the two gradients differ most.
 
     Attributes:
-        error: `|analytic - numeric| / max(|analytic|, |numeric|, floor)` there; the floor is 0.001, or 0.001 times an
-            objective larger than 1.
+        error: `|analytic - numeric| / max(|analytic|, |numeric|, floor)` of this parameter; the floor is 0.001, or
+            0.001 times the objective if that is larger than 1.
         parameter: its name, such as ``W[0][3, 17]`` (layer, input, output) or ``b[1][4]``.
         analytic: ∂objective/∂parameter by back-propagation.
-        numeric: the same by central differences.
-        checked: how many parameters were compared.
-        tolerance: what `error` may be.
+        numeric: the same derivative by central differences.
+        checked: the number of parameters compared.
+        tolerance: the largest `error` that passes.
     """
 
     error: float
@@ -38,7 +38,7 @@ class GradientCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether every parameter agreed."""
+        """Whether the gradients agree for every parameter."""
         return self.error <= self.tolerance
 
     def __str__(self) -> str:
@@ -65,14 +65,14 @@ def check_gradients(
 ) -> GradientCheck:
     """Compare ∂objective/∂θ with central differences of the fourth order.
 
-    Source: Abramowitz and Stegun 1964, 25.3.6: f' ≈ (8·(f(θ + h) - f(θ - h)) - (f(θ + 2h) - f(θ - 2h))) / 12h. The
-    usual second order is off by up to 5e-7 where inputs are as large as 16; this one by 1e-8.
+    Source: Abramowitz and Stegun 1964, 25.3.6: f' ≈ (8·(f(θ + h) - f(θ - h)) - (f(θ + 2h) - f(θ - 2h))) / 12h. With
+    inputs as large as 16, the usual second-order formula has errors of up to 5e-7, this one of 1e-8.
 
     Args:
-        network: one member, float64; its parameters are moved and put back.
+        network: one member, float64; its parameters are changed and restored.
         loss: objective = mean loss of the rows + ½·weight_decay·‖W‖² + l1·Σ|W|.
         X, T: rows (B, I) and their targets (B, C).
-        sample: how many parameters to compare, drawn with `seed`; None compares all.
+        sample: the number of parameters to compare, drawn with `seed`; None compares all.
         tolerance: the largest relative error that passes.
 
     Raises:
@@ -94,7 +94,7 @@ def check_gradients(
         losses = loss.value_and_delta(xp, forward(), T)
         return float(losses.mean() + l2_value(xp, weights, decay)[0] + l1_value(xp, weights, l1)[0])
 
-    running = deepcopy(network.running)  # which every forward in training moves
+    running = deepcopy(network.running)  # every forward pass in training changes them
     dz = forward()
     loss.value_and_delta(xp, dz, T)
     writer.begin([float(rows)], decay)
@@ -125,12 +125,12 @@ def check_gradients(
 def _compare(
     objective: Callable[[], float], theta: Array, p: int, analytic: float, step: float, tolerance: float
 ) -> tuple[float, float]:
-    """Return the numeric derivative by parameter `p` that is nearest to the analytic one, and its relative error.
+    """Return the numeric derivative by parameter `p` that is closest to the analytic one, and its relative error.
 
-    Within a step, a ReLU may pass its kink, where there is no slope to compare with. A shorter step passes it for fewer
-    parameters; a derivative that is wrong stays wrong at every step.
+    A step may cross the kink of a ReLU, where the derivative is not defined. A shorter step crosses it for fewer
+    parameters; a wrong derivative is wrong for every step.
     """
-    # what is subtracted has the rounding error of the objective's size: smaller slopes than this drown in it
+    # the values subtracted have rounding errors of the objective's magnitude, which hide slopes below this
     floor = 1e-3 * max(1.0, abs(objective()))
     found = []
     for h in (step, step / 10, step / 100):
@@ -152,13 +152,13 @@ def _slope(objective: Callable[[], float], theta: Array, p: int, h: float) -> fl
 
 
 def _positions(network: Network) -> Parameters:
-    """Return the layout of the parameters with every parameter's place in the flat buffer as its value."""
+    """Return parameters in the network's layout, each with its position in the flat buffer as its value."""
     flat = network.theta.flat
     return Parameters.over(network.engine, np.arange(flat.size, dtype=flat.dtype).reshape(flat.shape), network.layout)
 
 
 def _named(parameters: Parameters) -> list[tuple[str, Array]]:
-    """Return the parameters' arrays by name, W (I, O) and all others (O,)."""
+    """Return the names and arrays of the parameters, W (I, O) and all others (O,)."""
     named = [(f"W[{layer}]", W[0]) for layer, W in enumerate(parameters.weights)]
     named += [(f"b[{layer}]", b[0, 0]) for layer, b in enumerate(parameters.biases)]
     for layer, (gain, shift) in enumerate(parameters.scales):

@@ -1,4 +1,4 @@
-"""Initial weights. Each function draws an (I, O) matrix from a generator that is passed in; biases start at zero."""
+"""Initial weights: each function draws an (I, O) matrix from the given generator. Biases start at zero."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from mlplab.engine.base import Array
 
-#: Draws an (inputs, outputs) matrix in float64; a function of your own with this signature is one too.
+#: Draws an (inputs, outputs) matrix in float64. It may be a function of your own with this signature.
 Initializer = Callable[[np.random.Generator, int, int], Array]
 
 
 def glorot_normal(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
-    """Draw from N(0, 2 / (I + O)). Source: Glorot and Bengio 2010, equation 12, as a normal ("Xavier")."""
+    """Draw from N(0, 2 / (I + O)). Source: Glorot and Bengio 2010, equation 12, as a normal distribution ("Xavier")."""
     return rng.normal(0.0, sqrt(2 / (inputs + outputs)), (inputs, outputs))
 
 
@@ -30,7 +30,7 @@ def he_normal(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
 
 
 def he_uniform(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
-    """Draw from U(±√(6 / I)): the variance of He et al. 2015, equation 10, as a uniform."""
+    """Draw from U(±√(6 / I)): the variance of He et al. 2015, equation 10, as a uniform distribution."""
     bound = sqrt(6 / inputs)
     return rng.uniform(-bound, bound, (inputs, outputs))
 
@@ -41,15 +41,15 @@ def lecun_normal(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
 
 
 def lecun_uniform(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
-    """Draw from U(±√(3 / I)): the variance of LeCun et al. 1998, equation 16, as a uniform."""
+    """Draw from U(±√(3 / I)): the variance of LeCun et al. 1998, equation 16, as a uniform distribution."""
     bound = sqrt(3 / inputs)
     return rng.uniform(-bound, bound, (inputs, outputs))
 
 
 def orthogonal(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
-    """Draw orthonormal columns (rows, where there are fewer of them), evenly. Source: Saxe et al. 2014, section 3.
+    """Draw orthonormal columns (rows, if there are fewer of them) uniformly. Source: Saxe et al. 2014, section 3.
 
-    The QR decomposition of a normal matrix, the signs of R's diagonal moved over: Mezzadri 2007, section 5.
+    They are the Q of a normal matrix's QR decomposition, times the signs of R's diagonal: Mezzadri 2007, section 5.
     """
     Q, R = np.linalg.qr(rng.normal(size=(max(inputs, outputs), min(inputs, outputs))))
     Q *= np.sign(np.diagonal(R))
@@ -57,11 +57,11 @@ def orthogonal(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
 
 
 def constant(rng: np.random.Generator, inputs: int, outputs: int) -> Array:
-    """Return 0.01 for every weight: the units of a layer then stay equal for ever, which is what drawing is for."""
+    """Return 0.01 for every weight. The units of a layer then stay identical, which random weights prevent."""
     return np.full((inputs, outputs), 0.01)
 
 
-#: By the name that settings use.
+#: Initializers by the names used in settings.
 INITIALIZERS: dict[str, Initializer] = {
     "glorot_normal": glorot_normal,
     "xavier_normal": glorot_normal,

@@ -1,7 +1,7 @@
 """Losses on the last layer's pre-activations ("logits"), each with its derivative.
 
-A loss owns the output's non-linearity: computing both together is what keeps them stable, and what makes ∂loss/∂z
-as short as p - T. To add one: write its class and give it a line in `LOSSES`.
+A loss includes the output's non-linearity: computing both together is numerically stable and makes ∂loss/∂z as simple
+as p - T. To add one, write its class and add a line to `LOSSES`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mlplab.engine.base import Array
 
 
 class Loss(Protocol):
-    """What the trainer needs of a loss. Any object with these three members can be used."""
+    """The interface of a loss. Any object with these three members can be used."""
 
     #: The name of the output's non-linearity, `out_activation_` of the estimator.
     out_activation: str
@@ -21,7 +21,8 @@ class Loss(Protocol):
     def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
         """Return the loss of every row (M, B), and turn `z` (M, B, C) into ∂loss/∂z in place.
 
-        T (M, B, C) holds the target of every row: for classes 1 at its class and 0 elsewhere, or close to that.
+        T (M, B, C) holds the target of every row: for classes, 1 for its class and 0 for the others, or values close to
+        these.
         """
 
     def predict(self, xp: Any, z: Array) -> None:
@@ -29,7 +30,7 @@ class Loss(Protocol):
 
 
 class Softmax:
-    """p = softmax(z), for C ≥ 2 classes that exclude each other."""
+    """p = softmax(z), for C ≥ 2 mutually exclusive classes."""
 
     out_activation = "softmax"
 
@@ -41,11 +42,11 @@ class Softmax:
 
 
 class Sigmoid:
-    """p = sigmoid(z), for two classes with one output, or for C labels that a row may have or not."""
+    """p = sigmoid(z), for two classes with one output, or for C labels of which a row may have any number."""
 
     out_activation = "logistic"
 
-    # log p = min(z, 0) - log(1 + e^-|z|): no exponential of a positive number, and a small p keeps its digits
+    # log p = min(z, 0) - log(1 + e^-|z|): no exponential of a positive number, and a small p keeps its precision
     def predict(self, xp: Any, z: Array) -> None:
         soft = xp.log1p(xp.exp(-xp.abs(z)))
         xp.clip(z, None, 0, out=z)
@@ -82,7 +83,7 @@ class SigmoidCrossEntropy(Sigmoid):
 
 
 class SoftmaxSquaredError(Softmax):
-    """Loss = ½·Σ (p - T)², half the Brier score: bounded, so that wrong labels cost little."""
+    """Loss = ½·Σ (p - T)², half the Brier score. It is bounded, so that wrong labels have little effect."""
 
     # ∂loss/∂z = p·(d - Σ d·p) with d = p - T
     def value_and_delta(self, xp: Any, z: Array, T: Array) -> Array:
@@ -106,7 +107,7 @@ class SigmoidSquaredError(Sigmoid):
 
 
 class SoftmaxFocal(Softmax):
-    """Loss = -Σ T·(1 - p)ᵞ·log p: rows that are right already count little. Source: Lin et al. 2017, equation 4.
+    """Loss = -Σ T·(1 - p)ᵞ·log p: correctly classified rows have little weight. Source: Lin et al. 2017, equation 4.
 
     Args:
         gamma: γ, at least 1; 0 would be the cross-entropy.
@@ -129,7 +130,7 @@ class SoftmaxFocal(Softmax):
 
 
 class SigmoidFocal(Sigmoid):
-    """Loss = Σ -T·(1 - p)ᵞ·log p - (1 - T)·pᵞ·log(1 - p). Source and argument as of `SoftmaxFocal`."""
+    """Loss = Σ -T·(1 - p)ᵞ·log p - (1 - T)·pᵞ·log(1 - p). Source and argument as for `SoftmaxFocal`."""
 
     def __init__(self, gamma: float = 2.0) -> None:
         self.gamma = gamma
@@ -145,7 +146,7 @@ class SigmoidFocal(Sigmoid):
 
 
 class SquaredError:
-    """Loss = ½·Σ (z - T)², for values."""
+    """Loss = ½·Σ (z - T)², for regression."""
 
     out_activation = "identity"
 
@@ -178,8 +179,8 @@ class Poisson:
         xp.exp(z, out=z)
 
 
-#: By the name that settings use: for each non-linearity of the output that it goes with. One for classes has both
-#: "logistic" and "softmax".
+#: Losses by the names used in settings, each for the output non-linearities that it supports. A loss for classes
+#: supports both "logistic" and "softmax".
 LOSSES: dict[str, Mapping[str, Loss]] = {
     name: {loss.out_activation: loss for loss in losses}
     for name, losses in {

@@ -1,7 +1,7 @@
 """A fully connected network: the layout of its parameters, the forward and the backward pass.
 
-Shapes as in docs/architecture.md: M members of the same shape side by side, B rows, I inputs, O outputs of a layer,
-P parameters of a member.
+Shapes are named as in docs/architecture.md: M members of the same shape, B rows, I inputs and O outputs of a layer, P
+parameters of a member.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ _NONE_RUNNING = Running(np.empty(0), np.empty(0))
 
 
 class Receiver(Protocol):
-    """Takes what the gradient is made of, as `Network.backward` hands it over."""
+    """Receives the terms of the gradient from `Network.backward`."""
 
     def receive(self, layer: int, a: Array, dz: Array) -> None:
-        """Take a layer's input a (M, B, I) and delta dz (M, B, O)."""
+        """Receive a layer's input a (M, B, I) and delta dz (M, B, O)."""
 
     def receive_scale(self, layer: int, dgain: Array, dshift: Array) -> None:
-        """Take the derivatives by a normalised hidden layer's gain and shift, of every row, (M, B, O) each."""
+        """Receive the derivatives by a hidden layer's gain and shift for every row, (M, B, O) each."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which parameters a network has: sizes of all layers, whether there are biases, whether layers are normalised."""
+    """The layout of a network's parameters: the sizes of all layers, and whether there are biases and normalization."""
 
     sizes: tuple[int, ...]
     fit_intercept: bool = True
     normalized: bool = False
 
     def vectors(self) -> list[int]:
-        """Return the lengths of what comes after the weights: biases, then gain and shift of every hidden layer."""
+        """Return the lengths of the vectors after the weights: biases, then gain and shift of every hidden layer."""
         biases = list(self.sizes[1:]) if self.fit_intercept else []
         return biases + [o for o in self.sizes[1:-1] for _ in range(2) if self.normalized]
 
     def count(self) -> int:
-        """Return P."""
+        """Return P, the number of parameters."""
         return sum(i * o for i, o in pairwise(self.sizes)) + sum(self.vectors())
 
 
@@ -56,21 +56,21 @@ class Layout:
 class Parameters:
     """A flat buffer, every W first, then every b, then gains and shifts, and the views of it that the layers use.
 
-    The same layout serves the parameters, their gradient and an optimizer's moments. Where the engine lays the rows of
-    a W apart the buffer is a little longer than P, and the elements between the rows are and stay 0.
+    The parameters, their gradient and an optimizer's moments have the same layout. If the engine pads the rows of a W,
+    the buffer is a little longer than P, and the padding is always 0.
     """
 
-    flat: Array  # (M, P and the elements between the rows)
+    flat: Array  # (M, P and the padding)
     weights: list[Array]  # of every layer, (M, I, O)
     biases: list[Array]  # of every layer, (M, 1, O); empty for a network without biases
-    scales: list[tuple[Array, Array]]  # gain and shift of every hidden layer, (M, 1, O) each, where it is normalised
-    weight_count: int  # flat[:, :weight_count] are the weights: what penalties act on
+    scales: list[tuple[Array, Array]]  # gain and shift of every hidden layer, (M, 1, O) each, if it is normalized
+    weight_count: int  # flat[:, :weight_count] are the weights, to which penalties apply
     engine: Engine
     layout: Layout
 
     @classmethod
     def over(cls, engine: Engine, flat: Array, layout: Layout) -> Parameters:
-        """Lay views over `flat`, the rows of each W as far apart as the engine lays them."""
+        """Create the views of `flat`, with the rows of each W at the stride that the engine chooses."""
         members, shapes = len(flat), list(pairwise(layout.sizes))
         weights, start = [], 0
         for i, o in shapes:
@@ -99,26 +99,26 @@ class Parameters:
 
 
 def count_parameters(sizes: Sequence[int], fit_intercept: bool, normalized: bool = False) -> int:
-    """Return P: the weights, and the biases, gains and shifts where there are any."""
+    """Return P, the number of weights and, if there are any, of biases, gains and shifts."""
     return Layout(tuple(sizes), fit_intercept, normalized).count()
 
 
 class Network:
-    """M networks of one shape, and the two walks through them.
+    """M networks of one shape, with their forward and backward passes.
 
     Args:
-        engine: where the arrays live.
-        sizes: inputs, units of every hidden layer, outputs. Two sizes are a linear model: depth 0.
-        activation: of the hidden layers, one for all or a list with one for each; the output layer has none, it belongs
-            to the loss.
+        engine: stores the arrays and computes with them.
+        sizes: the number of inputs, of units in every hidden layer, and of outputs. Two sizes make a linear model.
+        activation: of the hidden layers, one for all or a list with one for each; that of the output layer is part of
+            the loss.
         fit_intercept: whether layers have biases.
         members: M.
         normalization: of the hidden layers' pre-activations, or None.
-        noise: what training adds.
+        noise: the noise that is added in training.
 
     Attributes:
-        generators: one a member, for the noise.
-        running: of every hidden layer, where the normalisation keeps running statistics.
+        generators: one per member, for the noise.
+        running: the running statistics of every hidden layer, if the normalization has any.
     """
 
     state_attributes = ("theta", "running", "generators")
@@ -158,7 +158,7 @@ class Network:
         return Parameters.zeros(self.engine, self.layout, self.members)
 
     def initialize(self, initializers: Sequence[Initializer], generators: Sequence[np.random.Generator]) -> None:
-        """Draw the weights of each member from its own generator, layer by layer; biases become 0."""
+        """Draw the weights of each member from its own generator, layer by layer; set the biases to 0."""
         for m, rng in enumerate(generators):
             for W, initializer in zip(self.theta.weights, initializers, strict=True):
                 W[m] = self.engine.asarray(initializer(rng, *W.shape[1:]))
@@ -166,7 +166,7 @@ class Network:
                 b[m] = 0
 
     def arrays(self, member: int = 0) -> dict[str, Array]:
-        """Return views of everything that predictions depend on, by the names that model files use."""
+        """Return views of all arrays that predictions depend on, by the names used in model files."""
         theta = self.theta
         groups = {
             "coefs": [W[member] for W in theta.weights],
@@ -179,10 +179,10 @@ class Network:
         return {f"{group}.{layer}": view for group, views in groups.items() for layer, view in enumerate(views)}
 
     def forward(self, X: Array, work: Workspace, training: bool = False) -> Array:
-        """Compute the logits (M, B, C) of the rows X (M, B, I) and return them: `work`'s last array, its own.
+        """Compute the logits (M, B, C) of the rows X (M, B, I) and return them; they are the last array of `work`.
 
-        `work` keeps what `backward` needs. X is not changed. In `training`, noise is added and layers are normalised
-        by their batches.
+        `work` keeps the values that `backward` needs. X is not changed. In `training`, noise is added and batch
+        normalization uses the statistics of the batch.
         """
         xp, a, noise = self.engine.xp, X, self.noise if training else NO_NOISE
         if noise.on_inputs:
@@ -200,7 +200,7 @@ class Network:
                 add_normal(self.engine, self.generators, noise.hidden_noise, z)
             a = work.a[layer]
             activation.forward(xp, z, a)
-            if hidden and noise.dropout:  # into an array of its own: the derivative of the activation needs a
+            if hidden and noise.dropout:  # into another array: the derivative of the activation needs a
                 draw_mask(self.engine, self.generators, noise.dropout, work.masks[layer])
                 a = xp.multiply(a, work.masks[layer], out=work.dropped[layer])
         return a
@@ -215,7 +215,7 @@ class Network:
             add_normal(self.engine, self.generators, self.noise.input_noise, work.disturbed)
         return work.disturbed
 
-    # z ← gain·n + shift with n = normalised z
+    # z ← gain·n + shift with n = normalized z
     def _normalize(self, layer: int, z: Array, work: Workspace, training: bool) -> None:
         assert self.normalization is not None
         n, (gain, shift) = work.normal[layer], self.theta.scales[layer]
@@ -225,10 +225,10 @@ class Network:
         z += shift
 
     def backward(self, dz: Array, work: Workspace, receiver: Receiver) -> None:
-        """Walk from the last layer down, handing each layer's number, input and delta to `receiver`.
+        """Pass each layer's index, input and delta to `receiver`, from the last layer to the first.
 
-        dz (M, B, C) is ∂loss/∂z of the last layer. `receiver` may change that layer's parameters on the spot: the delta
-        for the layer below was computed before. The deltas are not divided by the number of rows.
+        dz (M, B, C) is ∂loss/∂z of the last layer. `receiver` may change the layer's parameters immediately, because
+        the delta for the layer below has already been computed. The deltas are not divided by the number of rows.
         """
         xp = self.engine.xp
         for layer in reversed(range(len(self.sizes) - 1)):
@@ -251,7 +251,7 @@ class Network:
 
 
 class Workspace:
-    """The arrays of one forward and backward walk over batches of `rows` rows, allocated once."""
+    """The arrays of one forward and backward pass over batches of `rows` rows, allocated once."""
 
     def __init__(self, network: Network, rows: int) -> None:
         new, members, noise = network.engine.matrices, network.members, network.noise
@@ -269,7 +269,7 @@ class Workspace:
 
 
 class GradientWriter:
-    """Receives what `Network.backward` hands over and writes the gradient of the objective into one flat buffer."""
+    """Receives the terms from `Network.backward` and writes the gradient of the objective into one flat buffer."""
 
     def __init__(self, network: Network, l1: float = 0.0) -> None:
         self.gradient = network.new_parameters()
@@ -277,18 +277,18 @@ class GradientWriter:
         self._l1 = l1
 
     def begin(self, totals: Sequence[float], weight_decay: Sequence[float]) -> None:
-        """Get ready for one batch: what its sums are divided by, and the decay, of each of the M members."""
+        """Prepare for a batch, with the divisor of its sums and the weight decay for each of the M members."""
         self._alpha = [1 / total for total in totals]
         self._decay = self._engine.asarray(weight_decay)[:, None, None] if any(weight_decay) else None
         self._beta = 0.0
 
     def go_on(self) -> None:
-        """Get ready for more rows of the same batch: their part is added."""
+        """Prepare for more rows of the same batch, which are added to the gradient."""
         self._beta = 1.0
 
     # ∂objective/∂gain = Σ dgain / B, ∂objective/∂shift = Σ dshift / B
     def receive_scale(self, layer: int, dgain: Array, dshift: Array) -> None:
-        """Write the part of a hidden layer's gain and shift; both (M, B, O), of every row."""
+        """Write the gradient of a hidden layer's gain and shift, from the derivatives of every row, (M, B, O) each."""
         for d, g in zip((dgain, dshift), self.gradient.scales[layer], strict=True):
             ones = self._ones.of(d)
             self._engine.matmul(ones, d, out=g, transpose_a=True, alpha=self._alpha, beta=self._beta)
@@ -296,9 +296,9 @@ class GradientWriter:
     # ∂objective/∂W = aᵀ·dz / B + decay·W + l1·sign(W)
     # ∂objective/∂b = Σ dz / B
     def receive(self, layer: int, a: Array, dz: Array) -> None:
-        """Write one layer's part; a (M, B, I), dz (M, B, O)."""
+        """Write the gradient of one layer's weights and biases; a (M, B, I), dz (M, B, O)."""
         g, beta = self.gradient.weights[layer], self._beta
-        # the product adds to the penalty's part, which saves a pass and a buffer
+        # the product is added to the gradient of the penalty, which saves a pass and a buffer
         if self._decay is not None and not beta:
             l2_gradient(self._engine.xp, self._theta.weights[layer], self._decay, out=g)
             beta = 1.0
@@ -313,7 +313,7 @@ class GradientWriter:
 class Ones:
     """The input of the biases, which is 1 in every row: their gradient is a product like that of the weights.
 
-    One call instead of three for the sum, its scaling and the update: a tenth of the step of a small network.
+    One call replaces three for the sum, its scaling and the update, which saves a tenth of the step of a small network.
     """
 
     def __init__(self, engine: Engine) -> None:

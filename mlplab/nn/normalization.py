@@ -1,7 +1,7 @@
-"""Normalisation of a hidden layer's pre-activations, with its derivative.
+"""Normalization of a hidden layer's pre-activations, with its derivative.
 
-z becomes gain·n + shift, where n is z with mean 0 and variance 1: over the rows of a batch, or over the units of a row.
-Gain and shift are parameters of the network. To add one: write its class, give it a line in `NORMALIZATIONS` and one in
+z becomes gain·n + shift, where n is z scaled to mean 0 and variance 1 over the rows of a batch, or over the units of a
+row. Gain and shift are parameters of the network. To add one, write its class and add a line to `NORMALIZATIONS` and to
 `docs/parts.md`.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from mlplab.engine.base import Array
 
-#: Added to variances, as everywhere in the field.
+#: Added to variances; the usual value.
 EPSILON = 1e-5
 #: The weight of a new batch in the running mean and variance during training.
 MOMENTUM = 0.1
@@ -20,9 +20,9 @@ MOMENTUM = 0.1
 
 @dataclass
 class Running:
-    """Mean and variance of a layer's pre-activations in training, (M, 1, O) each; what predictions are made with.
+    """Running mean and variance of a layer's pre-activations in training, (M, 1, O) each, for predictions.
 
-    momentum: how much of the next batch goes into them.
+    momentum: the weight of the next batch.
     """
 
     state_attributes = ("mean", "variance")
@@ -33,19 +33,19 @@ class Running:
 
 
 class Normalization(Protocol):
-    """What the network needs of its normalization."""
+    """The interface of a normalization."""
 
-    #: Whether predictions use `Running` statistics of the training.
+    #: Whether predictions use `Running` statistics from training.
     runs: bool
 
     def forward(self, xp: Any, z: Array, n: Array, running: Running, training: bool) -> Array:
-        """Write the normalised z into `n`, both (M, B, O), and return what it was divided by, to be broadcast.
+        """Write the normalized z into `n`, both (M, B, O), and return its divisor in a shape that broadcasts.
 
-        In training the running statistics are updated in place, where there are any.
+        In training, the running statistics, if there are any, are updated in place.
         """
 
     def backward(self, xp: Any, n: Array, scale: Array, dn: Array) -> None:
-        """Turn `dn` = ∂loss/∂n into ∂loss/∂z in place; `scale` is what `forward` returned in training."""
+        """Turn `dn` = ∂loss/∂n into ∂loss/∂z in place; `scale` is the divisor that `forward` returned in training."""
 
 
 class _Normalization:
@@ -60,7 +60,7 @@ class _Normalization:
 
 
 class BatchNormalization(_Normalization):
-    """Over the rows of a batch. Source: Ioffe and Szegedy 2015, algorithms 1 and 2."""
+    """Normalization over the rows of a batch. Source: Ioffe and Szegedy 2015, algorithms 1 and 2."""
 
     axis = 1
     runs = True
@@ -82,7 +82,7 @@ class BatchNormalization(_Normalization):
 
 
 class LayerNormalization(_Normalization):
-    """Over the units of a row. Source: Ba et al. 2016, equation 4."""
+    """Normalization over the units of a row. Source: Ba et al. 2016, equation 4."""
 
     axis = 2
     runs = False
@@ -95,5 +95,5 @@ class LayerNormalization(_Normalization):
         return scale
 
 
-#: By the name that settings use.
+#: Normalizations by the names used in settings.
 NORMALIZATIONS: dict[str, Normalization] = {"batch": BatchNormalization(), "layer": LayerNormalization()}

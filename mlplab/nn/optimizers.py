@@ -1,7 +1,7 @@
-"""Optimizers: each receives what back-propagation hands over and changes the parameters in place.
+"""Optimizers: each receives the terms of the gradient from back-propagation and updates the parameters in place.
 
-A step is `begin_step`, then what `Receiver` takes, layer by layer from the last to the first, then `end_step`. To add
-one: write its class and give it a line in `OPTIMIZERS`.
+A step consists of `begin_step`, the methods of `Receiver` for each layer from the last to the first, and `end_step`. To
+add one, write its class and add a line to `OPTIMIZERS`.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from mlplab.nn.network import GradientWriter, Network, Ones
 
 
 class Optimizer(Protocol):
-    """What the trainer needs of an optimizer."""
+    """The interface of an optimizer."""
 
-    #: Whether its decay shrinks the weights beside the gradient: then it is no penalty, and no part of the objective.
+    #: Whether weight decay shrinks the weights separately from the gradient and is not part of the objective.
     decoupled: bool
-    # One may also have `state_attributes`: the names of its attributes that change from step to step (arrays,
-    # `Parameters`, numbers). A fit with a checkpoint needs them.
+    # An optimizer may also have `state_attributes`, the names of its attributes that change from step to step (arrays,
+    # `Parameters`, numbers). They are required for a fit with a checkpoint.
 
     def begin_step(
         self, totals: Sequence[float], learning_rate: Sequence[float], weight_decay: Sequence[float]
     ) -> None:
-        """Get ready for one batch; a number for each of the M members.
+        """Prepare for a batch; each argument has a number for each of the M members.
 
-        totals: what the sums over the batch are divided by, its rows or the sum of their weights.
+        totals: the divisors of the sums over the batch, the number of its rows or the sum of their weights.
         """
 
     def receive(self, layer: int, a: Array, dz: Array) -> None:
-        """Take a layer's input a (M, B, I) and delta dz (M, B, O)."""
+        """Receive a layer's input a (M, B, I) and delta dz (M, B, O)."""
 
     def receive_scale(self, layer: int, dgain: Array, dshift: Array) -> None:
-        """Take the derivatives by a normalised hidden layer's gain and shift, of every row, (M, B, O) each."""
+        """Receive the derivatives by a hidden layer's gain and shift for every row, (M, B, O) each."""
 
     def end_step(self) -> None:
-        """Finish the update; afterwards the network's parameters are the new ones."""
+        """Finish the update of the network's parameters."""
 
 
 class SGD:
-    """Plain stochastic gradient descent, W ← W - lr·(∂loss/∂W + decay·W), folded into one product a layer."""
+    """Plain stochastic gradient descent, W ← W - lr·(∂loss/∂W + decay·W), as one product per layer."""
 
     decoupled = False
     state_attributes: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class SGD:
         self._alpha = [-lr / total for lr, total in zip(learning_rate, totals, strict=True)]
         self._beta = [1 - lr * decay for lr, decay in zip(learning_rate, weight_decay, strict=True)]
 
-    # W ← (1 - lr·decay)·W - lr/B·aᵀ·dz: no gradient is stored and no pass over the weights is made
+    # W ← (1 - lr·decay)·W - lr/B·aᵀ·dz: without storing a gradient, and without another pass over the weights
     # b ← b - lr/B·Σ dz
     def receive(self, layer: int, a: Array, dz: Array) -> None:
         W, update = self._theta.weights[layer], self._engine.matmul
@@ -74,12 +74,12 @@ class SGD:
         pass
 
 
-#: How many parameters are updated at a time: what a block needs stays in a core's cache from one line to the next.
+#: Number of parameters updated at a time: a block's values stay in a core's cache from one line to the next.
 BLOCK = 65_536
 
 
 class FlatOptimizer:
-    """Has the gradient written into one flat buffer and updates the parameters from it, block by block.
+    """Collects the gradient in one flat buffer and updates the parameters from it, block by block.
 
     A subclass implements `update`, which changes one block. All arrays that `update` receives are views (M, block).
 
@@ -133,19 +133,19 @@ class FlatOptimizer:
         g *= self.xp.minimum(1, clip_norm / self.xp.maximum(norm, clip_norm))[:, None]
 
     def _rate(self) -> Sequence[float]:
-        """Return what multiplies the step of each of the M members; called once a step."""
+        """Return the factor of the step of each of the M members; called once per step."""
         return self._learning_rate
 
     def update(self, rate: Array, theta: Array, g: Array, *states: Array) -> None:
-        """Change theta and the states in place; g is ∂objective/∂theta, free to be overwritten."""
+        """Update theta and the states in place; g is ∂objective/∂theta and may be overwritten."""
         raise NotImplementedError
 
 
 class Momentum(FlatOptimizer):
     """SGD with momentum, plain or Nesterov's.
 
-    Source: Sutskever et al. 2013, equations 1 to 4, in the form whose parameters are always the looked-ahead ones
-    (Bengio et al. 2013, equation 7), as scikit-learn has it.
+    Source: Sutskever et al. 2013, equations 1 to 4, in the form that stores the parameters after the look-ahead (Bengio
+    et al. 2013, equation 7), as in scikit-learn.
     """
 
     def __init__(self, network: Network, settings: OptimizerSettings) -> None:
@@ -168,7 +168,7 @@ class Momentum(FlatOptimizer):
 
 
 class Adam(FlatOptimizer):
-    """Adam. Source: Kingma and Ba 2015, algorithm 1 in the order of operations of its section 2's last paragraph."""
+    """Adam. Source: Kingma and Ba 2015, algorithm 1, in the order of operations of the last paragraph of section 2."""
 
     state_attributes = ("_states", "_t")
 
@@ -187,7 +187,7 @@ class Adam(FlatOptimizer):
     # v ← β₂·v + (1 - β₂)·g²
     # θ ← θ - rate·m/(√v + ε)
     #
-    # The states hold m/(1 - β₁) and v/(1 - β₂), which spares two passes and a buffer:
+    # The states hold m/(1 - β₁) and v/(1 - β₂), which saves two passes and a buffer:
     # θ ← θ - rate·(1 - β₁)/√(1 - β₂) · m'/(√v' + ε/√(1 - β₂))
     def update(self, rate: Array, theta: Array, g: Array, *states: Array) -> None:
         m, v = states
@@ -204,11 +204,11 @@ class Adam(FlatOptimizer):
 
 
 class AdamW(Adam):
-    """Adam whose decay is no part of the gradient. Source: Loshchilov and Hutter 2019, algorithm 2, line 12."""
+    """Adam with decoupled weight decay. Source: Loshchilov and Hutter 2019, algorithm 2, line 12."""
 
     decoupled = True
 
-    # W ← (1 - lr·decay)·W, biases are left alone; then as Adam
+    # W ← (1 - lr·decay)·W, biases are not changed; then as Adam
     def begin_step(
         self, totals: Sequence[float], learning_rate: Sequence[float], weight_decay: Sequence[float]
     ) -> None:
@@ -223,9 +223,9 @@ class AdamW(Adam):
 
 
 class NAdam(Adam):
-    """Adam with Nesterov's look ahead. Source: Dozat 2016, algorithm 2, with one β₁ for all steps."""
+    """Adam with Nesterov's look-ahead. Source: Dozat 2016, algorithm 2, with one β₁ for all steps."""
 
-    # lr·√(1 - β₂ᵗ): the look ahead has two corrections of its own
+    # lr·√(1 - β₂ᵗ): the look-ahead has two corrections of its own
     def _rate(self) -> Sequence[float]:
         self._t += 1
         return [lr * sqrt(1 - self._beta_2**self._t) for lr in self._learning_rate]
@@ -249,7 +249,7 @@ class NAdam(Adam):
 
 
 class RMSProp(FlatOptimizer):
-    """Each step divided by the root of a running mean of g². Source: Tieleman and Hinton 2012, lecture 6.5."""
+    """Divides each step by the root of a running mean of g². Source: Tieleman and Hinton 2012, lecture 6.5."""
 
     def __init__(self, network: Network, settings: OptimizerSettings) -> None:
         super().__init__(network, 1, settings)
@@ -267,10 +267,10 @@ class RMSProp(FlatOptimizer):
 
 
 class Muon(AdamW):
-    """Steps that are orthogonal matrices, for all weights but the output layer's; AdamW for everything else.
+    """Orthogonalized steps for all weights except those of the output layer; AdamW for all other parameters.
 
-    Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; a step's size is
-    0.2·√max(I, O), so that Adam's learning rates serve (Liu et al. 2025, section 2.2).
+    Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; steps are multiplied by
+    0.2·√max(I, O), so that Adam's learning rates are suitable (Liu et al. 2025, section 2.2).
     """
 
     def __init__(self, network: Network, settings: OptimizerSettings) -> None:
@@ -292,7 +292,7 @@ class Muon(AdamW):
             W -= (rate * (0.2 * sqrt(max(W.shape[1:])))) * self._orthogonal(g)
 
     # X ← g/‖g‖, then five times
-    # X ← a·X + b·(X·Xᵀ)·X + c·(X·Xᵀ)²·X        all its singular values come close to 1
+    # X ← a·X + b·(X·Xᵀ)·X + c·(X·Xᵀ)²·X        brings all singular values close to 1
     def _orthogonal(self, g: Array) -> Array:
         xp, product, (members, rows, columns) = self.xp, self._engine.matmul, g.shape
         small, tall = min(rows, columns), rows > columns
@@ -314,7 +314,7 @@ class Muon(AdamW):
 
 
 class OptimizerSettings(Protocol):
-    """The settings that the optimizers read, under scikit-learn's names where it has one."""
+    """The settings that optimizers read, with scikit-learn's names where it has them."""
 
     momentum: float
     nesterovs_momentum: bool
@@ -327,12 +327,12 @@ class OptimizerSettings(Protocol):
 
 
 def _sgd(network: Network, settings: OptimizerSettings) -> Optimizer:
-    # the product that updates the weights at once leaves no gradient to be cut or added to
+    # SGD updates the weights in one product and has no gradient that could be clipped or added to
     plain = settings.momentum == 0 and settings.clip_norm is None and settings.l1 == 0
     return SGD(network) if plain else Momentum(network, settings)
 
 
-#: By the name that settings use, scikit-learn's `solver`.
+#: Optimizers by the names used in settings, scikit-learn's `solver`.
 OPTIMIZERS: dict[str, Callable[[Network, OptimizerSettings], Optimizer]] = {
     "sgd": _sgd,
     "rmsprop": RMSProp,

@@ -1,6 +1,6 @@
-"""Schedules: what the learning rate is multiplied by as training goes on, with every optimizer.
+"""Schedules: the factor of the learning rate during training, for every optimizer.
 
-To add one: write its class, give it a line in `SCHEDULES` and one in `docs/parts.md`.
+To add one, write its class and add a line to `SCHEDULES` and to `docs/parts.md`.
 """
 
 from __future__ import annotations
@@ -11,27 +11,28 @@ from typing import Protocol
 
 
 class Schedule:
-    """The constant one, and the base of all others: override what you need."""
+    """The constant schedule, and the base class of all others; override the methods you need."""
 
     @property
     def state_attributes(self) -> tuple[str, ...]:
-        """The names of the attributes that change as training goes on: all, to be safe; a checkpoint holds them."""
+        """The names of the attributes that change during training, saved in checkpoints; all attributes by default."""
         return tuple(vars(self))
 
     def factor(self, epoch: float, rows: int) -> float:
-        """Return what `learning_rate_init` is multiplied by in the next step.
+        """Return the factor of `learning_rate_init` in the next step.
 
         Args:
-            epoch: epochs finished before it, with the finished part of the running one: 2.5 in the middle of the third.
-            rows: rows learnt from in finished epochs, those of earlier fits that this one continues included.
+            epoch: the number of finished epochs, fractions included: 2.5 in the middle of the third.
+            rows: the number of rows trained on in finished epochs, including those of earlier fits that this one
+                continues.
         """
         return 1.0
 
     def on_epoch_end(self, value: float) -> None:
-        """Take what is to be lowered: the validation loss where there is one, else the objective."""
+        """Receive the value to minimize: the validation loss if there is one, else the objective."""
 
     def on_no_improvement(self) -> bool:
-        """Return whether to stop now that `n_iter_no_change` epochs have brought nothing; False goes on."""
+        """Return whether to stop after `n_iter_no_change` epochs without improvement; False continues training."""
         return True
 
 
@@ -42,13 +43,13 @@ class InverseScaling(Schedule):
         self._power = power_t
 
     def factor(self, epoch: float, rows: int) -> float:
-        # a fit that goes on from another has seen rows, and begins at the full rate all the same
+        # a fit that continues another has rows from before, but starts at the full rate too
         factor: float = 1.0 if epoch < 1 else (rows + 1.0) ** -self._power
         return factor
 
 
 class Adaptive(Schedule):
-    """A fifth of the rate wherever training would stop, until it is below 1e-6; scikit-learn's "adaptive"."""
+    """Divides the rate by 5 whenever training would stop, until it is at most 1e-6; scikit-learn's "adaptive"."""
 
     def __init__(self, learning_rate_init: float) -> None:
         self._init, self._factor = learning_rate_init, 1.0
@@ -64,7 +65,7 @@ class Adaptive(Schedule):
 
 
 class Step(Schedule):
-    """Multiplied by `decay` after every `every` epochs."""
+    """Multiplies the rate by `decay` after every `every` epochs."""
 
     def __init__(self, decay: float, every: int) -> None:
         self._decay, self._every = decay, every
@@ -86,7 +87,7 @@ class Cosine(Schedule):
 
 
 class OneCycle(Schedule):
-    """Up from 1/25 to 1 in 0.3 of the epochs, then down to 1/250,000. Source: Smith and Topin 2018, in half cosines."""
+    """From 1/25 to 1 in 0.3 of the epochs, then to 1/250,000, in half cosines. Source: Smith and Topin 2018."""
 
     def __init__(self, epochs: float) -> None:
         self._epochs = epochs
@@ -97,7 +98,7 @@ class OneCycle(Schedule):
 
 
 class Plateau(Schedule):
-    """Multiplied by `decay` when `patience` epochs in a row have not lowered the loss."""
+    """Multiplies the rate by `decay` when more than `patience` epochs in a row have not lowered the loss."""
 
     def __init__(self, decay: float, patience: int) -> None:
         self._decay, self._patience = decay, patience
@@ -114,13 +115,13 @@ class Plateau(Schedule):
 
 
 class WarmUp(Schedule):
-    """Another schedule after `epochs` epochs in which the rate rises in a straight line."""
+    """A linear increase of the rate over `epochs` epochs, followed by another schedule."""
 
     def __init__(self, epochs: float, after: Schedule) -> None:
         self._epochs, self._after = epochs, after
 
     def factor(self, epoch: float, rows: int) -> float:
-        # half a thousandth of an epoch keeps the first step from being none
+        # half a thousandth of an epoch keeps the first step from being 0
         rising = min(1.0, (epoch + 0.0005) / self._epochs)
         return rising * self._after.factor(max(0.0, epoch - self._epochs), rows)
 
@@ -155,7 +156,7 @@ def _decay(settings: ScheduleSettings, default: float) -> float:
     return default if settings.learning_rate_decay is None else settings.learning_rate_decay
 
 
-#: By the name that settings use, scikit-learn's `learning_rate`.
+#: Schedules by the names used in settings, scikit-learn's `learning_rate`.
 SCHEDULES: dict[str, Callable[[ScheduleSettings], Schedule]] = {
     "constant": lambda s: Schedule(),
     "invscaling": lambda s: InverseScaling(s.power_t),
@@ -166,5 +167,5 @@ SCHEDULES: dict[str, Callable[[ScheduleSettings], Schedule]] = {
     "one_cycle": lambda s: OneCycle(_after_warm_up(s)),
     "plateau": lambda s: Plateau(_decay(s, 0.1), s.learning_rate_step),
 }
-#: Those whose course depends on `max_iter`: a run of 20 epochs is no beginning of one of 40.
+#: Schedules that depend on `max_iter`: a run of 20 epochs differs from the first 20 epochs of a run of 40.
 HORIZON_DEPENDENT = frozenset({"cosine", "one_cycle"})
