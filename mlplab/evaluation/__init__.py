@@ -14,13 +14,13 @@ __all__ = ["Evaluation", "RegressionEvaluation", "RowLoss", "evaluate", "evaluat
 
 
 def evaluate(model: Any, X: npt.ArrayLike, y: npt.ArrayLike) -> Evaluation | RegressionEvaluation:
-    """Compare what a fitted estimator says of rows with what is known of them.
+    """Evaluate a fitted estimator on rows whose classes or targets are known.
 
     Args:
-        model: an estimator of mlplab, or any of scikit-learn's that has `predict` and, for classes, `predict_proba`.
+        model: an estimator of mlplab, or one of scikit-learn with `predict` and, for classes, `predict_proba`.
         X: (rows, features). y: (rows,); for a regressor also (rows, outputs).
 
     Raises:
-        DataError: for rows and answers that do not agree, labels that the model does not know, several labels a row.
+        DataError: for X and y that do not match, labels that are unknown to the model, or several labels per row.
     """
     return evaluate_classifier(model, X, y) if is_classifier(model) else evaluate_regressor(model, X, y)
