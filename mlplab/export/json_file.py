@@ -1,4 +1,4 @@
-"""Fitted estimators as plain JSON, for programs in any language: docs/export.md describes it."""
+"""Export to JSON, for programs in any language; docs/export.md describes the format."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FORMAT = "mlplab-network-1"
 
 
 def to_json(model: NeuralNetwork, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator as JSON: nothing but numbers and names, enough to predict with.
+    """Write a fitted estimator as JSON, with the numbers and names that predictions need.
 
-    `input_scale` and batch normalization are in the weights.
+    `input_scale` and batch normalization are folded into the weights.
 
     Raises:
         SettingError: for an activation or a normalization of your own.
@@ -50,7 +50,7 @@ def _describe(layer: Layer) -> dict[str, Any]:
 
 
 def _numbers(array: Array) -> list[Any]:
-    """Return nested lists of the shortest numbers that read as those of the array: 0.1, not 0.10000000149011612."""
+    """Return nested lists of the shortest numbers that are read as the same values: 0.1, not 0.10000000149011612."""
     if array.ndim > 1:
         return [_numbers(row) for row in array]
     return [float(str(number)) for number in array]

@@ -1,4 +1,4 @@
-"""Fitted estimators as ONNX files."""
+"""Export to ONNX files."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from mlplab.nn.activations import Activation
 from mlplab.nn.normalization import EPSILON
 from mlplab.utils.atomic import write_whole
 
-#: The version of ONNX's operators that the files use: the first one with LayerNormalization.
+#: The version of the ONNX operators in the files, the first one with LayerNormalization.
 OPSET = 17
 
 
 def to_onnx(model: NeuralNetwork, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator as an ONNX file with an input "X" (rows, features).
 
-    Its output is "probabilities" (rows, classes), in the order of `classes_`, which the file names in its metadata; for
-    a regressor "values" (rows, outputs). X is float32, in which everything is computed there, and as it was in `fit`:
-    `input_scale` is part of the file.
+    The output is "probabilities" (rows, classes), in the order of `classes_`, which the metadata of the file lists; for
+    a regressor it is "values" (rows, outputs). X and all computations are float32. Pass X as in `fit`: `input_scale` is
+    part of the file.
 
     Raises:
-        SettingError: for a normalization of your own, or an activation that uses what ONNX has no operator for.
-        MissingExtraError: without the package onnx.
+        SettingError: for a normalization of your own, or an activation that uses functions without an ONNX operator.
+        MissingExtraError: if the package onnx is not installed.
     """
     layers = [layer.folded() for layer in layers_of(model, "ONNX")]
     try:
@@ -79,7 +79,7 @@ def to_onnx(model: NeuralNetwork, path: str | os.PathLike[str]) -> None:
 
 
 def trace(activation: Activation, add: Add, z: str) -> str:
-    """Add the nodes of an activation of the value z, by running its `forward`; return the name of the result."""
+    """Add the nodes of an activation of the value z by running its `forward`; return the name of the result."""
     given = Traced(add, z)
     a = given.copy() if activation.needs_z else given
     activation.forward(np, given, a)  # type: ignore[arg-type]
@@ -93,6 +93,6 @@ def _add_output(model: NeuralNetwork, add: Add, z: str) -> str:
     p = add(operators[model.out_activation_], z)
     if not isinstance(model, NeuralNetworkClassifier) or model.multilabel_ or model.n_outputs_ > 1:
         return p
-    if len(model.classes_) == 1:  # whose probability is 1
+    if len(model.classes_) == 1:  # its probability is 1
         return add("Exp", add("Sub", p, p))
     return add("Concat", add("Sub", np.array(1), p), p, axis=-1)

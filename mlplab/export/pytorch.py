@@ -1,4 +1,4 @@
-"""Weights as PyTorch names them, there and back. PyTorch itself is not needed: a state_dict is arrays by name."""
+"""Export to PyTorch's state_dict and import from it. PyTorch is not needed: a state_dict is a mapping of arrays."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from mlplab.estimators.regressor import NeuralNetworkRegressor
 from mlplab.export.layers import layers_of
 from mlplab.training.settings import RegressorSettings, check_settings
 
-#: What a layer's normalisation has: our groups of arrays, and PyTorch's names.
+#: The arrays of a layer's normalization: mlplab's groups and PyTorch's names.
 _SCALES = {"gains": "weight", "shifts": "bias", "running_means": "running_mean", "running_variances": "running_var"}
 
 
 def to_state_dict(model: NeuralNetwork) -> dict[str, Array]:
     """Return the parameters of a fitted estimator by the names of a `torch.nn.Sequential`.
 
-    That of, for every hidden layer, `Linear`, with normalization `BatchNorm1d` or `LayerNorm`, and the activation; then
-    a last `Linear`. Its outputs are logits: softmax, or a sigmoid for two classes, makes probabilities of them, and for
-    a regressor with loss "poisson" the exponential makes values. `input_scale` is in the first weights.
+    The modules are, for every hidden layer, `Linear`, with normalization `BatchNorm1d` or `LayerNorm`, and the
+    activation; then a last `Linear`. The outputs are logits: softmax, or a sigmoid for two classes and for labels,
+    turns them into probabilities, and for a regressor with loss "poisson" the exponential turns them into values.
+    `input_scale` is folded into the first weights.
 
     Returns:
-        NumPy arrays; ``{name: torch.from_numpy(a) for name, a in state.items()}`` goes into `load_state_dict`.
+        NumPy arrays; ``{name: torch.from_numpy(a) for name, a in state.items()}`` can be passed to `load_state_dict`.
 
     Raises:
         SettingError: for a normalization of your own.
@@ -52,18 +53,18 @@ def to_state_dict(model: NeuralNetwork) -> dict[str, Array]:
 def from_state_dict(
     state: Mapping[str, npt.ArrayLike], classes: npt.ArrayLike | None = None, **settings: Any
 ) -> NeuralNetworkClassifier | NeuralNetworkRegressor:
-    """Return an estimator with the weights of a PyTorch network of fully-connected layers.
+    """Return an estimator with the weights of a PyTorch network of fully connected layers.
 
     Args:
-        state: its `state_dict()`, on the CPU: of every layer `weight` (O, I) and perhaps `bias` (O,), and between them
-            those of `BatchNorm1d` or `LayerNorm`; the names do not matter, their order does.
-        classes: the class of each output; of two classes there may be two outputs (for a softmax) or one, the second
-            class's (for a sigmoid). None makes a regressor, of values as they are.
-        settings: of the estimator, to predict and train on with: above all the `activation`, of which a state_dict
-            tells nothing.
+        state: its `state_dict()`, on the CPU: `weight` (O, I) and optionally `bias` (O,) of every layer, and between
+            layers the arrays of `BatchNorm1d` or `LayerNorm`. The order of the modules matters, their names do not.
+        classes: the class of each output; two classes may have two outputs (softmax) or one output for the second class
+            (sigmoid). None makes a regressor whose values are the outputs.
+        settings: of the estimator, for predictions and further training, above all the `activation`, which a state_dict
+            does not contain.
 
     Raises:
-        DataError: for arrays that are no such network.
+        DataError: for arrays that do not form such a network.
         SettingError: for a setting that is not allowed.
     """
     modules = _modules(state)
@@ -72,8 +73,8 @@ def from_state_dict(
     scales = [module for module in modules if module["weight"].ndim == 1]
     if axes != ([2, 1] if scales else [2]) * (len(linear) - 1) + [2]:
         raise DataError(
-            "a state_dict must hold a weight (outputs, inputs) for each layer, and those of its normalization, if any, "
-            f"after each but the last; here are {', '.join(state) or 'none'}"
+            "a state_dict must contain a weight (outputs, inputs) for each layer, and the arrays of its normalization, "
+            f"if any, after each but the last; got {', '.join(state) or 'none'}"
         )
     weights, biases = [module["weight"].T for module in linear], [module["bias"] for module in linear]
     labels = None if classes is None else np.unique(np.asarray(classes))
@@ -105,10 +106,10 @@ def from_state_dict(
 
 
 def _in_order(W: Array, b: Array, given: Array, labels: Array) -> tuple[Array, Array]:
-    """Return the last layer for the sorted classes, with one output where there are two."""
+    """Return the last layer for the sorted classes, with one output for two classes."""
     if given.ndim != 1 or len(labels) != len(given):
         raise DataError(f"classes must be different labels, one for each output; got {shorten(given.tolist())}")
-    if len(given) == 2 and W.shape[1] == 1:  # the logit of the second class against the first: 0 is the first's
+    if len(given) == 2 and W.shape[1] == 1:  # the logit of the second class; that of the first is 0
         W, b = np.hstack([np.zeros_like(W), W]), np.append(np.zeros_like(b), b)
     if W.shape[1] != len(given):
         raise DataError(f"classes has {len(given)} labels, but the network has {W.shape[1]} outputs")
@@ -120,13 +121,13 @@ def _in_order(W: Array, b: Array, given: Array, labels: Array) -> tuple[Array, A
 
 
 def _modules(state: Mapping[str, npt.ArrayLike]) -> list[dict[str, Array]]:
-    """Return the arrays of every module by their own names, in order; a missing bias is zeros."""
+    """Return the arrays of every module by name, in order; a missing bias becomes zeros."""
     modules: dict[str, dict[str, Array]] = {}
     for name, values in state.items():
         module, _, own = name.rpartition(".")
         modules.setdefault(module, {})[own] = np.asarray(values)
     for name, arrays in modules.items():
         if "weight" not in arrays:
-            raise DataError(f"a state_dict must hold a weight for each module; {name!r} has none")
+            raise DataError(f"a state_dict must contain a weight for each module; {name!r} has none")
         arrays.setdefault("bias", np.zeros(len(arrays["weight"])))
     return list(modules.values())

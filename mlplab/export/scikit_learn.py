@@ -1,4 +1,4 @@
-"""Fitted estimators as scikit-learn's own classes, there and back."""
+"""Export to scikit-learn's estimators and import from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlplab.estimators.regressor import NeuralNetworkRegressor
 from mlplab.export.layers import layers_of
 from mlplab.training.history import Epoch, History
 
-#: What both classes tell of themselves.
+#: The fitted attributes that both estimators have.
 _TOLD = (
     "classes_",
     "n_layers_",
@@ -32,14 +32,14 @@ _TOLD = (
     "validation_scores_",
     "best_validation_score_",
 )
-#: The names that scikit-learn knows; others stand for what no longer matters after `fit`, and become the first.
+#: The names that scikit-learn accepts. Others are replaced by the first, because they do not matter after `fit`.
 _KNOWN = {"solver": ("sgd", "adam", "lbfgs"), "learning_rate": ("constant", "invscaling", "adaptive")}
 
 
 def to_sklearn(model: NeuralNetworkClassifier | NeuralNetworkRegressor) -> MLPClassifier | MLPRegressor:
     """Return scikit-learn's class with the settings, the weights and the history of a fitted estimator.
 
-    It predicts the same to rounding. `input_scale` and batch normalization go into the weights.
+    Its predictions are equal up to rounding. `input_scale` and batch normalization are folded into the weights.
 
     Raises:
         SettingError: for a part that scikit-learn does not have.
@@ -48,7 +48,7 @@ def to_sklearn(model: NeuralNetworkClassifier | NeuralNetworkRegressor) -> MLPCl
     there = MLPRegressor if isinstance(model, NeuralNetworkRegressor) else MLPClassifier
     activation = {"sigmoid": "logistic"}.get(str(model.activation), model.activation)
     if activation not in ("identity", "logistic", "tanh", "relu"):
-        raise SettingError(f"{there.__name__} has no activation {model.activation!r}, nor one for each layer")
+        raise SettingError(f"{there.__name__} has no activation {model.activation!r} and none for single layers")
     if any(layer.scales for layer in layers):
         raise SettingError(f"{there.__name__} has no layer normalization")
     shared = {name: value for name, value in model.get_params().items() if name in there().get_params()}
@@ -66,7 +66,7 @@ def to_sklearn(model: NeuralNetworkClassifier | NeuralNetworkRegressor) -> MLPCl
 
 
 def from_sklearn(other: MLPClassifier | MLPRegressor) -> NeuralNetworkClassifier | NeuralNetworkRegressor:
-    """Return an estimator with the settings, the weights and the losses of a fitted one of scikit-learn's."""
+    """Return an estimator with the settings, the weights and the losses of a fitted scikit-learn estimator."""
     check_is_fitted(other)
     losses = getattr(other, "loss_curve_", [])
     left = FittedState(

@@ -1,7 +1,7 @@
-"""NumPy formulas as ONNX nodes: a stand-in for an array that writes down what is done to it.
+"""Conversion of NumPy formulas to ONNX nodes, by a stand-in for an array that records the operations on it.
 
-The activations run on it as they stand in `mlplab.nn.activations`, in place and all: a new one needs nothing here, as
-long as it uses functions of the tables below.
+The activations of `mlplab.nn.activations` run on it unchanged, including their operations in place. A new activation
+needs no code here if it uses only the functions in the tables below.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from mlplab.errors import SettingError
 
-#: Adds a node for an operator, its inputs by name or as constants, and attributes; returns the name of what it gives.
+#: Adds a node for an operator with inputs, by name or as constants, and attributes; returns the name of its output.
 Add = Callable[..., str]
 
-#: Functions that are one operator.
+#: Functions that correspond to one operator.
 _OPERATORS: dict[Any, str] = {
     np.absolute: "Abs",
     np.add: "Add",
@@ -42,7 +42,7 @@ _OPERATORS: dict[Any, str] = {
     np.subtract: "Sub",
     np.tanh: "Tanh",
 }
-#: Functions whose result is true or false.
+#: Functions with boolean results.
 _COMPARISONS: dict[Any, str] = {
     np.greater: "Greater",
     np.greater_equal: "GreaterOrEqual",
@@ -50,7 +50,7 @@ _COMPARISONS: dict[Any, str] = {
     np.less_equal: "LessOrEqual",
     np.equal: "Equal",
 }
-#: Functions that are several operators.
+#: Functions that correspond to several operators.
 _COMPOSED: dict[Any, Callable[..., str]] = {
     np.expm1: lambda add, x: add("Sub", add("Exp", x), np.array(1)),
     np.log1p: lambda add, x: add("Log", add("Add", x, np.array(1))),
@@ -61,12 +61,12 @@ _COMPOSED: dict[Any, Callable[..., str]] = {
 
 
 class Traced(NDArrayOperatorsMixin):
-    """An array of which only the name is known; see `numpy.lib.mixins.NDArrayOperatorsMixin` for its operators.
+    """An array that is known only by its name; see `numpy.lib.mixins.NDArrayOperatorsMixin` for its operators.
 
     Args:
-        add: what adds nodes.
-        name: of the value in the graph; replaced where the array is changed in place.
-        boolean: whether it holds true and false.
+        add: the function that adds nodes.
+        name: of the value in the graph; replaced when the array is changed in place.
+        boolean: whether its elements are booleans.
     """
 
     dtype = np.dtype(np.float32)
@@ -75,7 +75,7 @@ class Traced(NDArrayOperatorsMixin):
         self._add, self.name, self._boolean = add, name, boolean
 
     def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Traced:
-        """Write an element-wise function down."""
+        """Record an element-wise function."""
         (out,) = options.pop("out", (None,))
         if method != "__call__" or options:
             raise _unknown(f"{function.__name__}.{method}" if method != "__call__" else function.__name__)
@@ -89,7 +89,7 @@ class Traced(NDArrayOperatorsMixin):
         return self._give(name, out, function in _COMPARISONS)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Traced:
-        """Write another of NumPy's functions down."""
+        """Record another function of NumPy."""
         if function not in _FUNCTIONS:
             raise _unknown(function.__name__)
         result: Traced = _FUNCTIONS[function](self, *arguments, **options)
@@ -108,7 +108,7 @@ class Traced(NDArrayOperatorsMixin):
         return Traced(self._add, self.name, self._boolean)
 
     def _number(self, given: Any) -> Any:
-        """Return an operand of an operator for numbers: a name or a constant."""
+        """Return an operand for a numerical operator: a name or a constant."""
         if not isinstance(given, Traced):
             return np.asarray(given)
         return self._add("Cast", given.name, to=1) if given._boolean else given.name
@@ -142,4 +142,6 @@ _FUNCTIONS: dict[Any, Callable[..., Traced]] = {
 
 
 def _unknown(what: str) -> SettingError:
-    return SettingError(f"an activation that uses {what} cannot be exported: see mlplab/export/tracing.py for what can")
+    return SettingError(
+        f"an activation that uses {what} cannot be exported: mlplab/export/tracing.py lists the functions that can"
+    )
