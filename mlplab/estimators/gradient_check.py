@@ -1,4 +1,4 @@
-"""The public gradient check: of an estimator's settings, on a user's rows."""
+"""The public gradient check, for an estimator's settings and a user's rows."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def gradient_check(
 ) -> GradientCheck:
     """Compare back-propagation with finite differences for an estimator's settings, on at most 100 of the rows.
 
-    It prints both numbers of the worst parameter and returns them. The estimator need not be fitted and is not
-    changed; everything is computed in float64, at the start weights.
+    The derivatives of the parameter with the largest error are printed and returned. The estimator need not be fitted
+    and is not changed; everything is computed in float64, at the initial weights.
 
     Args:
         X: (rows, features). y: (rows,).
-        sample: how many parameters to compare; None compares all.
+        sample: the number of parameters to compare; None compares all.
         tolerance: the largest relative error that passes.
     """
     check_settings({name: getattr(estimator, name) for name in SETTINGS})
@@ -42,8 +42,8 @@ def gradient_check(
     rows, labels = rows[:100] * estimator.input_scale, labels[:100]
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise DataError(f"the first {len(labels)} rows hold one class only, {classes.item(0)!r}: shuffle them")
-    seed = seed_from(deepcopy(estimator.random_state))  # drawing from the estimator's own generator would move it
+        raise DataError(f"the first {len(labels)} rows contain one class only, {classes.item(0)!r}: shuffle them")
+    seed = seed_from(deepcopy(estimator.random_state))  # drawing from the estimator's own generator would change it
     task = classify(len(classes), estimator.label_smoothing)
     table = task.table(smooth=True)
     assert table is not None

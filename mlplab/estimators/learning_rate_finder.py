@@ -1,4 +1,4 @@
-"""The search for a learning rate: raise it step by step and look where the loss falls and where it explodes."""
+"""The search for a learning rate: increase it step by step and observe where the loss falls and where it explodes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from mlplab.estimators.base import NeuralNetwork
 from mlplab.nn.schedules import Schedule
 from mlplab.training.callbacks import Callback
 
-#: How much of the smoothed loss is kept from step to step.
+#: The weight of the previous smoothed loss in each step.
 _SMOOTHING = 0.9
 
 
 @dataclass(frozen=True)
 class LearningRates:
-    """What `find_learning_rate` saw.
+    """The result of `find_learning_rate`.
 
     Attributes:
-        rates: the learning rate of every step, rising.
+        rates: the learning rate of every step, in increasing order.
         losses: the mean loss of every step's batch, smoothed.
         suggestion: a tenth of the rate at which the loss was lowest.
     """
@@ -37,7 +37,7 @@ class LearningRates:
 
 
 class _Rising(Schedule):
-    """Goes through the rates, a step at a time."""
+    """A schedule that uses the given rates one after another, one per step."""
 
     def __init__(self, rates: Sequence[float]) -> None:
         self._rates: Iterator[float] = iter(rates)
@@ -47,7 +47,7 @@ class _Rising(Schedule):
 
 
 class _Watch(Callback):
-    """Keeps the smoothed losses, and ends the training when they explode."""
+    """Keeps the smoothed losses, and stops training when they explode."""
 
     def __init__(self, steps: int) -> None:
         self._steps, self._mean = steps, 0.0
@@ -70,23 +70,25 @@ def find_learning_rate(
     highest: float = 10.0,
     steps: int = 200,
 ) -> LearningRates:
-    """Train a copy of an estimator with a learning rate that rises in every step, and return what the loss did.
+    """Train a copy of an estimator with a learning rate that increases in every step, and return the losses.
 
     Source: Smith 2017, section 3.3; the suggestion is that of Howard and Gugger 2020, chapter 5. `plot_learning_rates`
-    draws it. The estimator is not changed; its schedule, its stopping and its callbacks are left out.
+    draws it. The estimator is not changed; its schedule, its stopping rule and its callbacks are not used.
 
     Args:
         X: (rows, features). y: (rows,).
         lowest, highest: the learning rates of the first and of the last step.
-        steps: how many; fewer where the loss has grown to four times its lowest.
+        steps: the number of steps; training stops earlier if the loss exceeds four times its lowest value.
 
     Raises:
         SettingError: for solver "lbfgs", which has no learning rate.
     """
     if getattr(estimator, "solver", None) == "lbfgs":
-        raise SettingError("solver='lbfgs' has no learning rate to look for")
+        raise SettingError("solver='lbfgs' has no learning rate")
     if not 0 < lowest < highest or steps < 10:
-        raise SettingError(f"wanted are 0 < lowest < highest and at least 10 steps; got {lowest}, {highest}, {steps}")
+        raise SettingError(
+            f"find_learning_rate needs 0 < lowest < highest and at least 10 steps; got {lowest}, {highest}, {steps}"
+        )
     rows = len(np.asarray(y))
     batch = min(200, rows) if estimator.batch_size == "auto" else min(estimator.batch_size, rows)
     rates, watch = np.geomspace(lowest, highest, steps).tolist(), _Watch(steps)
@@ -101,7 +103,7 @@ def find_learning_rate(
         verbose=False,
         callbacks=[watch],
     )
-    with suppress(DivergenceError):  # which is what it was looking for
+    with suppress(DivergenceError):  # which the search provokes
         copy.fit(X, y)
     losses = [loss for loss in watch.losses if isfinite(loss)]
     if not losses:
