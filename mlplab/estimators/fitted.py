@@ -1,4 +1,4 @@
-"""The fitted attributes of an estimator: scikit-learn's, read from the network and the state of its training."""
+"""The fitted attributes of an estimator, as in scikit-learn, read from the network and its training state."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from mlplab.training.history import History
 
 @dataclass(frozen=True)
 class FittedState:
-    """The result of a fit, apart from the settings and the meaning of the outputs: an estimator is restored from it.
+    """The result of a fit, without the settings and the meaning of the outputs; an estimator can be restored from it.
 
     Attributes:
         arrays: by the names of `FittedNetwork.arrays`.
         feature_names: of X, or None.
-        validation_scores: those of early stopping; None takes the validation accuracies of the history.
+        validation_scores: of early stopping; None uses the validation accuracies of the history.
     """
 
     arrays: Mapping[str, Array]
@@ -35,7 +35,7 @@ class FittedState:
 
 
 class FittedAttributes:
-    """The attributes of an estimator that has a network and a history; AttributeError before `fit`."""
+    """The attributes of an estimator with a network and a history; they raise AttributeError before `fit`."""
 
     early_stopping: bool
     solver: Any
@@ -51,22 +51,22 @@ class FittedAttributes:
 
     @property
     def n_iter_(self) -> int:
-        """Epochs of the last fit."""
+        """The number of epochs of the last fit."""
         return self._training_state().epochs
 
     @property
     def t_(self) -> int:
-        """Rows that were learnt from, counted once for each epoch."""
+        """The number of rows trained on, counted once for each epoch."""
         return self._training_state().rows_seen
 
     @property
     def n_training_rows_(self) -> int:
-        """Rows of one epoch."""
+        """The number of rows trained on in each epoch."""
         return self._training_state().training_rows
 
     @property
     def interrupted_(self) -> bool:
-        """Whether Ctrl-C ended the training; what was learnt until then is kept."""
+        """Whether Ctrl-C stopped training; the result up to then is kept."""
         return self._training_state().interrupted
 
     @property
@@ -86,7 +86,7 @@ class FittedAttributes:
 
     @property
     def validation_loss_curve_(self) -> list[float] | None:
-        """Mean loss of the validation rows after every epoch; None where there were none."""
+        """Mean loss of the validation rows after every epoch; None if there were none."""
         curve = self.history_["val_loss"]
         return None if np.isnan(curve).any() else curve
 
@@ -106,7 +106,7 @@ class FittedAttributes:
     def stopped_early_(self) -> bool:
         """Whether more than `n_iter_no_change` epochs in a row brought no improvement: `fit` then stops.
 
-        After `partial_fit` it is a sign to stop calling it.
+        After `partial_fit`, True means that no further calls are needed.
         """
         self._fitted_network()
         return self._training.patience.exhausted
@@ -124,7 +124,7 @@ class FittedAttributes:
 
     @property
     def intercepts_(self) -> list[Array]:
-        """The biases b (O,) of every layer: views of the parameters; zeros where there are none."""
+        """The biases b (O,) of every layer: views of the parameters; zeros if there are none."""
         return self._fitted_network().intercepts
 
     @intercepts_.setter
@@ -135,12 +135,12 @@ class FittedAttributes:
 
     @property
     def n_layers_(self) -> int:
-        """Layers, that of the inputs included."""
+        """The number of layers, including the input layer."""
         return len(self._fitted_network().network.sizes)
 
     @property
     def n_outputs_(self) -> int:
-        """Outputs of the network."""
+        """The number of outputs of the network."""
         return self._fitted_network().network.sizes[-1]
 
     @property
@@ -151,25 +151,25 @@ class FittedAttributes:
     # ---- state ---------------------------------------------------------------------------------------------------
 
     def arrays(self) -> dict[str, Array]:
-        """Return views of all arrays that predictions depend on, by the names that model files use."""
+        """Return views of all arrays that predictions depend on, by the names used in model files."""
         return self._fitted_network().arrays()
 
     def fitted_state(self) -> FittedState:
-        """Return the result of the last fit, from which `restore` makes an estimator that predicts the same."""
+        """Return the result of the last fit, from which `restore` makes an estimator with the same predictions."""
         state, names = self._training_state(), getattr(self, "feature_names_in_", None)
         return FittedState(self.arrays(), state.history, state.training_rows, names, state.validation_scores)
 
     def copy_results(self) -> dict[str, Any]:
-        """Return copies of the attributes that training changes, by name: a copy of this estimator predicts with them.
+        """Return copies of the attributes that training changes, by name.
 
-        The copy would train further by a new optimizer.
+        A copy of this estimator can predict with them. Its further training would start with a new optimizer.
         """
         return deepcopy({"network_": self.network_, "_training": replace(self._training, learner=None, best=None)})
 
     def keep_weights(self) -> None:
-        """Continue training from the weights as they are now, which may have been changed by hand.
+        """Continue training from the current weights, which may have been changed by hand.
 
-        With `ema_decay` or `average_epochs`, training otherwise continues from the weights that were averaged.
+        With `ema_decay` or `average_epochs`, training otherwise continues from the weights before averaging.
         """
         self._training_state().keep_weights()
 

@@ -1,4 +1,4 @@
-"""The regressor: the same network with values as outputs."""
+"""The regressor: the same network with numerical outputs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
         X_val: npt.ArrayLike | None = None,
         y_val: npt.ArrayLike | None = None,
     ) -> Self:
-        """Make one pass over the rows, continuing from the last call: n calls with the same rows are n epochs.
+        """Train for one epoch on the rows, continuing from the last call: n calls with the same rows are n epochs.
 
         The arguments are those of `fit`; with `early_stopping`, see `NeuralNetworkClassifier.partial_fit`.
         """
@@ -56,7 +56,7 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
         return self
 
     def restore(self, left: FittedState, *, one_column: bool) -> None:
-        """Put this estimator into the state that a fit had left.
+        """Restore the state that a fit produced.
 
         Args:
             one_column: whether predictions are (rows,) instead of (rows, outputs).
@@ -71,7 +71,7 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
         self._restore(left)
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """Return the predicted values, (rows,), or (rows, outputs) where y had several columns."""
+        """Return the predicted values, (rows,), or (rows, outputs) if y had several columns."""
         X = check_features(self, X)
         values = self.network_.outputs(X)
         return values[:, 0] if self.one_column_ else values
@@ -80,14 +80,14 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
         predicted = self.network_.outputs(validation.X, validation.numbers)
         if not np.isfinite(predicted).all():
             return float("nan")
-        with np.errstate(all="ignore"):  # the squares of values that are diverging
+        with np.errstate(all="ignore"):  # squares of diverging values may overflow
             return float(r2_score(validation.y, predicted, sample_weight=validation.weights))
 
     def _targets(
         self, X: Array, y: Array, what: str, *, reset: bool = False, classes: npt.ArrayLike | None = None
     ) -> Array:
         if y.dtype.kind in "US":
-            raise DataError("y must be numbers; it is text")
+            raise DataError("y must be numbers; got text")
         dtype = computing_dtype(self, X)
         y = check_range(np.asarray(y, None if np.asarray(y).dtype.kind == "f" else np.float64), dtype, "y")
         if y.ndim == 2 and y.shape[1] == 1:
@@ -97,10 +97,10 @@ class NeuralNetworkRegressor(RegressorMixin, NeuralNetwork, RegressorSettings):
             self.one_column_ = y.ndim == 1
             self._task = Values(1 if y.ndim == 1 else y.shape[1])
         if self.loss == "poisson" and (y < 0).any():
-            raise DataError("loss='poisson' needs y of at least 0")
+            raise DataError("loss='poisson' needs y to be at least 0")
         y = y.reshape(len(y), -1)
         if y.shape[1] != self._task.outputs:
-            raise DataError(f"y must have {self._task.outputs} columns, as in the fit before; it has {y.shape[1]}")
+            raise DataError(f"y must have {self._task.outputs} columns, as in the previous fit; got {y.shape[1]}")
         return y
 
     def _describe_targets(self) -> str:

@@ -19,7 +19,7 @@ from mlplab.utils.text import align, describe_seconds, percent
 if TYPE_CHECKING:
     import pandas
 
-#: Points of a curve that are drawn; more cannot be told apart at this size.
+#: The largest number of points drawn of a curve; more cannot be distinguished at this size.
 _POINTS = 200
 _WIDTH, _HEIGHT = 300, 130
 
@@ -31,8 +31,8 @@ class LayerSummary:
     Attributes:
         layer: "hidden 1", "hidden 2", ... and "output".
         inputs, units: I and O.
-        activation, normalization: by name; your own by the name of their type.
-        parameters: weights, biases, gains and shifts.
+        activation, normalization: by name; for your own, the name of its type.
+        parameters: the number of weights, biases, gains and shifts.
     """
 
     layer: str
@@ -49,7 +49,7 @@ class Summary:
 
     Attributes:
         title: the estimator's class.
-        layers: from the inputs up.
+        layers: from the first hidden layer to the output layer.
         facts: lines about its training.
         history: its epochs.
     """
@@ -112,7 +112,7 @@ def summarize(title: str, fitted: FittedNetwork, facts: Sequence[str], history: 
     normalization = _name_of(NORMALIZATIONS, network.normalization) if network.normalization else ""
     for k, (inputs, units) in enumerate(zip(network.sizes, network.sizes[1:], strict=False)):
         hidden = k < len(network.sizes) - 2
-        sizes = (inputs, units, 0) if hidden else (inputs, units)  # a layer is hidden that has another above it
+        sizes = (inputs, units, 0) if hidden else (inputs, units)  # a layer with another above it is hidden
         parameters = Layout(sizes, network.fit_intercept, network.layout.normalized).count()
         name = f"hidden {k + 1}" if hidden else "output"
         layers.append(LayerSummary(name, inputs, units, activations[k], normalization if hidden else "", parameters))
@@ -147,7 +147,7 @@ def _cells(layer: LayerSummary) -> list[str]:
 
 
 def _chart(title: str, history: History, *columns: str) -> str:
-    """Return curves over the epochs as SVG; "" where no value is a number."""
+    """Return curves over the epochs as SVG; "" if no value is finite."""
     curves = [
         [(epoch, value) for epoch, value in zip(history["epoch"], history[column], strict=True) if isfinite(value)]
         for column in columns
@@ -179,7 +179,7 @@ def _chart(title: str, history: History, *columns: str) -> str:
             every = -(-len(curve) // _POINTS)
             points = " ".join(place(*point) for point in [*curve[:-1:every], curve[-1]])
             style = f'fill="none" stroke="{colour}" stroke-width="1.6" stroke-dasharray="{dash}" stroke-linecap="round"'
-            # a single point is a line from it to itself, which round ends make a dot
+            # a single point becomes a line to itself, which round ends turn into a dot
             parts.append(f'<polyline points="{points} {points.split()[-1]}" {style}/>')
             parts.append(f'<text x="{end}" y="14" text-anchor="end" fill="{colour}">{name}</text>')
     return "".join([*parts, "</svg>"])

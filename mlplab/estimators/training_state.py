@@ -1,4 +1,4 @@
-"""The state of a training between and during fits: what `partial_fit`, `warm_start` and checkpoints continue from."""
+"""The state of training during and between fits, from which `partial_fit`, `warm_start` and checkpoints continue."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from mlplab.training.trainer import Learner
 
 
 def stops_early(settings: Any) -> bool:
-    """Return whether training watches a validation score; solver "lbfgs" has no early stopping."""
+    """Return whether training monitors a validation score; solver "lbfgs" has no early stopping."""
     return bool(settings.early_stopping) and settings.solver != "lbfgs"
 
 
 @dataclass(eq=False)
 class TrainingState:
-    """What training changes apart from the weights: `partial_fit` and `warm_start` continue from it.
+    """The state that training changes besides the weights; `partial_fit` and `warm_start` continue from it.
 
     Attributes:
         patience: counts the epochs without improvement.
-        learner: the optimizer, the schedule and what else moves the weights; None before the first training.
+        learner: the optimizer, the schedule and everything else that changes the weights; None before the first fit.
         best: copies of the network's arrays after the best epoch, with early stopping; else None.
         validation_scores: after each epoch, with early stopping; else empty.
-        epochs_before: epochs of the fits that the last one continued.
-        rows_seen: rows that were learnt from, counted once for each epoch.
+        epochs_before: number of epochs of the fits that the last one continued.
+        rows_seen: number of rows trained on, counted once for each epoch.
         history: of all epochs.
-        training_rows: rows of one epoch.
-        interrupted: whether Ctrl-C ended the last training.
+        training_rows: number of rows trained on in each epoch.
+        interrupted: whether Ctrl-C stopped the last fit.
     """
 
     patience: Patience
@@ -47,7 +47,7 @@ class TrainingState:
     training_rows: int = 0
     interrupted: bool = False
 
-    #: What a checkpoint holds: the attributes by the names that the files have used since the first version.
+    #: The content of a checkpoint: the attributes, with the names that the files have used since the first version.
     state_attributes: ClassVar[Mapping[str, str]] = {
         "learner": "_learner",
         "patience": "_patience",
@@ -60,25 +60,25 @@ class TrainingState:
 
     @property
     def epochs(self) -> int:
-        """Epochs of the last fit."""
+        """The number of epochs of the last fit."""
         return len(self.history) - self.epochs_before
 
     def set_learner(self, settings: AnySettings, network: FittedNetwork, seed: int) -> None:
-        """Train the network by a new optimizer and a new schedule from here on."""
+        """Create a new optimizer and a new schedule for further training of the network."""
         self.learner = build_learner(settings, network.network, [seed], self.rows_seen)
 
     def set_patience(self, settings: AnySettings) -> None:
-        """Stop by these settings from here on; what has been counted stays."""
+        """Use the stopping rule of these settings from here on, without restarting its count."""
         self.patience.tol = -np.inf if settings.tol is None else settings.tol
         self.patience.n_iter_no_change = settings.n_iter_no_change
 
     def keep_best(self, network: FittedNetwork) -> None:
-        """Put the weights of the best epoch back, where early stopping has kept them."""
+        """Put the weights of the best epoch back into the network, if early stopping has kept them."""
         if self.best is not None:
             network.set_arrays(self.best)
             self.keep_weights()
 
     def keep_weights(self) -> None:
-        """Continue training from the weights of now, not from those that an average of the weights stands for."""
+        """Continue training from the current weights, not from those before averaging."""
         if self.learner is not None:
             self.learner.average.settle()

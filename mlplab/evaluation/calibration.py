@@ -66,7 +66,7 @@ class TemperatureScaling:
     Attributes:
         temperature: T; above 1 the network was overconfident, below 1 underconfident.
         model: a copy of the classifier with the probabilities of z/T. It predicts the same classes.
-        loss_before, loss_after: mean nats of the rows.
+        loss_before, loss_after: mean log loss of the rows in nats.
         error_before, error_after: their expected calibration error.
     """
 
@@ -85,12 +85,12 @@ def scale_temperature(model: NeuralNetworkClassifier, X: npt.ArrayLike, y: npt.A
     saving and exporting work unchanged.
 
     Args:
-        X: (rows, features), y: (rows,): neither training rows, whose probabilities are better than those of other rows,
+        X: (rows, features), y: (rows,): neither training rows, whose predictions are better than those of other rows,
             nor the rows that the result will be evaluated on.
 
     Raises:
         SettingError: for a model whose outputs are neither softmax nor sigmoids.
-        DataError: for labels that the model does not know.
+        DataError: for labels that are unknown to the model.
     """
     rows = check_features(model, X)
     if model.out_activation_ not in ("softmax", "logistic"):

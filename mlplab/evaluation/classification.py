@@ -23,7 +23,7 @@ from mlplab.utils.text import align, percent, true_and_predicted
 
 @dataclass(frozen=True)
 class ClassReport:
-    """One class: of the rows said to be of it, the share that is; of those that are, the share found; and so on."""
+    """The precision, the recall, the F1 score and the number of rows of one class."""
 
     name: Any
     precision: float
@@ -34,7 +34,7 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Rows of one class that were taken for another, and their share of the class's rows."""
+    """The number of rows of one class that were predicted as another, and their share of the class's rows."""
 
     truth: Any
     prediction: Any
@@ -44,11 +44,11 @@ class Confusion:
 
 @dataclass(frozen=True)
 class RowLoss:
-    """A row, by its number from 0, and what it costs.
+    """A row, by its number from 0, and its loss.
 
     Attributes:
         loss: -log of the true class's probability, nats.
-        truth, prediction: its class and the most probable one.
+        truth, prediction: the true and the predicted class.
         probability: of the true class.
     """
 
@@ -60,7 +60,7 @@ class RowLoss:
 
     @property
     def wrong(self) -> bool:
-        """Whether the prediction is not the truth."""
+        """Whether the prediction differs from the truth."""
         return bool(self.truth != self.prediction)
 
 
@@ -81,7 +81,7 @@ class Evaluation:
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """The number of rows."""
         return len(self.true)
 
     @property
@@ -97,7 +97,7 @@ class Evaluation:
 
     @cached_property
     def losses(self) -> Array:
-        """-log of the true class's probability, nats, (rows,); a probability of 0 counts as the smallest number."""
+        """-log of the true class's probability, nats, (rows,); 0 counts as the smallest positive probability."""
         losses: Array = self._row_values("log_loss")
         return losses
 
@@ -130,7 +130,7 @@ class Evaluation:
 
     @cached_property
     def report(self) -> list[ClassReport]:
-        """Precision, recall, F1 and rows of every class; 0 where nothing is to be divided by."""
+        """Precision, recall, F1 and rows of every class; 0 where the divisor would be 0."""
         columns = precision_recall_fscore_support(
             self.true, self.predicted, labels=range(len(self.classes)), zero_division=0
         )
@@ -152,7 +152,7 @@ class Evaluation:
         ]
 
     def calibration(self, bins: int = 15) -> Calibration:
-        """Return how sure the predictions were and how often they were right."""
+        """Return the confidence of the predictions and their accuracy, in bins."""
         return calibration_of(self.probabilities[np.arange(self.rows), self.predicted], self.right, bins)
 
     def top_losses(self, count: int = 10) -> list[RowLoss]:
@@ -170,7 +170,7 @@ class Evaluation:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain data, for JSON; class names that JSON does not know as text."""
+        """Return everything as plain data, for JSON; class names of other types become text."""
         calibration = self.calibration()
         known = (str, int, float, bool)
         return {
@@ -240,10 +240,10 @@ class Evaluation:
 
 
 def evaluate_classifier(model: Any, X: npt.ArrayLike, y: npt.ArrayLike) -> Evaluation:
-    """Return what `evaluate` does for a classifier."""
+    """Evaluate a fitted classifier, see `evaluate`."""
     probabilities, predicted = model.predict_proba(X), model.predict(X)
     if np.ndim(predicted) > 1 or np.ndim(y) > 1:
-        raise DataError("evaluate is for one class a row; here a row may have several labels")
+        raise DataError("evaluate does not support several labels per row")
     given = column_or_1d(y)
     if len(given) != len(predicted):
         raise DataError(f"X has {len(predicted)} rows and y has {len(given)}; they must agree")
@@ -256,9 +256,9 @@ def evaluate_classifier(model: Any, X: npt.ArrayLike, y: npt.ArrayLike) -> Evalu
 
 
 def count_pairs(true: Array, predicted: Array, classes: int) -> Array:
-    """Return the confusion matrix (classes, classes) of indices: rows are the truth, columns the prediction.
+    """Return the confusion matrix (classes, classes) of indices: rows are true classes, columns predicted classes.
 
-    scikit-learn's warns of a single class even where it is told that there is no other.
+    scikit-learn's function warns about a single class, even if `labels` contains no other.
     """
     matrix = np.zeros((classes, classes), int)
     np.add.at(matrix, (true.astype(int), predicted.astype(int)), 1)

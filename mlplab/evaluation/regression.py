@@ -41,10 +41,10 @@ class RegressionEvaluation:
 
 
 def evaluate_regressor(model: Any, X: npt.ArrayLike, y: npt.ArrayLike) -> RegressionEvaluation:
-    """Return what `evaluate` does for a regressor."""
+    """Evaluate a fitted regressor, see `evaluate`."""
     predicted, true = np.asarray(model.predict(X)), np.asarray(y)
     if true.shape != predicted.shape:
-        raise DataError(f"the predictions are {predicted.shape} and y is {true.shape}; they must agree")
+        raise DataError(f"the predictions have shape {predicted.shape} and y has {true.shape}; they must agree")
     r2, rmse, mae = (
         float(score(true, predicted)) for score in (r2_score, root_mean_squared_error, mean_absolute_error)
     )

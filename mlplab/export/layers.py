@@ -1,4 +1,4 @@
-"""A fitted network as a list of plain layers, from which every export starts."""
+"""A fitted network as a list of plain layers, which every export uses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Scales:
     Attributes:
         kind: its name, "batch" or "layer".
         gain, shift: (O,).
-        mean, variance: of "batch", the running ones, (O,); else None.
+        mean, variance: the running statistics of "batch", (O,); else None.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class Scales:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: a·W + b, normalized where there are scales, then the activation.
+    """One layer: a·W + b, normalized if there are scales, then the activation.
 
     Attributes:
         W, b: (I, O) and (O,). The W of the first layer is multiplied by `input_scale`.
@@ -57,10 +57,10 @@ class Layer:
 
 
 def layers_of(model: NeuralNetwork, what: str) -> list[Layer]:
-    """Return the layers of a fitted estimator, copies of its parameters.
+    """Return the layers of a fitted estimator, with copies of its parameters.
 
     Args:
-        what: names the target of the export in the message.
+        what: the format of the export, for error messages.
 
     Raises:
         SettingError: for a normalization of the user's own.
@@ -90,5 +90,5 @@ def name_of(activation: Activation, what: str) -> str:
     """
     name = name_in(ACTIVATIONS, activation)
     if name is None:
-        raise SettingError(f"an activation of your own cannot be exported to {what}, which holds names, not code")
+        raise SettingError(f"an activation of your own cannot be exported to {what}, which contains names, not code")
     return name

@@ -282,7 +282,7 @@ class GradientWriter:
         self._decay = self._engine.asarray(weight_decay)[:, None, None] if any(weight_decay) else None
         self._beta = 0.0
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Prepare for more rows of the same batch, which are added to the gradient."""
         self._beta = 1.0
 

@@ -204,7 +204,7 @@ class Adam(FlatOptimizer):
 
 
 class AdamW(Adam):
-    """Adam with decay outside the gradient. Source: Loshchilov and Hutter 2019, algorithm 2, line 12."""
+    """Adam with decoupled weight decay. Source: Loshchilov and Hutter 2019, algorithm 2, line 12."""
 
     decoupled = True
 

@@ -1,4 +1,4 @@
-"""Penalties on the weights (biases are free), added to the mean loss of a batch."""
+"""Penalties on the weights, but not on the biases, added to the mean loss of a batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlplab.engine.base import Array
 # ½·decay·‖W‖²
 def l2_value(xp: Any, weights: Array, decay: Sequence[float]) -> Array:
     """Return the penalty of each member (M,); weights (M, K) flat, decay of each member."""
-    # not a dot product: NumPy's own BLAS would be a second pool of threads, and one wakes up to wait in a loop
+    # not a dot product: NumPy's own BLAS would be a second pool of threads, which wait in a busy loop
     value: Array = 0.5 * xp.asarray(decay, dtype=weights.dtype) * xp.einsum("mk,mk->m", weights, weights)
     return value
 
@@ -38,6 +38,6 @@ def l1_gradient(xp: Any, W: Array, l1: float) -> Array:
 
 # ‖column of W‖ ≤ max_norm
 def limit_norms(xp: Any, W: Array, max_norm: float) -> None:
-    """Shorten, in place, what comes into each unit to `max_norm`; W (M, I, O). Source: Srivastava et al. 2014, 5.1."""
+    """Limit the norm of the weights into each unit, in place; W (M, I, O). Source: Srivastava et al. 2014, 5.1."""
     norms = xp.sqrt(xp.einsum("mio,mio->mo", W, W))[:, None]
     W *= max_norm / xp.maximum(norms, max_norm)

@@ -23,7 +23,7 @@ class CurveSet:
     """The learning curves of one configuration.
 
     Attributes:
-        name: for the legend.
+        name: shown in the legend.
         histories: of its trials, one per seed.
         diverged: whether the loss of a trial became infinite or NaN.
         best: whether to mark it as the best.

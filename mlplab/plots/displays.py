@@ -1,6 +1,6 @@
 """Displays with scikit-learn's interface: `from_estimator` computes and plots, `plot` plots again.
 
-A new figure is the current one of pyplot, as that of scikit-learn's displays.
+A new figure is pyplot's current figure, as with scikit-learn's displays.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ReliabilityDisplay:
 
     Attributes:
         calibration: the values plotted. title: of the axes.
-        ax_, figure_: those plotted into last.
+        ax_, figure_: the axes and the figure of the last plot.
     """
 
     calibration: Calibration
@@ -65,14 +65,14 @@ class ReliabilityDisplay:
     def from_predictions(
         cls, y_true: npt.ArrayLike, y_prob: npt.ArrayLike, *, bins: int = 15, title: str = "", ax: Axes | None = None
     ) -> Self:
-        """Plot for true classes as indices, (rows,), and the probability of every class, (rows, classes)."""
+        """Plot from the indices of the true classes, (rows,), and the probability of every class, (rows, classes)."""
         from mlplab.evaluation.calibration import calibration_of
 
         p, true = np.asarray(y_prob), np.asarray(y_true)
         return cls(calibration_of(p.max(axis=1), p.argmax(axis=1) == true, bins), title).plot(ax=ax)
 
     def plot(self, *, ax: Axes | None = None) -> Self:
-        """Plot into the axes, or into those of a new figure."""
+        """Plot into the axes, or into the axes of a new figure."""
         self.ax_ = ax if ax is not None else new_pyplot_figure(figsize=(5, 5), layout="constrained").subplots()
         self.figure_ = _figure_of(self.ax_)
         plots.draw_reliability(self.ax_, self.calibration, self.title)
@@ -85,7 +85,7 @@ class HistoryDisplay:
 
     Attributes:
         history: the values plotted. title: of the figure.
-        axes_, figure_: those plotted into last; axes for the loss and for the accuracy.
+        axes_, figure_: the axes, for the loss and for the accuracy, and the figure of the last plot.
     """
 
     history: History
@@ -100,7 +100,7 @@ class HistoryDisplay:
 
     def plot(self) -> Self:
         """Plot into a new figure."""
-        # curves without a number are left out: the accuracy of a regressor, validation without validation rows
+        # curves without values are omitted: the accuracy of a regressor, validation without validation rows
         drawn = [
             (name, {part: curve for part in ("train", "val") if not np.isnan(curve := self._curve(part, name)).all()})
             for name in ("loss", "accuracy")
@@ -133,7 +133,7 @@ class TopLossesDisplay:
 
     Attributes:
         losses: the largest first. images: (rows, height, width), or None. title: of the figure.
-        figure_: the figure plotted into last.
+        figure_: the figure of the last plot.
     """
 
     losses: list[RowLoss]

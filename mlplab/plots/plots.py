@@ -1,7 +1,7 @@
 """Functions that draw tables and fitted estimators into matplotlib figures and axes.
 
-``plot_…`` are for users and open a figure of pyplot unless they are given axes. ``draw_…`` make a plain figure, unless
-told how to make one, or draw into axes.
+``plot_…`` functions are for users and open a pyplot figure unless axes are passed. ``draw_…`` functions draw into axes,
+or into a plain figure unless another function for making it is passed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def plot_learning_curves(estimators: Sequence[NeuralNetworkClassifier], labels: 
         estimators: fitted classifiers. labels: for the legend; None uses their hidden layers and learning rates.
 
     Returns:
-        A new figure, which is the current one of pyplot: ``plt.savefig("curves.png")`` and
+        A new figure, which is pyplot's current figure: ``plt.savefig("curves.png")`` and
         ``figure.savefig("curves.png")`` write the same file.
     """
     names = labels or [f"{_shape(e)}, lr {e.learning_rate_init:g}" for e in estimators]
@@ -60,7 +60,7 @@ def plot_learning_rates(found: LearningRates, *, ax: Axes | None = None) -> Axes
     """Plot the result of `find_learning_rate`: the loss at every learning rate, and the suggested rate.
 
     Returns:
-        `ax`, or the axes of a new figure, which is the current one of pyplot.
+        `ax`, or the axes of a new figure, which is pyplot's current figure.
     """
     ax = ax if ax is not None else new_pyplot_figure(figsize=(6, 4), layout="constrained").subplots()
     ax.plot(found.rates, found.losses, color=COLOURS[0])
@@ -79,14 +79,14 @@ def plot_confusion_matrix(
     """Plot the confusion matrix of a fitted classifier on the rows X (rows, features) with labels y (rows,).
 
     Returns:
-        `ax`, or the axes of a new figure, which is the current one of pyplot.
+        `ax`, or the axes of a new figure, which is pyplot's current figure.
     """
     from mlplab.evaluation.classification import count_pairs
 
     labels, predictions = np.asarray(y), estimator.predict(X)
     if labels.shape != predictions.shape:
         raise DataError(f"X has {len(predictions)} rows, but y has shape {labels.shape}; the lengths must agree")
-    # labels that the classifier never saw have rows in the matrix too
+    # labels that are not in the training data have rows in the matrix too
     classes = np.union1d(estimator.classes_, labels)
     size = _matrix_size(len(classes))
     axes = ax if ax is not None else new_pyplot_figure(figsize=size, layout="constrained").subplots()
@@ -132,7 +132,7 @@ def _draw_curve(axes: Axes, values: Array, curve_set: CurveSet, k: int) -> None:
 
 
 def _look(curve_set: CurveSet, k: int) -> dict[str, Any]:
-    """Return the colour and style of line number k; lines differ in both for as long as possible."""
+    """Return the colour and style of line k; as many lines as possible differ in both."""
     return {
         "color": COLOURS[k % len(COLOURS)],
         "linestyle": STYLES[(k + k // len(COLOURS)) % len(STYLES)],
@@ -189,7 +189,7 @@ def draw_evaluation(found: Evaluation) -> Figure:
 
 
 def draw_reliability(axes: Axes, calibration: Calibration, title: str = "") -> None:
-    """Draw a reliability diagram: accuracy against confidence, with the area of a dot as the number of rows."""
+    """Draw a reliability diagram: accuracy against confidence; the area of a dot shows the number of rows."""
     filled = calibration.rows > 0
     confidence, accuracy, rows = (v[filled] for v in (calibration.confidence, calibration.accuracy, calibration.rows))
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="perfectly calibrated")
@@ -232,7 +232,7 @@ def draw_images(
     width, height, heading = 1.9, 2.2, 0.5  # inches, of a cell and of the title
     figure = make_figure(figsize=(columns * width, rows * height + heading))
     figure.suptitle(title, fontsize=14, y=1 - 0.25 / (rows * height + heading))
-    # one panel measured in inches for all images: fifteen panels took four times as long
+    # a single panel measured in inches for all images: fifteen panels took four times as long
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     largest = max(images.shape[1:], default=1)

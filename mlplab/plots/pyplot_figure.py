@@ -1,4 +1,4 @@
-"""Figures that pyplot knows, for the plotting functions that users call."""
+"""Figures managed by pyplot, for the plotting functions that users call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def new_pyplot_figure(**options: Any) -> Figure:
     Args:
         options: of `matplotlib.pyplot.figure`, such as ``figsize``.
     """
-    from matplotlib import pyplot as plt  # takes long to import, and figures of run folders do without it
+    from matplotlib import pyplot as plt  # slow to import, and not needed for the figures of run folders
 
     return plt.figure(FigureClass=_ShownOnce, **options)
 
@@ -22,8 +22,8 @@ def new_pyplot_figure(**options: Any) -> Figure:
 class _ShownOnce(Figure):
     """A figure that a notebook shows once, even if it is the value of a cell.
 
-    IPython shows a figure that is the value of a cell, and at the end of the cell the inline backend shows every open
-    figure and closes it: an ordinary figure of pyplot would appear twice.
+    IPython shows a figure that is the value of a cell, and at the end of the cell the inline backend shows and closes
+    every open figure. An ordinary pyplot figure would therefore appear twice.
     """
 
     def _ipython_display_(self) -> None:

@@ -76,22 +76,24 @@ class Comparison:
     def __str__(self) -> str:
         order = np.argsort(-self.means, kind="stable").tolist()
         header = ["", "mean", f"{100 * self.confidence:g} % interval", "behind (points)", "best", ""]
-        told = [align([header, *map(self._line, order[:_SHOWN])])]
+        lines = [align([header, *map(self._line, order[:_SHOWN])])]
         if len(order) > _SHOWN:
-            told.append(f"and {len(order) - _SHOWN:,} more, no nearer to the best")
+            lines.append(f"and {len(order) - _SHOWN:,} more, no nearer to the best")
         if self.left_out:
-            told.append(f"and {self.left_out:,} that cannot be compared with them: they lack seeds, or come far behind")
-        told += ["", self._verdict()]
+            lines.append(
+                f"and {self.left_out:,} that cannot be compared with them: they lack seeds, or come far behind"
+            )
+        lines += ["", self._verdict()]
         if self.smallest is not None:
             behind = 100 * self.behind[self.names.index(self.smallest)]
             how = f", {behind:.2f} points behind" if behind else ""
-            told.append(f"The smallest that is tied or within the margin: {self.smallest}{how}.")
+            lines.append(f"The smallest that is tied or within the margin: {self.smallest}{how}.")
         if len(self.tied) > 1 and self.seeds_needed:
-            told.append(f"{how_many(self.seeds_needed, 'more seed')} for each would probably tell all from the best.")
+            lines.append(f"{how_many(self.seeds_needed, 'more seed')} for each would probably tell all from the best.")
         elif len(self.tied) > 1 and self.seeds > 1:
-            told.append("How many more seeds would tell all from the best cannot be said from these seeds and rows.")
-        told.append(f"{how_many(self.seeds, 'seed')}, {self.rows:,} rows. {self.caveat}".strip())
-        return "\n".join(told)
+            lines.append("How many more seeds would tell all from the best cannot be said from these seeds and rows.")
+        lines.append(f"{how_many(self.seeds, 'seed')}, {self.rows:,} rows. {self.caveat}".strip())
+        return "\n".join(lines)
 
     def _verdict(self) -> str:
         first, *others = self.tied

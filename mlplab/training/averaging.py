@@ -9,30 +9,30 @@ from mlplab.nn.network import Network
 
 
 class WeightAverage(Protocol):
-    """What the trainer needs of an average."""
+    """The interface of an average of the weights."""
 
     @property
     def remeasures(self) -> bool:
-        """Whether the average is so far from the current weights that running statistics must be measured again."""
+        """Whether the average is so far from the current weights that running statistics must be recomputed."""
 
     def on_step(self, network: Network) -> None:
-        """Take the parameters after a step."""
+        """Update the average with the parameters after a step."""
 
     def on_epoch_end(self, network: Network, epoch: int) -> None:
-        """Take the parameters after that epoch."""
+        """Update the average with the parameters after this epoch."""
 
     def swap_in(self, network: Network) -> None:
-        """Put the average, where there is one, into the network; keep the current weights for training."""
+        """Put the average, if there is one, into the network; keep the current weights for training."""
 
     def swap_out(self, network: Network) -> None:
-        """Put the kept weights back before an epoch, where there are any."""
+        """Put the kept weights, if there are any, back into the network before an epoch."""
 
     def settle(self) -> None:
-        """Drop the kept weights: training continues with the weights that the network holds."""
+        """Drop the kept weights: training continues with the weights in the network."""
 
 
 class NoAverage:
-    """No average: the network keeps its weights. Also the base of the averages."""
+    """No average: the network keeps its weights. Also the base class of the averages."""
 
     state_attributes: ClassVar[tuple[str, ...]] = ()
     _own: list[Array] | None = None
@@ -71,7 +71,7 @@ def _swapped(network: Network) -> list[Array]:
 class ExponentialAverage(NoAverage):
     """Average ← decay·average + (1 - decay)·θ after every step. Source: Polyak and Juditsky 1992, here weighted.
 
-    In the first steps the decay is smaller, (1 + t)/(10 + t), so that the influence of the start weights fades soon.
+    In the first steps the decay is smaller, (1 + t)/(10 + t), so that the initial weights soon lose their influence.
     """
 
     state_attributes = ("_own", "_average", "_t")
@@ -94,7 +94,7 @@ class LastEpochsAverage(NoAverage):
     """The mean of the weights after each of the last epochs. Source: Izmailov et al. 2018, algorithm 1.
 
     Args:
-        first: the number of the first epoch that counts.
+        first: the number of the first epoch in the average.
     """
 
     state_attributes = ("_own", "_average", "_count")

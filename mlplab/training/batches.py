@@ -20,9 +20,9 @@ class Rows:
 
     Attributes:
         X: (K, I), of any number type; images stay uint8, memory maps stay on disk, sparse matrices stay sparse.
-        y: (N,) the class of every row, as an index, or (N, C) its targets.
-        scale: X is multiplied by it as it is gathered.
-        weights: (N,) of every row, or None where all are 1.
+        y: (N,) the index of the class of every row, or (N, C) its targets.
+        scale: the factor that X is multiplied by when it is gathered.
+        weights: (N,) the weight of every row, or None if all are 1.
         numbers: (N,) the rows' indices in X; None uses all rows in their stored order.
     """
 
@@ -36,12 +36,12 @@ class Rows:
         return len(self.y)
 
     def at(self, positions: Array) -> Rows:
-        """Return some of the rows."""
+        """Return the rows at these positions."""
         weights = None if self.weights is None else self.weights[positions]
         return Rows(self.X, self.y[positions], self.scale, weights, self.numbers_at(positions))
 
     def numbers_at(self, positions: Array) -> Array:
-        """Return where in X the rows at these positions are."""
+        """Return the indices in X of the rows at these positions."""
         return positions if self.numbers is None else self.numbers[positions]
 
 
@@ -53,7 +53,7 @@ def hash_rows(*rows: Rows | None) -> str:
 
 @dataclass(frozen=True)
 class Batch:
-    """M batches side by side: X (M, B, I), targets T (M, B, C), y (M, B) or (M, B, C), weights (M, B) or None."""
+    """Batches of M members: X (M, B, I), targets T (M, B, C), y (M, B) or (M, B, C), weights (M, B) or None."""
 
     X: Array
     T: Array
@@ -71,7 +71,8 @@ class BatchReader:
         members: M.
 
     Attributes:
-        rows, targets, batch_size: as above; the targets as an array of the engine, B at most the number of rows.
+        rows, targets, batch_size: as above, with the targets as an array of the engine, and B at most the number of
+            rows.
     """
 
     def __init__(self, engine: Engine, rows: Rows, targets: Array | None, batch_size: int, members: int = 1) -> None:
@@ -81,7 +82,7 @@ class BatchReader:
         self._buffers: dict[int, tuple[Array, Array]] = {}
 
     def batches(self, order: Array) -> Iterator[Batch]:
-        """Return batches of the rows at `order` (M, R), positions. A batch is valid until the next one is read."""
+        """Return batches of the rows at the positions `order` (M, R). A batch is valid until the next one is read."""
         return self._in_slices(order)
 
     def in_order(self) -> Iterator[Batch]:
@@ -127,12 +128,12 @@ class BatchReader:
 
 
 def set_apart(rows: Rows, fraction: float, seed: int, stratify: Array | None) -> tuple[Rows, Rows]:
-    """Return the rows without a part of them, and that part, divided by scikit-learn's own function.
+    """Split the rows with scikit-learn's `train_test_split`; return the training rows and the validation rows.
 
-    stratify: the class of every row, whose shares are kept; None draws freely, and so does it where there are more than
-        two classes and too few rows of one, or in the part, for each to have some.
+    stratify: the class of every row, whose shares are kept; None splits at random. The split is also random if there
+    are more than two classes and one of them, or one of the two parts, has too few rows.
     """
-    from sklearn.model_selection import train_test_split  # a second to import: not before it is needed
+    from sklearn.model_selection import train_test_split  # takes a second, so only when needed
 
     aside = int(generator(seed, SPLIT).integers(2**31 - 1))
     if stratify is not None:

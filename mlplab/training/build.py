@@ -1,4 +1,4 @@
-"""From settings to the parts that they name."""
+"""Build the parts that the settings name."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def layer_sizes(hidden_layer_sizes: Any, inputs: int, outputs: int) -> tuple[int
 
 
 def _named(table: Mapping[str, T], part: str | T) -> T:
-    """Return the part of that name, or the user's own as it is."""
+    """Return the part with this name, or the user's own part unchanged."""
     return table[part] if isinstance(part, str) else part
 
 
 def name_in(table: Mapping[str, Any], part: object) -> str | None:
-    """Return the name of a part, None for one of the user's own."""
+    """Return the name of a part, or None for the user's own."""
     return next((name for name, known in table.items() if known is part), None)
 
 
@@ -53,7 +53,7 @@ def build_loss(settings: AnySettings, task: Task) -> Loss:
     """Return the loss for a task.
 
     Raises:
-        SettingError: for one that does not go with it.
+        SettingError: for a loss that does not suit the task.
     """
     if not isinstance(settings.loss, str):
         own: Loss = settings.loss
@@ -62,14 +62,14 @@ def build_loss(settings: AnySettings, task: Task) -> Loss:
         if out_activation in LOSSES[settings.loss]:
             return LOSSES[settings.loss][out_activation]
     fitting = [name for name, losses in LOSSES.items() if set(losses) & set(task.out_activations)]
-    raise SettingError(f"loss={settings.loss!r} does not go with this task; {one_of(fitting)} would")
+    raise SettingError(f"loss={settings.loss!r} cannot be used for this task; use {one_of(fitting)}")
 
 
 def check_parts(settings: AnySettings, task: Task) -> None:
-    """Build what the settings name, without any arrays.
+    """Check that the settings can be combined, without creating any arrays.
 
     Raises:
-        SettingError: for settings that are allowed one by one, but do not go together.
+        SettingError: for settings that are valid on their own but cannot be combined.
     """
     build_activations(settings)
     build_loss(settings, task)
@@ -78,15 +78,15 @@ def check_parts(settings: AnySettings, task: Task) -> None:
 
 
 def build_engine(settings: AnySettings, dtype: npt.DTypeLike) -> Engine:
-    """Return the engine that these settings choose, computing in `dtype`: the only place that names an implementation.
+    """Return the engine for these settings, computing in `dtype`.
 
-    There is one implementation so far, and no setting that chooses.
+    This is the only place that names an implementation. There is one so far, and no setting to select one.
     """
     return NumpyEngine(dtype)
 
 
 def build_network(settings: AnySettings, inputs: int, outputs: int, engine: Engine, seeds: Sequence[int]) -> Network:
-    """Return a network with a member for each seed, its weights drawn."""
+    """Return a network with a member for each seed, with its weights drawn."""
     sizes = layer_sizes(settings.hidden_layer_sizes, inputs, outputs)
     activations, normalization, noise = (
         build_activations(settings),
@@ -97,10 +97,10 @@ def build_network(settings: AnySettings, inputs: int, outputs: int, engine: Engi
         _check_for_lbfgs(settings, noise, normalization)
     try:
         network = Network(engine, sizes, activations, settings.fit_intercept, len(seeds), normalization, noise)
-    except (MemoryError, OverflowError, ValueError) as error:  # NumPy has a different one for every kind of too much
+    except (MemoryError, OverflowError, ValueError) as error:  # which one NumPy raises depends on the size
         count = count_parameters(sizes, settings.fit_intercept, normalization is not None)
-        raise SettingError(f"hidden_layer_sizes: a network of {count:.2g} parameters is beyond the memory") from error
-    # the output layer's weights are drawn as those of the layer below it
+        raise SettingError(f"hidden_layer_sizes: a network of {count:.2g} parameters does not fit in memory") from error
+    # the output layer uses the initializer of the layer below it
     parts = [*activations, *(activations[-1:] or [_named(ACTIVATIONS, settings.activation)])]
     if settings.initializer == "auto":
         initializers = [INITIALIZERS[getattr(part, "initializer", "glorot_uniform")] for part in parts]
@@ -111,10 +111,10 @@ def build_network(settings: AnySettings, inputs: int, outputs: int, engine: Engi
 
 
 def renew_network(settings: AnySettings, network: Network) -> None:
-    """Give a network that is to be trained on the activations and the noise of these settings, in place.
+    """Set the activations and the noise of a network that is trained further, in place.
 
     Raises:
-        SettingError: for settings that want other parameters than it has.
+        SettingError: for settings that need other parameters than the network has.
     """
     sizes = layer_sizes(settings.hidden_layer_sizes, network.sizes[0], network.sizes[-1])
     there = {
@@ -125,7 +125,7 @@ def renew_network(settings: AnySettings, network: Network) -> None:
     }
     for name, (has, wanted) in there.items():
         if has != wanted:
-            raise SettingError(f"{name} cannot change in a network that is trained on: fit a new one")
+            raise SettingError(f"{name} cannot change when an existing network is trained further: fit a new one")
     network.activations = [*build_activations(settings), network.activations[-1]]
     network.noise = build_noise(settings)
     if settings.solver == "lbfgs":
@@ -133,12 +133,12 @@ def renew_network(settings: AnySettings, network: Network) -> None:
 
 
 def _check_for_lbfgs(settings: AnySettings, noise: Noise, normalization: Normalization | None) -> None:
-    """Raise SettingError for what a solver without batches and steps cannot do, and would leave out in silence."""
+    """Raise SettingError for settings that a solver without batches and steps would silently ignore."""
     if noise or (normalization and normalization.runs):
-        raise SettingError("solver='lbfgs' needs the same loss every time: no noise, dropout or batch normalization")
+        raise SettingError("solver='lbfgs' needs a deterministic loss, without noise, dropout or batch normalization")
     for name in ("max_norm", "clip_norm", "ema_decay", "average_epochs", "warmup_epochs"):
         if getattr(settings, name):
-            raise SettingError(f"{name} does not go with solver='lbfgs', which makes no steps of ours")
+            raise SettingError(f"{name} cannot be used with solver='lbfgs', whose steps are computed by SciPy")
 
 
 def build_activations(settings: AnySettings) -> list[Activation]:
@@ -152,28 +152,30 @@ def build_activations(settings: AnySettings) -> list[Activation]:
     if not isinstance(given, list | tuple):
         return [_named(ACTIVATIONS, given)] * hidden
     if len(given) != hidden:
-        raise SettingError(f"activation must be one or one for each of the {hidden} hidden layers; got {len(given)}")
+        raise SettingError(
+            f"activation must be one or a list with one for each of the {hidden} hidden layers; got {len(given)}"
+        )
     return [_named(ACTIVATIONS, part) for part in given]
 
 
 def build_normalization(settings: AnySettings) -> Normalization | None:
-    """Return what normalises the hidden layers, if anything."""
+    """Return the normalization of the hidden layers, or None."""
     given = settings.normalization
     return None if given is None else _named(NORMALIZATIONS, given)
 
 
 def build_noise(settings: AnySettings) -> Noise:
-    """Return what training adds."""
+    """Return the noise that is added in training."""
     return Noise(**{name: getattr(settings, name) for name in vars(Noise())})
 
 
 def build_learner(settings: AnySettings, network: Network, seeds: Sequence[int], rows: int = 0) -> Learner:
-    """Return what trains a network, from its first step; the order of the rows is drawn with the members' seeds.
+    """Return the learner of a network before its first step; the members' seeds determine the noise and the row order.
 
-    rows: those that the network has learnt from already.
+    rows: the number of rows that the network has been trained on already.
     """
     given = settings.learning_rate
-    # an object of the user's own may change during training: each fit uses a copy, so that two fits are alike
+    # a user's own schedule may change during training: each fit uses a copy, so that two fits are identical
     schedule = SCHEDULES[given](settings) if isinstance(given, str) else deepcopy(given)
     if settings.warmup_epochs:
         schedule = WarmUp(settings.warmup_epochs, schedule)
@@ -203,15 +205,15 @@ def build_trainer(
 ) -> Trainer:
     """Return the trainer of a network whose members have these settings.
 
-    Members may differ in `learning_rate_init`, `alpha`, `weight_decay` and their seeds; everything else is the first
-    one's.
+    Members may differ in `learning_rate_init`, `alpha`, `weight_decay` and their seeds; all other settings are taken
+    from the first member.
     """
     settings, engine = members[0], learner.network.engine
     batch_size = min(200, len(training)) if settings.batch_size == "auto" else settings.batch_size
-    if settings.solver == "lbfgs":  # which adds all batches up
+    if settings.solver == "lbfgs":  # which sums over all batches
         batch_size = min(EVALUATION_BATCH, len(training))
     if batch_size > len(training):
-        warn(f"batch_size={batch_size} is cut to the {len(training)} training rows")
+        warn(f"batch_size={batch_size} is reduced to the {len(training)} training rows")
     learning_rates, alphas, decays = zip(
         *((s.learning_rate_init, s.alpha, s.weight_decay) for s in members), strict=True
     )
@@ -222,14 +224,14 @@ def build_trainer(
         build_loss(settings, task),
         Rates(learning_rates, alphas, decays, settings.l1, settings.max_norm),
         reader(training, task.table(smooth=True), batch_size),
-        # what is measured is the loss of the answers as they are
+        # the validation loss uses the targets without label smoothing
         reader(validation, task.table(smooth=False), EVALUATION_BATCH) if validation else None,
         histories,
     )
 
 
 def set_start(name: str, given: Sequence[Array] | None, views: list[Array]) -> None:
-    """Copy start weights into the network's views, in place."""
+    """Copy initial weights into the network's views, in place."""
     if given is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""What may look on while an estimator is fitted, and stop it."""
+"""Callbacks, which are called while an estimator is fitted and can stop it."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from mlplab.training.history import Epoch
 
 
 class Callback:
-    """Called while an estimator is fitted; override what you need.
+    """The base class of callbacks; override the methods you need.
 
-    The estimator is usable while it trains: `predict`, `score` and `save_model` see the weights of the moment.
+    The estimator can be used during training: `predict`, `score` and `save_model` use the current weights.
     """
 
     def on_fit_begin(self, estimator: Any) -> bool | None:
-        """Called before the first epoch of at most `estimator.max_iter`; return True to make none.
+        """Called before the first of at most `estimator.max_iter` epochs; return True to skip them.
 
-        A fit that goes on from a checkpoint has the epochs of before in `estimator.history_`.
+        If a fit resumes from a checkpoint, `estimator.history_` contains the earlier epochs.
         """
         return None
 
     def on_epoch_begin(self, estimator: Any, epoch: int) -> None:
-        """Called before every epoch with its number, from 1; not with solver "lbfgs"."""
+        """Called before every epoch with its number, from 1. Not called with solver "lbfgs"."""
 
     def on_batch_end(self, estimator: Any, loss: float) -> bool | None:
-        """Called after every batch; return True to end the training here, in the middle of an epoch.
+        """Called after every batch; return True to stop training in the middle of an epoch.
 
-        The epoch is then no part of the history, but what it has learnt is kept. Not called with solver "lbfgs".
+        The epoch is then not in the history, but its updates are kept. Not called with solver "lbfgs".
 
         Args:
-            loss: mean of the batch's rows before the step, without penalties.
+            loss: mean over the batch's rows before the update, without penalties.
         """
         return None
 
     def on_epoch_end(self, estimator: Any, epoch: Epoch) -> bool | None:
-        """Called after every epoch; return True to end the training here."""
+        """Called after every epoch; return True to stop training."""
         return None
 
     def on_fit_end(self, estimator: Any) -> None:
-        """Called after the last epoch, also when an error or Ctrl-C ended the training."""
+        """Called after the last epoch, also when an error or Ctrl-C stopped training."""
 
 
 class Callbacks:
-    """Several callbacks as one; every one is told, whatever the ones before it answer.
+    """Several callbacks as one; each of them is called, regardless of the return values of the others.
 
     Args:
-        callbacks: objects with the methods of `Callback`; the two youngest of these, `on_epoch_begin` and
-            `on_batch_end`, may be missing.
-        estimator: handed to each.
+        callbacks: objects with the methods of `Callback`; `on_epoch_begin` and `on_batch_end`, which were added later,
+            may be missing.
+        estimator: passed to each.
     """
 
     def __init__(self, callbacks: Sequence[Any], estimator: Any) -> None:
         self._all, self._estimator = callbacks, estimator
-        # telling all of them of every batch would cost small ones too much
+        # calling all of them after every batch would slow down small batches too much
         self._of_epochs, self._of_batches = (
             [c for c in callbacks if getattr(type(c), method, base) is not base]
             for method, base in (("on_epoch_begin", Callback.on_epoch_begin), ("on_batch_end", Callback.on_batch_end))
@@ -69,7 +69,7 @@ class Callbacks:
 
     @property
     def on_batch_end(self) -> Callable[[float], bool] | None:
-        """What to call after every batch, or None where nobody wants to know."""
+        """The function to call after every batch, or None if no callback needs it."""
         return self._on_batch_end if self._of_batches else None
 
     def _on_batch_end(self, loss: float) -> bool:

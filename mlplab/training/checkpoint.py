@@ -1,4 +1,4 @@
-"""The state of a fit on disk, from which it resumes: the result has the bits of a fit that was never interrupted."""
+"""The state of a fit on disk. A fit that resumes from it gives the same bits as one that was never interrupted."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from mlplab.utils.hashing import hash_arrays
 from mlplab.utils.tensor_file import read_tensors, write_tensors
 from mlplab.version import NUMERICS
 
-#: The version of the layout of the file; a reader refuses one that it does not know.
+#: The version of the file layout; unknown versions are rejected.
 FORMAT = "mlplab-checkpoint-1"
-#: Settings that do not change the epochs that a checkpoint holds, or that its identity holds under another name.
+#: Settings that do not affect the epochs in a checkpoint, or that its identity contains under another name.
 _NOT_IN_IDENTITY = ("callbacks", "max_iter", "n_iter_no_change", "random_state", "tol", "verbose", "warm_start")
 
 
 @dataclass
 class Checkpoint:
-    """A file that a fit writes its state to after epochs, and resumes from where it exists already.
+    """A file to which a fit writes its state after epochs, and from which it resumes if the file exists.
 
     Args:
-        path: of the file, which is written whole or not at all. It is never unpickled.
-        seconds: the least time from one writing to the next; the state after the last epoch is always written.
+        path: of the file, which is written atomically and never unpickled.
+        seconds: the minimum time between two writes; the state after the last epoch is always written.
     """
 
     path: str | os.PathLike[str]
@@ -60,29 +60,29 @@ class Checkpoint:
         }
 
     def resume(self, fit: Any, saved: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-        """Put the state that `read` returned into a fit that has not begun yet.
+        """Put the state that `read` returned into a fit that has not started yet.
 
         Args:
-            fit: the part that changes, see `mlplab.training.state`; changed in place.
+            fit: the object with the state, see `mlplab.training.state`; changed in place.
             identity: what determines the result of the fit, plain data by name, see `fit_identity`.
 
         Raises:
-            ModelFileError: for the state of a fit of another identity.
+            ModelFileError: for the state of a fit with another identity.
         """
         for name, value in identity.items():
             if saved["identity"].get(name) != json.loads(json.dumps(value)):
                 there = shorten(saved["identity"].get(name))
-                differs = "the data" if name == "data" else f"{name} was {there} and is {shorten(value)}"
+                differs = "other data" if name == "data" else f"{name} was {there} and is {shorten(value)}"
                 raise ModelFileError(
-                    f"{self.path} is the checkpoint of another fit ({differs}): delete it, or name another file"
+                    f"{self.path} is the checkpoint of another fit ({differs}): delete it or use another file"
                 )
         try:
             set_state(fit, saved["state"])
         except Exception as error:
-            raise ModelFileError(f"{self.path} does not hold the state of such a fit: {shorten(error)}") from error
+            raise ModelFileError(f"{self.path} does not contain a state for this fit: {shorten(error)}") from error
 
     def write(self, fit: Any, identity: Mapping[str, Any], *, last: bool) -> None:
-        """Write the state, if it is the `last` one or `seconds` have passed since the last writing."""
+        """Write the state, if it is the `last` one or `seconds` have passed since the last write."""
         if not last and perf_counter() - self._written < self.seconds:
             return
         tensors: dict[str, Array] = {}
@@ -100,7 +100,7 @@ class Checkpoint:
 
 
 def fit_identity(settings: AnySettings, network: Network, seed: int, data: str) -> dict[str, Any]:
-    """Return what determines the result of a fit that starts from these weights: plain data by name.
+    """Return everything that determines the result of a fit from these initial weights, as plain data by name.
 
     Args:
         data: identifies the rows.

@@ -1,4 +1,4 @@
-"""What was measured in every epoch: a plain table."""
+"""The training history: a table of the losses and metrics of every epoch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mlplab.metrics import METRICS, Metric
 if TYPE_CHECKING:
     import pandas
 
-#: The columns of `history.csv`, in this order. To add one: add it here and to `Epoch`.
+#: The columns of `history.csv`, in this order. To add one, add it here and to `Epoch`.
 COLUMNS = (
     *("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"),
     *("val_brier", "val_mse"),
 )
-#: Columns of metrics that are left out where they were not measured: one task has one of them, another the other.
+#: Metric columns that are omitted if they were not measured; each task has one of them.
 OPTIONAL = ("val_brier", "val_mse")
 
 
@@ -29,11 +29,11 @@ class Epoch:
         epoch: its number, from 1.
         train_loss: mean nats per training row, each batch before its update.
         train_accuracy: share of the training rows (0 to 1) classified correctly, each batch before its update.
-        val_loss: the mean loss of the validation rows after the epoch; NaN where there are none.
+        val_loss: the mean loss of the validation rows after the epoch; NaN if there are none.
         val_accuracy, val_brier: of a classifier, for the validation rows after the epoch.
         val_mse: of a regressor, for the same rows.
         seconds: wall-clock time, validation included.
-        objective: train_loss plus the mean of the penalties: what was minimized.
+        objective: train_loss plus the mean penalty, which is minimized.
     """
 
     epoch: int
@@ -47,7 +47,7 @@ class Epoch:
     val_mse: float = nan
 
     def score(self, metric: Metric) -> float:
-        """Return a metric of the validation rows, such that larger is better."""
+        """Return the score of a metric on the validation rows; larger is better."""
         return metric.score(getattr(self, metric.column))
 
 
@@ -82,7 +82,7 @@ class History:
     """The epochs of one network, in order; ``history["val_loss"]`` is a column.
 
     Attributes:
-        epochs: the finished ones.
+        epochs: the finished epochs.
         diverged_in: the number of the epoch in which the loss stopped being finite, or None.
     """
 
@@ -118,7 +118,7 @@ class History:
         return tuple(name for name in COLUMNS if name not in OPTIONAL or not all(map(isnan, self[name])))
 
     def best(self, metric: Metric) -> Epoch:
-        """Return the epoch with the best value of a metric for the validation rows, the first of equals.
+        """Return the epoch with the best value of a metric for the validation rows, the first one if there are ties.
 
         Raises:
             ValueError: for a history without epochs.

@@ -1,4 +1,4 @@
-"""Solver "lbfgs": all rows at once, and SciPy's search for the minimum."""
+"""Solver "lbfgs": minimization over all rows at once, by SciPy."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from mlplab.utils.warn import warn
 def run_lbfgs(
     trainer: Trainer, *, max_iter: int, max_fun: int, tol: float, on_epoch_end: Callable[[], bool] = lambda: False
 ) -> None:
-    """Minimise the objective over all rows of a single member; every iteration is an epoch of its history.
+    """Minimize the objective of a single member over all rows; every iteration is an epoch of its history.
 
-    Source: Byrd et al. 1995, as in `scipy.optimize.minimize`. The gradient is added up batch by batch, so that memory
-    does not grow with the rows.
+    Source: Byrd et al. 1995, as in `scipy.optimize.minimize`. The gradient is summed batch by batch, so that memory use
+    does not grow with the number of rows.
 
     Args:
-        max_iter, max_fun: iterations and evaluations of the objective at the most.
-        tol: stop where no part of the gradient is larger.
-        on_epoch_end: called after every iteration; True stops.
+        max_iter, max_fun: the largest number of iterations and of evaluations of the objective.
+        tol: stop where no component of the gradient is larger.
+        on_epoch_end: called after every iteration; return True to stop.
     """
     from scipy.optimize import minimize  # half a second to import
 
@@ -73,7 +73,7 @@ def run_lbfgs(
 
 
 class _Objective:
-    """The mean loss of all rows and the penalties, and their gradient, as functions of a flat vector."""
+    """The mean loss of all rows plus the penalties, and its gradient, as functions of a flat vector."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer, self._network = trainer, trainer.network
@@ -85,11 +85,11 @@ class _Objective:
         self._seen: dict[float, tuple[float, float]] = {}
 
     def put(self, theta: Array) -> None:
-        """Make these the network's parameters."""
+        """Set the network's parameters."""
         self._network.theta.flat[0] = self._network.engine.asarray(theta)
 
     def at(self, objective: float) -> tuple[float, float]:
-        """Return the mean loss and the accuracy where the objective, computed before, had that value."""
+        """Return the mean loss and the accuracy from the evaluation in which the objective had this value."""
         return self._seen.get(objective, (nan, nan))
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
@@ -107,7 +107,7 @@ class _Objective:
             if batch.weights is not None:
                 z *= batch.weights[..., None]
             network.backward(z, work, writer)
-            writer.go_on()
+            writer.resume()
         flat = network.theta.flat[:, : network.theta.weight_count]
         penalty = l2_value(xp, flat, self._decay)[0] + l1_value(xp, flat, trainer.rates.l1)[0]
         value = loss / self._total + float(penalty)

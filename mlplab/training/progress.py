@@ -1,4 +1,4 @@
-"""The live display of one fit: a progress bar on a terminal, elsewhere a line for each epoch, as in scikit-learn."""
+"""The live display of a fit: a progress bar on a terminal, otherwise a line for each epoch, as in scikit-learn."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def describe(epoch: Epoch, rows: int) -> str:
 
 
 def _measured(epoch: Epoch, rows: int) -> str:
-    """Return what was measured beside the training loss: there may be no metric of it, and no validation rows."""
+    """Return the values besides the training loss; the training metric and the validation values are optional."""
     text = "".join(f"  {metric.name} {metric.format(value)}" for metric, value in _first_metric(epoch, "training"))
     if not isnan(epoch.val_loss):
         text += f"  validation {epoch.val_loss:.4f}"
         for metric, value in _first_metric(epoch, "validation"):
-            # a share in percent is not mistaken for the loss; other metrics are named
+            # a percentage cannot be confused with the loss; other metrics need their names
             text += f" {metric.format(value)}" if metric.in_percent else f" {metric.name} {metric.format(value)}"
     return text + f"  {rows / epoch.seconds:,.0f} rows/s"
 
@@ -39,7 +39,7 @@ class FitDisplay(Callback):
     """Shows epoch, loss, accuracy, rows per second and the time left.
 
     Args:
-        console: where to; None is standard output.
+        console: the console to print to; None is standard output.
     """
 
     def __init__(self, console: Console | None = None) -> None:

@@ -1,7 +1,7 @@
-"""Every setting of a network and its training: its name, its default and what it may be. The one list of them.
+"""Every setting of a network and its training: its name, its default and its allowed values.
 
-The estimator inherits its constructor from here, and the lab and the command line read the same fields. To add a
-setting: add its line here and use it.
+This is the only list of the settings: the estimators inherit their constructors from it, and the lab and the command
+line read the same fields. To add a setting, add its line here and use it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mlplab.nn.schedules import SCHEDULES, Schedule
 
 @dataclass(frozen=True)
 class Check:
-    """What a value may be, in words and as a test; `names` are those among which a misspelt one is searched."""
+    """The allowed values of a setting, as text and as a test; `names` are suggested for misspelt ones."""
 
     allowed: str
     accepts: Callable[[Any], bool]
@@ -41,17 +41,17 @@ class Check:
 
 
 def is_integer(value: Any) -> bool:
-    """Return whether `value` is a whole number, of Python or NumPy; a bool is none."""
+    """Return whether `value` is a whole number, of Python or NumPy; a bool is not."""
     return isinstance(value, Integral) and value is not True and value is not False
 
 
 def is_number(value: Any) -> bool:
-    """Return whether `value` is a finite real number, of Python or NumPy; a bool is none."""
+    """Return whether `value` is a finite real number, of Python or NumPy; a bool is not."""
     return isinstance(value, Real) and value is not True and value is not False and isfinite(value)
 
 
 def _number(low: float, high: float = inf, *, above: bool = False, below: bool = False) -> Check:
-    """Allow numbers from `low` to `high`; `above` and `below` leave the ends themselves out."""
+    """Allow numbers from `low` to `high`; `above` and `below` exclude the ends."""
     words = f"a number {'above' if above else 'of at least'} {low:g}"
     if high < inf:
         words += f" and {'below' if below else 'at most'} {high:g}"
@@ -99,7 +99,7 @@ def _is_callbacks(value: Any) -> bool:
 
 def _each(check: Check) -> Check:
     return Check(
-        "one for each hidden layer",
+        "a list with one for each hidden layer",
         lambda v: isinstance(v, list | tuple) and len(v) > 0 and all(map(check.accepts, v)),
         check.names,
     )
@@ -122,9 +122,11 @@ def _losses_for(out_activation: str) -> list[str]:
 
 @dataclass(eq=False, repr=False)
 class SharedSettings:
-    """The settings of every network; what each means is told in `NeuralNetworkClassifier`."""
+    """The settings of every network; `NeuralNetworkClassifier` explains each of them."""
 
-    hidden_layer_sizes: Any = _setting((100,), Check("whole numbers of at least 1, one a hidden layer", _is_widths))
+    hidden_layer_sizes: Any = _setting(
+        (100,), Check("whole numbers of at least 1, one for each hidden layer", _is_widths)
+    )
     activation: Any = _setting("relu", _ACTIVATION | _each(_ACTIVATION))
     _: KW_ONLY
     solver: Any = _setting(
@@ -189,7 +191,7 @@ class SharedSettings:
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Settings(SharedSettings):
-    """The settings of a classifier, which are those of the lab and the command line too."""
+    """The settings of a classifier, which the lab and the command line use too."""
 
     loss: Any = _setting("cross_entropy", _name(_losses_for("softmax")) | _OWN_LOSS)
     label_smoothing: float = _setting(0.0, _number(0, 1, below=True))
@@ -210,15 +212,15 @@ DEFAULTS = {name: f.default for name, f in SETTINGS.items()}
 
 
 def check_setting_name(name: str, where: str = "") -> None:
-    """Raise SettingError, naming the nearest right one, unless `name` is a setting; `where` goes before the message."""
+    """Raise SettingError, suggesting the closest name, unless `name` is a setting; `where` precedes the message."""
     if name not in SETTINGS:
         raise SettingError(f"{where}unknown setting {name!r}{nearest(name, SETTINGS)}")
 
 
 def check_settings(values: Mapping[str, Any], where: str = "", of: type[SharedSettings] = Settings) -> None:
-    """Raise SettingError for the first value that its setting does not allow; `where` goes before the message.
+    """Raise SettingError for the first value that its setting does not allow; `where` precedes the message.
 
-    of: whose settings they are.
+    of: the class that declares the settings.
     """
     checks: dict[str, Check] = {f.name: f.metadata["check"] for f in fields(of)}
     for name, value in values.items():
@@ -226,7 +228,7 @@ def check_settings(values: Mapping[str, Any], where: str = "", of: type[SharedSe
         check = checks[name]
         try:
             accepted = check.accepts(value)
-        except (TypeError, ValueError, ArithmeticError):  # a value too odd to be looked at
+        except (TypeError, ValueError, ArithmeticError):  # a value that cannot be compared
             accepted = False
         if not accepted:
             raise SettingError(
@@ -247,7 +249,7 @@ def check_count(name: str, value: Any, where: str = "") -> int:
 
 
 def parse_assignment(text: str, option: str = "--set", example: str = "max_iter=2") -> tuple[str, Any]:
-    """Read ``KEY=VALUE`` of the command line: the value as TOML has it, or else as a text; with commas, a list.
+    """Parse ``KEY=VALUE`` of the command line: the value as TOML, otherwise as text; with commas, as a list.
 
     Raises:
         SettingError: for a text without ``=`` or an unknown setting.
@@ -261,27 +263,27 @@ def parse_assignment(text: str, option: str = "--set", example: str = "max_iter=
 
 
 def parse_value(text: str) -> Any:
-    """Return a text as TOML has it, or else as it is; with commas, as a list."""
+    """Parse a text as TOML; otherwise return it unchanged or, with commas, as a list."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return [parse_value(part) for part in text.split(",")] if "," in text and "[" not in text else text.strip()
 
 
-# TOML has no null: the text "none" stands for None, both ways, and True and False are welcome too; "inf" is how a
-# trial.json has infinity.
+# TOML has no null: "none" stands for None when reading and writing. Python's True and False are accepted too, and "inf"
+# is infinity in a trial.json.
 _WORDS = {"none": None, "None": None, "True": True, "False": False, "inf": inf}
 
 
 def from_plain(value: Any) -> Any:
-    """Return a setting's value for what a TOML file says: tuples for lists, None for "none"."""
+    """Convert a value from a TOML file to a setting's value: lists to tuples, "none" to None."""
     if isinstance(value, str):
         return _WORDS.get(value, value)
     return tuple(value) if isinstance(value, list) else value
 
 
 def to_plain(value: Any) -> Any:
-    """Return what a TOML file says for a setting's value, or for a table of them."""
+    """Convert a setting's value, or a table of them, to the value in a TOML file."""
     if value is None:
         return "none"
     if isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""The state of a training, taken out as plain data and put back: what a checkpoint holds.
+"""The state of training as plain data, which checkpoints contain, and its restoration.
 
-A part names in `state_attributes` those of its attributes that change during training; everything else follows from
-the settings. Where the keys of the state differ from the names of the attributes, `state_attributes` maps names to
+The `state_attributes` of a part are the names of its attributes that change during training; everything else follows
+from the settings. Where the keys of the state differ from the names of the attributes, `state_attributes` maps names to
 keys. Such an attribute may be an array, `Parameters`, a generator, a number, another part, None, or a list of these.
 """
 
@@ -37,7 +37,7 @@ def get_state(part: Any) -> Any:
 
 
 def set_state(part: Any, state: Any) -> Any:
-    """Put a state back into a part of the same kind, in place where it is a part or an array; return the result.
+    """Put a state back into a part of the same kind, in place if it is a part or an array, and return the result.
 
     Raises:
         DataError: for the state of another kind of part.

@@ -1,4 +1,4 @@
-"""When to stop: no improvement for some epochs, counted as scikit-learn counts."""
+"""The stopping rule: no improvement for some epochs, counted as in scikit-learn."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ class Patience:
     """Counts epochs without an improvement of more than `tol`.
 
     Args:
-        tol: how much better than the best so far an epoch must be.
-        n_iter_no_change: how many epochs in a row may fail to be.
+        tol: the improvement over the best value so far that counts.
+        n_iter_no_change: the number of epochs in a row that are allowed without one.
 
     Attributes:
-        best: the lowest value seen; to watch something that should grow, pass its negative.
+        best: the lowest value so far; to monitor a value that should increase, pass its negative.
     """
 
     state_attributes = ("best", "_waited")
@@ -24,17 +24,17 @@ class Patience:
         self._waited = 0
 
     def update(self, value: float) -> bool:
-        """Take the value of the epoch that ended; return whether it is the best so far."""
+        """Count the value of a finished epoch; return whether it is the best so far."""
         self._waited = self._waited + 1 if value > self.best - self.tol else 0
         improved = value < self.best
         self.best = min(self.best, value)
         return improved
 
     def reset(self) -> None:
-        """Begin to count anew; the best value stays."""
+        """Restart the count; keep the best value."""
         self._waited = 0
 
     @property
     def exhausted(self) -> bool:
-        """Whether more than `n_iter_no_change` epochs in a row brought nothing."""
+        """Whether more than `n_iter_no_change` epochs in a row brought no improvement."""
         return self._waited > self.n_iter_no_change

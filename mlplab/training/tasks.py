@@ -1,4 +1,4 @@
-"""The task of a network: to predict classes, labels or values; how its targets look and what is measured of it."""
+"""The task of a network, to predict classes, labels or values, with its targets and metrics."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from mlplab.metrics import METRICS, Metric
 
 @dataclass(frozen=True)
 class Task:
-    """What a network is trained to predict.
+    """The task that a network is trained for.
 
-    `y` holds for every row a whole number (N,), an index into `table`; or, where there is no table, the targets
-    themselves (N, C).
+    `y` contains an index into `table` for every row, (N,), or, if there is no table, the targets themselves, (N, C).
 
     Attributes:
-        outputs: C, of the network.
-        label_smoothing: the share of the certainty that is taken from targets. Source: Szegedy et al. 2016, section 7.
+        outputs: C, the number of outputs of the network.
+        label_smoothing: the share of the probability that targets spread evenly over all classes. Source: Szegedy et
+            al. 2016, section 7.
     """
 
-    #: The non-linearities of the output that go with it, the best first: a loss must have one of them.
+    #: The output non-linearities that suit the task, the best first: a loss must have one of them.
     out_activations: ClassVar[tuple[str, ...]] = ("logistic",)
-    #: What is measured on the validation rows after every epoch, beside the loss: metrics that are means over rows.
+    #: Metrics of the validation rows after every epoch, besides the loss; they are means over rows.
     metrics: ClassVar[tuple[Metric, ...]] = (METRICS["accuracy"], METRICS["brier"])
-    #: What early stopping watches.
+    #: The metric that early stopping monitors.
     watched: ClassVar[Metric] = METRICS["accuracy"]
 
     outputs: int = 1
@@ -38,24 +38,24 @@ class Task:
         return None
 
     def strata(self, y: Array) -> Array | None:
-        """Return the class of every row, in a form that scikit-learn splits by; None where rows have no classes."""
+        """Return the class of every row for scikit-learn's stratified splits; None if rows have no classes."""
         return None
 
     def decide(self, xp: Any, z: Array) -> Array:
-        """Return the predictions that follow from the logits (M, B, C), in the form of `y`."""
+        """Return the predictions from the logits (M, B, C), in the form of `y`."""
         raise NotImplementedError
 
     def right(self, xp: Any, z: Array, y: Array) -> Array:
-        """Return whether each row (M, B) is right; NaN where no row is right or wrong."""
+        """Return whether each row (M, B) is predicted correctly; NaN if the task does not define that."""
         right: Array = self.decide(xp, z) == y
         return right
 
     def true(self, y: Array) -> Array:
-        """Return `y` as metrics take the truth: indices of classes, labels of 0 and 1, or values."""
+        """Return `y` in the form that metrics take: indices of classes, labels of 0 and 1, or values."""
         return y
 
     def probabilities(self, xp: Any, p: Array) -> Array:
-        """Return the probability of each class or label from what the loss predicts, (M, B, C)."""
+        """Return the probability of each class or label from the predictions of the loss, (M, B, C)."""
         return p
 
     # T ← (1 - ε)·T + ε/K
@@ -65,13 +65,13 @@ class Task:
 
 
 class TwoClasses(Task):
-    """One of two classes: a single output, for the second one. Also for a single class, which is always predicted."""
+    """One of two classes: a single output, for the second class. Also for a single class, which is always predicted."""
 
     def table(self, smooth: bool) -> Array | None:
         return self._smooth(np.array([[0.0], [1.0]]), smooth)
 
     def strata(self, y: Array) -> Array:
-        # scikit-learn's own form for two classes: the error for a class of a single row then reads as it does there
+        # scikit-learn's own form for two classes, so that the error for a class with a single row is the same
         strata: Array = (y == 1)[:, None]
         return strata
 
@@ -101,7 +101,7 @@ class ManyClasses(Task):
 
 
 class Labels(Task):
-    """Any of several labels: an output for each. A row is right when all its labels are."""
+    """Any of several labels: an output for each. A row is correct when all its labels are."""
 
     def decide(self, xp: Any, z: Array) -> Array:
         return z > 0
@@ -115,11 +115,11 @@ class Labels(Task):
 
 
 class Values(Task):
-    """Numbers: an output for each. No row is right or wrong, so that the accuracy is NaN."""
+    """Numbers: an output for each. The accuracy is not defined and is NaN."""
 
     out_activations = ("identity", "exp")
     metrics = (METRICS["mse"],)
-    watched = METRICS["mse"]  # the regressor itself watches R², which for a single output ranks epochs alike
+    watched = METRICS["mse"]  # the regressor itself monitors R², which ranks epochs equally for a single output
 
     def decide(self, xp: Any, z: Array) -> Array:
         return z
@@ -129,5 +129,5 @@ class Values(Task):
 
 
 def classify(classes: int, label_smoothing: float = 0.0) -> Task:
-    """Return the task of predicting one of that many classes."""
+    """Return the task of predicting one of this many classes."""
     return ManyClasses(classes, label_smoothing) if classes > 2 else TwoClasses(1, label_smoothing)

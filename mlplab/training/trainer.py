@@ -1,4 +1,4 @@
-"""The loop over epochs and batches, for M networks side by side."""
+"""The loop over epochs and batches, for M networks at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mlplab.training.history import Epoch, History
 from mlplab.training.prediction import Predictor
 from mlplab.training.tasks import Task
 
-#: Rows of a batch without training: 1,000 fill the matrix product and stay in the cache.
+#: Rows of a batch in evaluation: 1,000 make the matrix product efficient and fit in the cache.
 EVALUATION_BATCH = 1000
 #: Rows after which training checks whether losses are finite; checking every batch took 2 µs of a small step's 80.
 _LOOK = 10_000
@@ -32,14 +32,16 @@ _LOOK = 10_000
 
 @dataclass(frozen=True)
 class Rates:
-    """What scales the updates, a number for each of the M members: in sequences, for arrays of one cost a µs a touch.
+    """The factors of the updates, in sequences with a number for each of the M members.
+
+    They are not arrays, because each access to an array of one element costs 1 µs.
 
     Attributes:
         learning_rate: before the schedule.
         alpha: scikit-learn's: adds ½·alpha·‖W‖²/B to the mean loss of a batch of B rows.
         weight_decay: adds ½·weight_decay·‖W‖² to it.
-        l1: adds l1·Σ|W| to it; of all members.
-        max_norm: what the weights into each unit of a hidden layer are shortened to, or None; of all members.
+        l1: adds l1·Σ|W| to it; for all members.
+        max_norm: the largest norm of the weights into each unit of a hidden layer, or None; for all members.
     """
 
     learning_rate: Sequence[float]
@@ -51,14 +53,15 @@ class Rates:
 
 @dataclass
 class Learner:
-    """A network with everything that changes from one epoch to the next: what a later fit needs to continue it.
+    """A network with everything that changes from one epoch to the next, from which a later fit can continue.
 
     Attributes:
         network: changed in place.
-        optimizer, schedule: how it is changed; no optimizer with lbfgs, which reads all rows at once.
+        optimizer, schedule: determine its updates. There is no optimizer for lbfgs, which reads all rows at once.
         generators: one for each member, for the order of the rows; None keeps the stored order.
-        average: of the weights; the averaged weights are the ones that are measured, kept and used.
-        epochs, rows: the epochs finished and the rows read in them, in all fits together.
+        average: of the weights; the averaged weights are evaluated, saved and used.
+        epochs: the number of epochs finished with this learner.
+        rows: the number of rows read in finished epochs, in all fits together.
     """
 
     network: Network
@@ -74,7 +77,7 @@ class Learner:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured on some rows, for each member.
+    """The loss and the metrics on some rows, for each member.
 
     Attributes:
         loss: the mean, (M,). metrics: each metric of the task, (M,), by its name.
@@ -84,24 +87,24 @@ class Measured:
     metrics: dict[str, Array]
 
     def of(self, member: int) -> dict[str, float]:
-        """Return a member's measures as the columns of the validation rows in an `Epoch`."""
+        """Return a member's values as the columns for validation rows in an `Epoch`."""
         measures = {"loss": self.loss, **self.metrics}
         return {f"val_{name}": float(values[member]) for name, values in measures.items()}
 
 
 class _StopEpoch(Exception):  # noqa: N818
-    """A callback ends this epoch."""
+    """A callback stops this epoch."""
 
 
 class Trainer:
     """Trains the members of a network on the same rows, each in an order of its own.
 
     Args:
-        learner: what is trained, changed in place.
-        task, loss, rates: what for, and how.
-        training: what to learn from.
-        validation: what to measure on after every epoch, or None.
-        histories: of the members, to be continued; None begins new ones.
+        learner: the network to train and its optimizer, changed in place.
+        task, loss, rates: define the objective and the size of the updates.
+        training: reads the training rows.
+        validation: reads the rows to evaluate after every epoch, or None.
+        histories: of the members, to be continued; None starts new ones.
     """
 
     def __init__(
@@ -123,7 +126,7 @@ class Trainer:
         self._weights = self.network.theta.flat[:, : self.network.theta.weight_count]
 
     def _compile(self) -> CompiledNetwork | None:
-        """Return what runs the steps in compiled code, or None where the formulas in `mlplab.nn` run one by one."""
+        """Return the compiled code for the steps, or None if the formulas in `mlplab.nn` are used."""
         learner = self.learner
         if learner.optimizer is None:
             return None
@@ -144,11 +147,11 @@ class Trainer:
         on_epoch_begin: Callable[[int], object] = lambda epoch: None,
         on_batch_end: Callable[[float], bool] | None = None,
     ) -> list[History]:
-        """Train for `epochs` epochs and return the members' histories, which grow as it goes.
+        """Train for `epochs` epochs and return the members' histories, which are extended epoch by epoch.
 
-        It ends early when `on_epoch_end`, called after every epoch, or `on_batch_end`, called with the mean loss of
-        every batch, returns True, and when every member's loss has stopped being finite (`History.diverged_in`). An
-        epoch that `on_batch_end` ends is not in the histories.
+        Training stops early when `on_epoch_end`, called after every epoch, or `on_batch_end`, called with the mean loss
+        of every batch, returns True, or when the loss of every member is no longer finite (`History.diverged_in`). An
+        epoch that `on_batch_end` stops is not in the histories.
         """
         average = self.learner.average
         with self.network.engine.quiet():
@@ -163,7 +166,7 @@ class Trainer:
                     average.on_epoch_end(self.network, self.learner.epochs)
                 except _StopEpoch:
                     break
-                finally:  # also where Ctrl-C ends it: what is left is the average so far
+                finally:  # also after Ctrl-C, which leaves the average so far
                     self._swap_in()
                 val = self.evaluate(self.validation) if self.validation else None
                 finite = np.logical_and(np.isfinite(losses + penalties), self._finite_outputs(val))
@@ -195,10 +198,10 @@ class Trainer:
         average.swap_in(network)
         if not (network.running and average.remeasures):
             return
-        # Source: Izmailov et al. 2018, algorithm 1, last line. 10,000 images of MNIST, 15 epochs averaged: 96.9 % of
-        # other images with it, 96.6 % with the statistics of the weights on the way
+        # Source: Izmailov et al. 2018, algorithm 1, last line. With 10,000 images of MNIST and 15 epochs averaged, the
+        # accuracy on other images is 96.9 % with it and 96.6 % with the statistics collected during training
         noise, network.noise = network.noise, NO_NOISE
-        order = np.random.default_rng(0).permutation(len(self.training.rows))  # rows may lie class by class
+        order = np.random.default_rng(0).permutation(len(self.training.rows))  # rows may be sorted by class
         for k, batch in enumerate(self.training.batches(np.stack([order] * network.members)), start=1):
             for running in network.running:
                 running.momentum = 1 / k
@@ -208,13 +211,13 @@ class Trainer:
         network.noise = noise
 
     def _train_epoch(self, on_batch_end: Callable[[float], bool] | None) -> tuple[Array, Array, Array]:
-        """Make one pass; return each member's mean loss, accuracy and penalty, (M,) each.
+        """Train for one epoch; return each member's mean loss, accuracy and penalty, (M,) each.
 
         Raises:
-            _StopEpoch: where `on_batch_end` returns True.
+            _StopEpoch: when `on_batch_end` returns True.
         """
         engine, members, count = self.network.engine, self.network.members, len(self.training.rows)
-        # what every row gave is kept to the end of the epoch: adding up batch by batch took a third of a small step
+        # the values of all rows are kept to the end of the epoch: summing batch by batch took a third of a small step
         losses, right = engine.empty(members, count), np.empty((members, count), np.float32)
         penalties, done = np.zeros(members), 0
         for steps in self._steps(one_by_one=on_batch_end is not None):
@@ -232,9 +235,9 @@ class Trainer:
         return engine.to_numpy(losses).mean(axis=1, dtype=np.float64), right.mean(axis=1, dtype=np.float64), penalties
 
     def _steps(self, one_by_one: bool) -> Iterator[Steps]:
-        """Learn from all rows once and yield the measures: of each batch, or of several where compiled code runs them.
+        """Train on all rows once and yield the results of each batch, or of several batches in compiled code.
 
-        one_by_one: compiled code runs each batch on its own too.
+        one_by_one: whether compiled code also runs each batch on its own.
         """
         order = self.training.draw_order(self.learner.generators)
         size, count = self.training.batch_size, len(self.training.rows)
@@ -242,7 +245,7 @@ class Trainer:
             for k, batch in enumerate(self.training.batches(order)):
                 yield self._step(batch, self._learning_rates(k * size / count))
             return
-        # calls of at least _LOOK rows: often enough to notice a divergence, seldom enough to cost nothing
+        # calls of at least _LOOK rows: often enough to detect divergence, rarely enough to cost nothing
         rows = size if one_by_one else size * ceil(_LOOK / size)
         for first in range(0, count, rows):
             starts = range(first, min(first + rows, count), size)
@@ -250,13 +253,13 @@ class Trainer:
             yield self._compiled.train(order[:, first : first + rows], rates)
 
     def _learning_rates(self, finished: float) -> Sequence[float]:
-        """Return the members' learning rates for the step after that part of the epoch, 0 to 1."""
+        """Return the members' learning rates for the step after this part of the epoch, 0 to 1."""
         learner = self.learner
         factor = learner.schedule.factor(learner.epochs + finished, learner.rows)
         return self.rates.learning_rate if factor == 1 else [factor * rate for rate in self.rates.learning_rate]
 
     def _step(self, batch: Batch, learning_rates: Sequence[float]) -> Steps:
-        """Learn from one batch and return its measures, taken before the update."""
+        """Train on one batch and return its results from before the update."""
         network, engine, optimizer = self.network, self.network.engine, self.learner.optimizer
         assert optimizer is not None
         rows = batch.X.shape[1]
@@ -269,9 +272,9 @@ class Trainer:
             losses *= batch.weights
             z *= batch.weights[..., None]
             totals = engine.to_numpy(batch.weights).sum(axis=1, dtype=np.float64).tolist()
-            if not any(totals):  # every row of the batch weighs nothing: there is nothing to learn
+            if not any(totals):  # all rows of the batch have weight 0: there is no update
                 return Steps(engine.zeros(*losses.shape), right, None)
-            totals = [total or 1.0 for total in totals]  # a member that learns nothing beside others that do
+            totals = [total or 1.0 for total in totals]  # a member whose rows all have weight 0
             losses *= engine.asarray([rows / total for total in totals])[:, None]
         rates = self.rates
         decay = [d + a / total for d, a, total in zip(rates.weight_decay, rates.alpha, totals, strict=True)]
@@ -293,7 +296,7 @@ class Trainer:
         return l2 + l1_value(xp, self._weights, l1) if l1 else l2
 
     def _finite_outputs(self, validation: Measured | None) -> Array:
-        """Return whether each member still computes numbers: its parameters and its loss on rows after the epoch."""
+        """Return whether each member's parameters and its loss after the epoch are finite."""
         theta = self.network.engine.to_numpy(self.network.theta.flat)
         loss = validation.loss if validation else self._loss_of_one_batch()
         pairs = zip(theta, loss, strict=True)
@@ -324,7 +327,7 @@ class Trainer:
         return Measured(losses / totals, {name: values / totals for name, values in sums.items()})
 
     def _predictions(self, metric: Metric, z: Array) -> Array:
-        """Return what a metric is computed from, as its `needs` says, from the logits (M, B, C), which stay."""
+        """Return the predictions that a metric `needs` from the logits (M, B, C), which are not changed."""
         xp = self.network.engine.xp
         if metric.needs == "labels":
             return self.task.decide(xp, z)
@@ -333,12 +336,12 @@ class Trainer:
         return self.task.probabilities(xp, predicted)
 
     def workspace(self, rows: int) -> Workspace:
-        """Return the arrays for batches of that many rows, the same ones every time."""
+        """Return the arrays for batches of this many rows, the same ones in every call."""
         return self._predictor.workspace(rows)
 
 
 def row_values(metric: Metric, true: Array, predicted: Array) -> Array:
     """Return the values of a metric that is a mean over rows, (M, B), for M members: true and predicted (M, B, ...)."""
     assert metric.row_values
-    flat = (array.reshape(-1, *array.shape[2:]) for array in (true, predicted))  # rows are rows, whoever predicts them
+    flat = (array.reshape(-1, *array.shape[2:]) for array in (true, predicted))  # the rows of all members together
     return metric.row_values(*flat).reshape(true.shape[:2])

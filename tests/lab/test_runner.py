@@ -190,8 +190,12 @@ def test_workers_find_mlplab_where_this_process_found_it(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        ("activation", ("relu", "tanh"), "activation must be one or one for each of the 1 hidden layers; got 2"),
-        ("solver", "lbfgs", "no noise, dropout or batch normalization"),
+        (
+            "activation",
+            ("relu", "tanh"),
+            "activation must be one or a list with one for each of the 1 hidden layers; got 2",
+        ),
+        ("solver", "lbfgs", "without noise, dropout or batch normalization"),
     ],
 )
 def test_an_impossible_configuration_is_refused_before_any_write(suite, tmp_path, refuses, setting, value, message):

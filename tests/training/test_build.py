@@ -56,7 +56,7 @@ def test_a_loss_of_ones_own_is_taken_as_it_is():
 
 
 def test_a_loss_unfit_for_the_task_is_refused_with_alternatives():
-    with pytest.raises(SettingError, match="'cross_entropy', 'squared_error' or 'focal' would"):
+    with pytest.raises(SettingError, match="use 'cross_entropy', 'squared_error' or 'focal'"):
         build_loss(Settings(loss="poisson"), classify(3))
 
 
@@ -103,7 +103,7 @@ def test_batch_size_auto_is_200_or_all_rows(trainer, rows, expected):
 
 
 def test_a_batch_larger_than_the_rows_is_cut_with_a_warning(trainer):
-    with pytest.warns(UserWarning, match="batch_size=40 is cut to the 30 training rows"):
+    with pytest.warns(UserWarning, match="batch_size=40 is reduced to the 30 training rows"):
         made = trainer([{"batch_size": 40}], [0], np.ones((30, 2)), np.arange(30) % 2)
     assert made.training.batch_size == 30
 

@@ -136,8 +136,8 @@ def test_without_a_seed_the_first_fit_has_drawn_it(tmp_path):
     ("settings", "data", "words"),
     [
         ({"batch_size": 10}, (X, y), "batch_size was 20 and is '10'"),
-        ({}, (X + 1, y), "the data"),
-        ({}, (X, np.roll(y, 1)), "the data"),
+        ({}, (X + 1, y), "other data"),
+        ({}, (X, np.roll(y, 1)), "other data"),
         ({"random_state": 4}, (X, y), "seed was 3 and is 4"),
     ],
 )

@@ -30,8 +30,8 @@ def small(**settings):
         ("Maximum iterations", lambda: small().fit(X, y)),
         ("Maximum iterations", lambda: make_pipeline(StandardScaler(), small()).fit(X, y)),
         ("lbfgs failed to converge", lambda: small(solver="lbfgs").fit(X, y)),
-        ("is cut to", lambda: small(batch_size=50, tol=None).fit(X, y)),
-        ("is cut to", lambda: small(batch_size=50).partial_fit(X, y, classes=[0, 1])),
+        ("is reduced to", lambda: small(batch_size=50, tol=None).fit(X, y)),
+        ("is reduced to", lambda: small(batch_size=50).partial_fit(X, y, classes=[0, 1])),
         ("interrupted", lambda: small(callbacks=[Interrupt()]).fit(X, y)),
         (
             "before average_epochs",
