@@ -56,7 +56,7 @@ def test_metrics_that_an_earlier_version_did_not_store_are_missing():
 
 
 def test_what_is_no_run_folder_is_refused(tmp_path, refuses):
-    with refuses(RunFolderError, "no run folder"):
+    with refuses(RunFolderError, "not a run folder"):
         load_results(tmp_path)
 
 
