@@ -341,7 +341,7 @@ def test_a_damaged_checkpoint_is_named_and_the_training_begins_anew(suite, tmp_p
     )
     shown = Listening()
     run_suite(suite.with_setting("max_iter", 5), tmp_path / "out", jobs=1, observer=shown)
-    assert [note for note in shown.notes if str(first) in note and "is trained from its first epoch" in note]
+    assert [note for note in shown.notes if str(first) in note and "from its first epoch" in note]
     run_suite(suite.with_setting("max_iter", 5), tmp_path / "alone", jobs=1)
     assert read_results(tmp_path / "out") == read_results(tmp_path / "alone")
 
