@@ -113,7 +113,7 @@ def test_the_same_suite_on_other_rows_is_refused_in_the_folder(suite, finished, 
 
 def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(suite, tmp_path):
     (tmp_path / "results.csv").write_text("mine")
-    with pytest.raises(RunFolderError, match=r"is no run folder and not empty \(it holds 'results.csv'\)"):
+    with pytest.raises(RunFolderError, match=r"is not empty and not a run folder \(it contains 'results.csv'\)"):
         run_suite(suite, tmp_path)
     assert (tmp_path / "results.csv").read_text() == "mine"
 
@@ -327,5 +327,5 @@ def test_data_that_have_changed_are_told(tmp_path):
     run_suite(path, tmp_path / "out", jobs=1, observer=first)
     (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows[1:]]))
     run_suite(path, tmp_path / "out", jobs=1, observer=second)
-    assert any("holds other data than before" in note for note in second.notes)
-    assert not any("other data" in note for note in first.notes)
+    assert any("has changed since the last run" in note for note in second.notes)
+    assert not any("has changed" in note for note in first.notes)
