@@ -16,8 +16,13 @@ class Estimate:
     """The work that a suite still needs.
 
     Attributes:
-        trials: in the suite, each counted once. done: of them.
-        networks: to train. epochs: to train them for. seconds: that this takes on `jobs` processes.
+        suite: the name of the suite.
+        trials: the number of trials of the suite, each counted once.
+        done: the number of finished trials.
+        networks: the number of networks to train.
+        epochs: the total number of epochs to train.
+        jobs: the number of processes.
+        seconds: the estimated time on these processes.
     """
 
     suite: str
@@ -30,7 +35,7 @@ class Estimate:
 
 
 def estimate(suite: Suite, folder: RunFolder, jobs: int) -> Estimate:
-    """Return the work that a suite still needs and a measured estimate of its time; nothing is written."""
+    """Return the work that a suite still needs, with an estimate of its time from short trainings; write nothing."""
     dataset, suite = suite.source.load(), suite.bind(suite.source.fingerprint())
     rows = folder.rows(suite, suite.labels(dataset))
     todo = missing_jobs(rows, dataset)
@@ -52,8 +57,13 @@ class SearchEstimate:
     """The work that a search still needs, its finalists included.
 
     Attributes:
-        tried: configurations so far. first: how many the first round tries. made: epochs so far.
-        epochs: left, at most. seconds: that they take on `jobs` processes.
+        suite: the name of the suite.
+        tried: the number of configurations tried so far.
+        first: the number of configurations of the first round.
+        made: the number of epochs trained so far.
+        epochs: the largest number of epochs left to train.
+        jobs: the number of processes.
+        seconds: the estimated time on these processes.
     """
 
     suite: str
@@ -66,11 +76,11 @@ class SearchEstimate:
 
 
 def estimate_search(suite: Suite, folder: RunFolder, jobs: int) -> SearchEstimate:
-    """Return the work that a search still needs, timed on a few of its first configurations; nothing is written.
+    """Return the work that a search still needs, timed on a few of its first configurations; write nothing.
 
     Raises:
         SettingError: if the budget does not suffice for one round.
-        MissingExtraError: without Optuna.
+        MissingExtraError: if Optuna is not installed.
     """
     from mlplab.lab.search.budget import Budget, measure_pace
     from mlplab.lab.search.log import expand_search, read_log

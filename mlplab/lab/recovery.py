@@ -15,26 +15,26 @@ from mlplab.utils.atomic import is_unfinished
 if TYPE_CHECKING:
     from mlplab.lab.monitoring.observer import RunObserver
 
-#: What may lie in a folder before a run has written its first file: our own, and what a Mac's Finder leaves.
+#: Files that may be in a folder before a run has written its first file: of mlplab and of the Finder of macOS.
 _IGNORED_FILES = (".lock", ".data", ".DS_Store")
 
 
 def recover_folder(folder: RunFolder, suite: Suite, observer: RunObserver) -> None:
-    """Check that the folder belongs to the suite, and remove damaged and half-written files; the observer gets a note.
+    """Check that the folder belongs to the suite, and remove damaged and half-written files with a note for each.
 
-    Everything removed can be made again from the trials, except the record of earlier test-set evaluations. Only while
-    the folder is locked.
+    All removed files can be regenerated from the trials, except the record of earlier test-set evaluations. The folder
+    must be locked.
 
     Raises:
-        RunFolderError: for a folder that is another's; nothing is changed there.
+        RunFolderError: if the folder does not belong to the suite; nothing is changed then.
     """
-    damaged, lost = verify_manifest(folder), folder.suite_file.name
-    if lost not in damaged and _has_lost_its_suite(folder):
-        damaged.append(lost)
-    if lost not in damaged:
-        held = _check_suite(folder, suite)
-        if held and held.fingerprint and held.fingerprint != suite.fingerprint:
-            observer.note(f"{suite.source.name} holds other data than before: every network is trained again")
+    damaged, suite_file = verify_manifest(folder), folder.suite_file.name
+    if suite_file not in damaged and _has_lost_its_suite(folder):
+        damaged.append(suite_file)
+    if suite_file not in damaged:
+        stored = _check_suite(folder, suite)
+        if stored and stored.fingerprint and stored.fingerprint != suite.fingerprint:
+            observer.note(f"{suite.source.name} has changed since the last run; training every network again")
     if folder.search_file.name not in damaged and is_damaged(folder):
         damaged.append(folder.search_file.name)
     folder.remove_unfinished()
@@ -42,13 +42,13 @@ def recover_folder(folder: RunFolder, suite: Suite, observer: RunObserver) -> No
         observer.note(f"{folder.path / name} has been modified or damaged; regenerating it")
         (folder.path / name).unlink(missing_ok=True)
     if any(name.startswith(folder.figures.name) for name in damaged):
-        folder.drawn_file.unlink(missing_ok=True)  # then all of them are drawn again
+        folder.drawn_file.unlink(missing_ok=True)  # all figures are drawn again
     if folder.conclusion_json.name in damaged:
         observer.note("the record of earlier test-set evaluations has been lost")
 
 
 def _has_lost_its_suite(folder: RunFolder) -> bool:
-    """Return whether there are results of a suite, but no suite that can be read."""
+    """Return whether the folder has results of trials, but no suite that can be read."""
     try:
         folder.suite()
     except RunFolderError:
@@ -57,30 +57,30 @@ def _has_lost_its_suite(folder: RunFolder) -> bool:
 
 
 def _check_suite(folder: RunFolder, suite: Suite) -> Suite | None:
-    """Return the suite that the folder holds, None where it is empty.
+    """Return the suite in the folder, or None if the folder is empty.
 
-    The data are the same where they lie in the same place or, wherever they lie, hold the same.
+    Two sources are considered the same if they have the same name and target or the same content.
 
     Raises:
-        RunFolderError: unless the folder is empty or holds results of this suite on the same rows.
+        RunFolderError: if the folder is neither empty nor holds results of this suite on the same rows.
     """
     if not folder.suite_file.is_file():
         found = sorted(path.name for path in folder.path.iterdir() if path.name not in _IGNORED_FILES)
         foreign = [name for name in found if not is_unfinished(name)]
         if foreign:
             raise RunFolderError(
-                f"{folder.path} is not a run folder and not empty (it holds {foreign[0]!r}); choose another --out"
+                f"{folder.path} is not empty and not a run folder (it contains {foreign[0]!r}); choose another --out"
             )
         return None
-    held = folder.suite()
-    for what in ("name", "source", "split", "samples"):
-        old, new = getattr(held, what), getattr(suite, what)
-        if old != new and not (what == "source" and held.fingerprint == suite.fingerprint):
+    stored = folder.suite()
+    for name in ("name", "source", "split", "samples"):
+        old, new = getattr(stored, name), getattr(suite, name)
+        if old != new and not (name == "source" and stored.fingerprint == suite.fingerprint):
             raise RunFolderError(
-                f"{folder.path} holds the suite {held.name!r} with {what} {_describe(old)}, not {_describe(new)}; "
+                f"{folder.path} holds the suite {stored.name!r} with {name} {_describe(old)}, not {_describe(new)}; "
                 "choose another --out"
             )
-    return held
+    return stored
 
 
 def _describe(part: Any) -> str:

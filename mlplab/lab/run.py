@@ -31,13 +31,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Run(Results):
-    """The results of a suite in its run folder.
+    """The results of a suite in its run folder, as returned by `run_suite` and `open_run`. No method writes a file.
 
-    Where a trial is asked for, its label does, such as ``[784-1024-10]_iter20_lr0.01_reg0.0``, or its id.
+    An argument `trial` is the label of a trial, such as ``[784-1024-10]_iter20_lr0.01_reg0.0``, or its id.
+
+    Data frames, data and conclusion are read from the folder on first use and then kept.
 
     Attributes:
         folder, suite, rows: see `mlplab.lab.storage.results.Results`.
-        trained: the number of trials that the call of `run_suite` trained to their end.
+        trained: the number of trials that the call of `run_suite` trained; a trial of a search counts each time that it
+            was trained further. It is 0 for `open_run`.
     """
 
     trained: int = 0
@@ -49,12 +52,20 @@ class Run(Results):
 
     @property
     def trials(self) -> pandas.DataFrame:
-        """A row for each trial of each experiment: the content of ``results.csv``."""
+        """A row for each trial of each experiment: the content of ``results.csv``; see `mlplab.load_results`.
+
+        Raises:
+            RunFolderError: if the folder has no results or is damaged.
+        """
         return self._frames[0]
 
     @property
     def epochs(self) -> pandas.DataFrame:
-        """A row for each epoch of each trial; see `mlplab.load_results`."""
+        """A row for each epoch of each trial; see `mlplab.load_results`.
+
+        Raises:
+            RunFolderError: if the folder has no results or is damaged.
+        """
         return self._frames[1]
 
     @cached_property
@@ -65,66 +76,86 @@ class Run(Results):
 
     @cached_property
     def conclusion(self) -> Conclusion | None:
-        """The conclusion, None while there is none."""
+        """The conclusion of the run folder; None if it has none."""
         return read_conclusion(self.folder)
 
     @property
     def best(self) -> Configuration | None:
-        """The best configuration of the conclusion, None while there is none."""
+        """The best configuration according to the conclusion; None without one."""
         return self.conclusion.best if self.conclusion else None
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The data of the suite.
+        """The data set of the suite, loaded from its source.
 
         Raises:
-            DataError: for data that are not where they were.
+            DataError: if the source is missing or cannot be read.
         """
         return self.suite.source.load()
 
     def load(self, trial: str) -> NeuralNetworkClassifier:
-        """Return the network of a trial that was trained to its end, ready to predict.
+        """Return the fitted network of a trial that was trained to its end.
 
         Raises:
-            SettingError: for a trial that the run does not have.
-            RunFolderError: for one without a network, or a damaged file.
+            SettingError: if the run does not have the trial.
+            RunFolderError: if the trial is not done, so that it has no network.
+            ModelFileError: if the file of the network is missing or damaged.
         """
         from mlplab.estimators.model_file import load_classifier
 
         row = self._find(trial)
         if row.status != Status.DONE:
             raise RunFolderError(f"{row.label} has no network: its status is {row.status}")
-        return load_classifier(self.folder.trial(row.trial.id) / "model.safetensors")
+        return load_classifier(self.folder.network_file(row.trial.id))
 
     def history(self, trial: str) -> History:
-        """Return loss and measures of a trial after every epoch."""
+        """Return the loss and the other measures of a trial after every epoch; empty if it has not been trained.
+
+        Raises:
+            SettingError: if the run does not have the trial.
+            RunFolderError: if the file of the history is damaged.
+        """
         return self.folder.read_history(self._find(trial).trial.id)
 
     def validation_predictions(self, trial: str) -> Predictions:
         """Return the predictions of a trial's network for the validation rows.
 
+        Returns:
+            Row numbers, true classes and predicted classes, (rows,) each, and probabilities, (rows, classes). If an
+            earlier version did not store the probabilities, they are computed from the stored network.
+
         Raises:
-            SettingError: for a trial that the run does not have.
-            RunFolderError: for a trial without predictions: it waits, failed or diverged.
+            SettingError: if the run does not have the trial.
+            RunFolderError: if the trial has no predictions, because it was not trained, failed or diverged, or if
+                their file is damaged.
+            DataError, ModelFileError: if probabilities have to be computed, and the data or the network cannot be read.
         """
         from mlplab.lab.storage.predictions import complete_predictions
 
         row = self._find(trial)
         if not self.folder.predictions_file(row.trial.id).is_file():
             raise RunFolderError(f"{row.label} has no predictions: its status is {row.status}")
-        found = self.folder.read_predictions(row.trial.id)
-        if found.probabilities is None:  # of an earlier version
-            return complete_predictions(self.folder, row.trial.id, self.dataset) or found
-        return found
+        stored = self.folder.read_predictions(row.trial.id)
+        if stored.probabilities is None:  # written by an earlier version
+            return complete_predictions(self.folder, row.trial.id, self.dataset) or stored
+        return stored
 
     def compare(self, *, experiment: str | None = None, confidence: float = 0.95, margin: float = 0.0) -> Comparison:
-        """Compare the configurations; see `compare_results`."""
+        """Compare the configurations of the run; see `mlplab.lab.compare_results` for arguments and errors."""
         from mlplab.lab.analysis.folders import compare_stored
 
         return compare_stored(self, experiment=experiment, confidence=confidence, margin=margin)
 
     def plot_learning_curves(self, trials: Sequence[str], *, title: str = "") -> Figure:
-        """Plot the learning curves of some trials into a new figure of pyplot; see `mlplab.plot_learning_curves`."""
+        """Plot the learning curves of some trials, one line per trial; see `mlplab.plot_learning_curves`.
+
+        Returns:
+            A new figure, which is the current one of pyplot.
+
+        Raises:
+            SettingError: if the run does not have one of the trials.
+            RunFolderError: if the file of a history is damaged.
+        """
         from mlplab.plots.curves import CurveSet
         from mlplab.plots.plots import draw_curves
         from mlplab.plots.pyplot_figure import new_pyplot_figure
@@ -134,26 +165,40 @@ class Run(Results):
 
     @property
     def figure_names(self) -> list[str]:
-        """The names of the figures that `figure` draws."""
+        """The names of the figures that `figure` draws from the results so far.
+
+        Raises:
+            DataError: if the data cannot be read; they may be images.
+            RunFolderError: if the folder is damaged.
+        """
         from mlplab.lab.report.figures import figures_of
 
         return list(figures_of(self, self.image_dataset()))
 
     def figure(self, name: str) -> Figure:
-        """Draw one of the figures of the run folder.
+        """Draw one of the figures of the run folder from the results so far.
+
+        Returns:
+            A new figure, which pyplot does not manage.
 
         Raises:
-            SettingError: for a name that is not among the `figure_names`.
+            SettingError: if the name is not one of the `figure_names`.
+            DataError: if the data cannot be read; they may be images.
+            RunFolderError: if the folder is damaged.
         """
         from mlplab.lab.report.figures import figures_of
 
-        found = figures_of(self, self.image_dataset())
-        if name not in found:
-            raise SettingError(f"name must be {one_of(found)}; got {name!r}{nearest(name, found)}")
-        return found[name]()
+        figures = figures_of(self, self.image_dataset())
+        if name not in figures:
+            raise SettingError(f"name must be {one_of(figures)}; got {name!r}{nearest(name, figures)}")
+        return figures[name]()
 
     def image_dataset(self) -> Dataset | None:
-        """Return the data where their rows may be images, which figures show; None for a table."""
+        """Return the data set if its rows may be images, which figures show; None for a table.
+
+        Raises:
+            DataError: if the source is missing or cannot be read.
+        """
         return None if self.suite.source.is_frame else self.dataset
 
     def _find(self, trial: str) -> ResultRow:
@@ -169,12 +214,14 @@ def open_run(path: str | Path, suite: Suite | None = None, *, thorough: bool = F
     """Open a run folder; nothing is written.
 
     Args:
-        path: of the folder. suite: that it holds, or will hold; None reads the folder's own.
-        thorough: whether every file of every trial is read and compared with its SHA-256; else only sizes are compared.
+        path: the run folder.
+        suite: the suite of the folder; None reads it from the folder. The folder may be empty or missing if a suite is
+            given.
+        thorough: whether to compare the SHA-256 of every file of every trial; otherwise only sizes are compared.
 
     Raises:
-        RunFolderError: for a folder that is no run folder, or holds another search.
-        DataError: for a suite that is not bound to data that are missing.
+        RunFolderError: if the folder is not a run folder, its search is damaged, or it holds another search.
+        DataError: if the suite is not bound to its data set and the file of the data is missing.
     """
     folder = RunFolder(Path(path))
     expanded = expand_search((suite or folder.suite()).bind(), folder)
@@ -187,15 +234,16 @@ def compare_results(
 ) -> Comparison:
     """Compare the configurations in a run folder, as `compare_configurations` does.
 
-    Configurations whose seeds are not those of the best are left out and counted, and so are all but the best 500. For
-    a search, the finalists are compared.
+    Configurations whose seeds differ from those of the best one are left out and counted, and so are all but the best
+    500. For a search, the finalists are compared.
 
     Args:
-        experiment: the name of one, to compare its configurations alone; None takes all.
-        confidence, margin: see there.
+        path: the run folder.
+        experiment: the name of an experiment, to compare only its configurations; None compares all.
+        confidence, margin: see `compare_configurations`.
 
     Raises:
-        RunFolderError: for a folder that is none, is damaged, or where no network was trained to its end.
-        SettingError: for an experiment that is not there, a confidence or a margin that is out of range.
+        RunFolderError: if the folder is not a run folder or is damaged, or no network has been trained to its end.
+        SettingError: if there is no such experiment, or the confidence or the margin is out of range.
     """
     return open_run(path).compare(experiment=experiment, confidence=confidence, margin=margin)

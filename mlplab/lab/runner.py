@@ -42,17 +42,21 @@ def run_suite(
     Args:
         suite: a suite, the name of a built-in one, or a TOML file.
         out: the run folder; None is ``runs/`` and the suite's name.
-        jobs: worker processes; None is one for each core.
+        jobs: the number of worker processes; None is one for each core.
         observer: shows the progress, such as `mlplab.lab.monitoring.terminal.SuiteDisplay`; None shows nothing.
-        checkpoint_seconds: seconds between two checkpoints of a training, which resumes from the last one when the run
-            is interrupted and started again.
-        scheduler: the address of a Dask scheduler, or its file, whose workers train; None trains on this machine.
+        checkpoint_seconds: the time between two checkpoints of a training. An interrupted run that is started again
+            resumes from the last checkpoints.
+        scheduler: the address or the file of a Dask scheduler whose workers train the networks; None trains on this
+            machine.
         figures: whether to draw the figures; `mlplab.lab.Run.figure` and ``mlplab report`` draw them later.
 
+    Returns:
+        The run. Its `trained` is the number of trials that this call trained; see `mlplab.lab.Run`.
+
     Raises:
-        SettingError, DataError: for a suite, data or a scheduler that cannot be used.
-        MissingExtraError: for a search without Optuna, or a scheduler without Dask.
-        RunFolderError: for a folder that is in use or holds another suite.
+        SettingError, DataError: if the suite, the data or the scheduler cannot be used.
+        MissingExtraError: if a search lacks Optuna, or a scheduler lacks Dask.
+        RunFolderError: if the folder is in use, cannot be written, or holds another suite.
     """
     if not isinstance(suite, Suite):
         suite = load_suite(suite)
@@ -61,22 +65,22 @@ def run_suite(
     folder = RunFolder(Path(out) if out is not None else Path("runs") / suite.name)
     load = cache(partial(_load, suite))
     if not folder.suite_file.is_file():
-        load()  # what is wrong is noticed before anything is written
-    watching = observer or NullObserver()
+        load()  # invalid data or settings are reported before anything is written
+    observer = observer or NullObserver()
     with folder.locked():
-        recover_folder(folder, suite, watching)
+        recover_folder(folder, suite, observer)
         run = open_run(folder.path, suite, thorough=True)
-        if is_concluded(run):  # scikit-learn takes a second to import; a finished suite needs nothing of it
+        if is_concluded(run):  # a finished suite does not need scikit-learn, which takes a second to import
             remove_manifest(folder)
             folder.write_suite(suite)
             folder.write_results(run.rows, run.suite.varying())
         else:
-            with _make_executor(folder, count, scheduler, checkpoint_seconds, watching) as executor:
+            with _make_executor(folder, count, scheduler, checkpoint_seconds, observer) as executor:
                 executor.start(executor.slots if suite.search else sum(row.unfinished for row in run.rows))
                 executor.bind(load())
                 remove_manifest(folder)
                 folder.write_suite(suite)
-                run = _train(run, load(), watching, executor)
+                run = _train(run, load(), observer, executor)
             _conclude(run, load())
         if figures:
             draw_missing_figures(run, lambda: None if suite.source.is_frame else load())
@@ -85,7 +89,7 @@ def run_suite(
 
 
 def _load(suite: Suite) -> Dataset:
-    """Load the suite's data, and see that they can be divided as it says, and its networks be built."""
+    """Load the suite's data, and check that they can be split and that the networks can be built."""
     from mlplab.data import split_rows
     from mlplab.training.tasks import classify
 
@@ -96,7 +100,7 @@ def _load(suite: Suite) -> Dataset:
 
 
 def _check_networks(suite: Suite, task: Task) -> None:
-    """Raise SettingError for a configuration that could not be built: one is enough, whatever its seeds."""
+    """Raise SettingError if a configuration cannot be built, with any seed."""
     from mlplab.lab.spec.space import examples
     from mlplab.training.build import check_parts
     from mlplab.training.settings import Settings
@@ -117,7 +121,7 @@ def _check_networks(suite: Suite, task: Task) -> None:
 def _make_executor(
     folder: RunFolder, jobs: int, scheduler: str | None, checkpoint_seconds: float, observer: RunObserver
 ) -> Executor:
-    """Return what trains: so many processes of this machine, or the workers of a scheduler."""
+    """Return the executor: `jobs` processes on this machine, or the workers of a scheduler."""
     if scheduler is None:
         return ProcessPool(folder, jobs, checkpoint_seconds)
     from mlplab.lab.execution.dask_cluster import DaskCluster
@@ -126,7 +130,7 @@ def _make_executor(
 
 
 def _train(run: Run, dataset: Dataset, observer: RunObserver, executor: Executor) -> Run:
-    """Train what is missing, write the results, and return the run as it is then."""
+    """Train the missing trials, write the results, and return the updated run."""
     from mlplab.lab.execution.dispatch import TrainingContext, train_missing
 
     for caution in dataset.cautions():
@@ -152,7 +156,7 @@ def _train(run: Run, dataset: Dataset, observer: RunObserver, executor: Executor
 
 
 def _conclude(run: Run, dataset: Dataset) -> None:
-    """Write the conclusion; for it, evaluate the best configuration on the test set."""
+    """Draw and write the conclusion, which evaluates the best configuration on the test set."""
     from mlplab.lab.analysis.test_set import evaluate_on_test_set
 
     evaluate = partial(evaluate_on_test_set, run.folder, dataset=dataset, metric=run.suite.measure)

@@ -98,7 +98,7 @@ def test_nothing_is_written_to_open_a_run(finished, tmp_path):
 
 
 def test_what_is_no_run_folder_is_refused(tmp_path, refuses):
-    with refuses(RunFolderError, "no run folder" if not (tmp_path / "x").exists() else ""):
+    with refuses(RunFolderError, "not a run folder" if not (tmp_path / "x").exists() else ""):
         open_run(tmp_path / "x")
     assert not (tmp_path / "x").exists()
 

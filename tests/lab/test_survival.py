@@ -339,7 +339,7 @@ def test_a_damaged_checkpoint_is_named_and_training_starts_over(suite, tmp_path,
     )
     shown = Listening()
     run_suite(suite.with_setting("max_iter", 5), tmp_path / "out", jobs=1, observer=shown)
-    assert [note for note in shown.notes if str(first) in note and "is trained from its first epoch" in note]
+    assert [note for note in shown.notes if str(first) in note and "from its first epoch" in note]
     run_suite(suite.with_setting("max_iter", 5), tmp_path / "alone", jobs=1)
     assert read_results(tmp_path / "out") == read_results(tmp_path / "alone")
 

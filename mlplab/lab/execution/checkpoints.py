@@ -1,4 +1,4 @@
-"""Where and when the checkpoint of a job is written, and when a training stops to be resumed from it."""
+"""The checkpoint of a job: its file, when it is written, and when a training stops to be resumed from it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,37 @@ from mlplab.training.checkpoint import Checkpoint
 
 
 def checkpoint_of(job: Job, folder: RunFolder) -> Path:
-    """Return the file that a job is resumed from and that its state is written to.
+    """Return the checkpoint file of a job.
 
-    It is the file of the lineage. If a longer training has left a checkpoint there that has passed the epochs which
-    this job needs, that one is kept for the longer training, and the job has a file of its own.
+    It is the file of the lineage. If a longer training has written a checkpoint there that lies beyond the epochs of
+    this job, that checkpoint is kept for the longer training, and the job uses a separate file.
     """
     file = folder.checkpoint(job.trials[-1].lineage)
     try:
-        return file.with_suffix(f".{job.epochs}.safetensors") if _has_gone_too_far(file, job) else file
-    except ModelFileError:  # it is damaged, which is reported when the training is resumed
+        return file.with_suffix(f".{job.epochs}.safetensors") if _is_beyond(file, job) else file
+    except ModelFileError:  # the file is damaged, which is reported when the training is resumed
         return file
 
 
-def forget_checkpoint(job: Job, folder: RunFolder, file: Path, *, finished: bool) -> None:
-    """Delete the checkpoint `file` of a job that has ended, unless a longer training can be resumed from it."""
+def discard_checkpoint(job: Job, folder: RunFolder, file: Path, *, finished: bool) -> None:
+    """Delete the checkpoint `file` of a job that has ended, unless a longer training can be resumed from it.
+
+    Args:
+        job: the job.
+        folder: the run folder.
+        file: the checkpoint; see `checkpoint_of`.
+        finished: whether the job was trained to its end.
+    """
     longest = job.trials[-1]
     if file != folder.checkpoint(longest.lineage) or (finished and longest.lineage == longest.id):
         file.unlink(missing_ok=True)
 
 
 class Stop(Enum):
-    """Why a training stops before its last epoch, to be resumed later."""
+    """The reason why a training stops before its last epoch, to be resumed later."""
 
-    PAUSE = "the search trains others first"
-    TIME = "the time of this slice is over"
+    PAUSE = "the search pauses the trial"
+    TIME = "the time slice is over"
 
 
 @dataclass
@@ -50,10 +57,10 @@ class StopRule:
     Args:
         last_epoch: the last epoch of the training, after which there is nothing to resume.
         pause_after: the epoch after which the training is paused, or None.
-        until: the time, as `perf_counter` gives it, after which the next epoch to end is the last one of this slice.
+        until: the time, on the clock of `perf_counter`, after which the training stops at the end of the epoch.
 
     Attributes:
-        stop: the last decision; None means that the training continues.
+        stop: the latest decision; None means that the training continues.
     """
 
     last_epoch: int
@@ -62,12 +69,12 @@ class StopRule:
     stop: Stop | None = None
 
     def begin(self, epochs: int) -> Stop | None:
-        """Decide whether a training that has made so many epochs was paused after them."""
+        """Decide whether a training that resumes after so many epochs had been paused there."""
         self.stop = Stop.PAUSE if epochs == self.pause_after else None
         return self.stop
 
     def after(self, epoch: int) -> Stop | None:
-        """Decide whether the training stops after this epoch, which has ended now."""
+        """Decide whether the training stops after this epoch, which has just ended."""
         is_late = perf_counter() > self.until and epoch < self.last_epoch
         self.stop = Stop.PAUSE if epoch == self.pause_after else Stop.TIME if is_late else None
         return self.stop
@@ -75,9 +82,10 @@ class StopRule:
 
 @dataclass
 class SparingCheckpoint(Checkpoint):
-    """A checkpoint that is not written before its seconds have passed, not even at the end: short trainings need none.
+    """A checkpoint that is not written in the first `seconds` of a training, not even at its end: it is not worth it.
 
-    rule: where it stops the training to be resumed later, the checkpoint is written in any case.
+    Attributes:
+        rule: if it stops the training, to be resumed later, the checkpoint is written in any case.
     """
 
     rule: StopRule | None = None
@@ -92,9 +100,9 @@ class SparingCheckpoint(Checkpoint):
             super().write(fit, identity, last=last)
 
 
-def _has_gone_too_far(file: Path, job: Job) -> bool:
-    """Return whether a checkpoint has passed the last epoch of a trial of the job, whose result was lost, say."""
+def _is_beyond(file: Path, job: Job) -> bool:
+    """Return whether a checkpoint lies beyond the end of a trial of the job, whose result was lost for example."""
     saved = Checkpoint(file).read()
-    made = len(saved["state"]["history_"]["records"]) if saved else 0
+    epochs = len(saved["state"]["history_"]["records"]) if saved else 0
     first = job.pause_after or job.trials[0]["max_iter"]
-    return made > first or (made == first and len(job.trials) > 1)
+    return epochs > first or (epochs == first and len(job.trials) > 1)

@@ -1,8 +1,8 @@
-"""An executor of workers on a Dask cluster. It needs no shared disk: everything is sent.
+"""An executor that trains on the workers of a Dask cluster. It needs no shared disk: all data are sent.
 
-The data are sent to every worker once. A task is a slice of a training, so many seconds of it: it takes the last
-checkpoint and returns everything that it has written. When a worker dies, Dask repeats its slice on another one, from
-the same checkpoint and with bit-identical results.
+The data set is sent to every worker once. A task is a slice of a training that lasts a few seconds: it receives the
+last checkpoint and returns all files that it has written. When a worker dies, Dask repeats its slice on another worker,
+from the same checkpoint and with bit-identical results.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from mlplab.data import Dataset
 from mlplab.errors import MissingExtraError, SettingError, shorten
-from mlplab.lab.execution.checkpoints import checkpoint_of, forget_checkpoint
+from mlplab.lab.execution.checkpoints import checkpoint_of, discard_checkpoint
 from mlplab.lab.execution.dask_worker import TrainingSlice, WorkerError, train_slice, version_error, worker_versions
 from mlplab.lab.execution.executor import Event
 from mlplab.lab.spec.job import Job
@@ -27,10 +27,10 @@ from mlplab.version import NUMERICS, __version__
 
 #: The protocols of a scheduler.
 _PROTOCOLS = ("tcp", "tls", "ws", "wss", "ucx")
-#: How long to wait for a scheduler's answer.
+#: How long to wait for the response of a scheduler.
 TIMEOUT = "10s"
-#: How often a slice may be lost together with all workers that held the data before its job is given up.
-_LOSSES = 3
+#: A job is given up when it has lost a slice, together with all workers that held the data, more often than this.
+_MAX_LOSSES = 3
 
 
 @contextmanager
@@ -38,41 +38,41 @@ def connected(address: str, note: Callable[[str], object]) -> Iterator[Any]:
     """Connect to a scheduler, check its workers, and yield the client.
 
     Args:
-        address: as in ``tcp://host:8786`` or ``host:8786``, or the scheduler's file.
+        address: the address of the scheduler, such as ``tcp://host:8786`` or ``host:8786``, or the scheduler's file.
         note: called with notes for the user.
 
     Raises:
-        MissingExtraError: without Dask.
+        MissingExtraError: if Dask is not installed.
         SettingError: if there is no scheduler, or a worker has another version of mlplab.
     """
     try:
         from distributed import Client
     except ImportError as error:
         raise MissingExtraError(
-            "a cluster needs Dask, which is not installed: pip install 'mlplab[cluster]'"
+            "a cluster requires Dask, which is not installed: pip install 'mlplab[cluster]'"
         ) from error
     try:
         url = _address_in(Path(address)) if Path(address).is_file() else address
-        if url.partition("://")[0] not in (url, *_PROTOCOLS):  # with another protocol a client is left half made
-            raise ValueError(f"an address begins with one of {', '.join(_PROTOCOLS)}")
+        if url.partition("://")[0] not in (url, *_PROTOCOLS):  # another protocol would leave a half-initialized client
+            raise ValueError(f"an address must begin with one of {', '.join(_PROTOCOLS)}")
         if ":" not in url.rpartition("/")[2]:
-            raise ValueError("an address ends with a port, as in tcp://host:8786")
+            raise ValueError("an address must end with a port, as in tcp://host:8786")
         client = Client(url, set_as_default=False, timeout=TIMEOUT)
     except (OSError, TimeoutError, ValueError) as error:
         raise SettingError(
-            f"--scheduler {address}: no Dask scheduler answers there ({shorten(str(error))}); start one with "
+            f"--scheduler {address}: cannot connect to a Dask scheduler ({shorten(str(error))}); start one with "
             "`dask scheduler`"
         ) from error
     with client:
         if not _threads(client):
-            note(f"{address} has no workers yet; waiting for the first")
+            note(f"{address} has no workers yet; waiting for the first one")
             client.wait_for_workers(1)
         _check_workers(client, note)
         yield client
 
 
 def _address_in(file: Path) -> str:
-    """Return the address in a scheduler's file."""
+    """Return the address from a scheduler's file."""
     try:
         return str(json.loads(file.read_bytes())["address"])
     except (ValueError, TypeError, KeyError) as error:
@@ -90,20 +90,23 @@ def _check_workers(client: Any, note: Callable[[str], object]) -> None:
         if isinstance(found, Exception) or list(found[:2]) != ours:
             raise version_error(worker, found, __version__)
         if found[2] != kernel:
-            note(f"{worker} has the BLAS kernel {found[2]}, this machine {kernel}: the last bits of results may differ")
+            note(
+                f"{worker} has the BLAS kernel {found[2]}, this machine has {kernel}: "
+                "results may differ in the last bits"
+            )
     for worker, threads in _threads(client).items():
         if threads > 1:
             note(f"{worker} has {threads} threads but trains one network at a time; start it with --nthreads 1")
 
 
 class DaskCluster:
-    """An `Executor` of the workers of a Dask scheduler; events arrive slice by slice.
+    """An `Executor` that trains on the workers of a Dask scheduler; events arrive slice by slice.
 
-    A worker without enough disk or memory is not used any more. When that was the last one, `run` raises its OSError.
+    A worker that runs out of disk space or memory is no longer used. When no worker is left, `run` raises OSError.
 
     Args:
-        address: of the scheduler; see `connected`.
-        folder: the run folder, which only this machine writes to.
+        address: the address of the scheduler; see `connected`.
+        folder: the run folder, to which only this machine writes.
         checkpoint_seconds: the length of a slice.
         note: called with notes for the user while connecting.
     """
@@ -131,22 +134,22 @@ class DaskCluster:
 
     @property
     def slots(self) -> int:
-        """The number of workers, at least 1: more may come."""
+        """The number of workers, but at least 1, because workers may join later."""
         return max(1, len(_threads(self._client)))
 
     def start(self, count: int) -> None:
-        """Do nothing: the workers run already."""
+        """Do nothing: the workers are running already."""
 
     def bind(self, dataset: Dataset) -> None:
         """Set the data set that all jobs are trained on."""
         self._dataset = dataset
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
-        """Train jobs, begun in their order, and yield their events; see `Executor.run`.
+        """Train jobs, started in their order, and yield their events; see `Executor.run`.
 
         Raises:
-            OSError: of the last worker that was not excluded.
-            SettingError: for a worker that cannot take part.
+            OSError: if the last worker has run out of disk space or memory.
+            SettingError: if a worker that has joined later has another version of mlplab.
         """
         from distributed import as_completed
 
@@ -162,12 +165,12 @@ class DaskCluster:
         """Send the data to every worker, as soon as there is one."""
         while True:
             self._client.wait_for_workers(1)
-            with suppress(TimeoutError):  # the worker has gone again
+            with suppress(TimeoutError):  # the worker has left again
                 self._data = self._client.scatter(self._dataset, broadcast=True, hash=False)
                 return
 
     def _submit(self, job: Job, *, resumed: bool) -> None:
-        """Send the next slice of a job; a resumed job goes first, so that few networks are half trained."""
+        """Submit the next slice of a job; resumed jobs have priority, so that few networks are half trained."""
         lineage = job.trials[-1].lineage
         if not resumed:
             self._files[lineage] = checkpoint_of(job, self._folder)
@@ -189,7 +192,7 @@ class DaskCluster:
         self._finished.add(future)
 
     def _take_next(self) -> Iterator[Event]:
-        """Wait for a slice to end, write and yield what it returns, and submit the next one of its job."""
+        """Wait for a slice to end, write its files, yield its events, and submit the next slice of its job."""
         future = next(self._finished)
         job, outcome = self._running.pop(future.key), _outcome(future)
         if outcome is None:
@@ -216,14 +219,14 @@ class DaskCluster:
         if part.done:
             del self._files[job.trials[-1].lineage]
             # the worker has deleted its checkpoint if nothing can be resumed from it
-            forget_checkpoint(job, self._folder, file, finished=part.checkpoint is None)
+            discard_checkpoint(job, self._folder, file, finished=part.checkpoint is None)
 
     def _submit_again(self, job: Job) -> Event:
-        """Send the data, which were lost with the last worker that held them, and the slice again."""
+        """Send the data and the slice again, after the last worker that held the data was lost."""
         lineage = job.trials[0].lineage
         self._losses[lineage] += 1
-        if self._losses[lineage] > _LOSSES:
-            return Event(job, None, f"all workers were lost {_LOSSES + 1} times during this training")
+        if self._losses[lineage] > _MAX_LOSSES:
+            return Event(job, None, f"all workers were lost {_MAX_LOSSES + 1} times during this training")
         self._send_data()
         self._submit(job, resumed=True)
         return Event(job, "all workers that held the data are gone; sending the data to the next one")
@@ -243,7 +246,7 @@ def _outcome(future: Any) -> TrainingSlice | WorkerError | str | None:
     """Return the result of a task, the message with which its job is given up, or None if the data were lost.
 
     Raises:
-        SettingError: for a worker that cannot take part.
+        SettingError: if the worker has another version of mlplab.
     """
     from distributed import CancelledError, KilledWorker
 

@@ -1,4 +1,4 @@
-"""What runs on a worker of a Dask cluster: a slice of a training, in a temporary folder."""
+"""Training on a worker of a Dask cluster: a slice at a time, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.history import Epoch
 from mlplab.version import NUMERICS, __version__
 
-#: One network at a time in a process, however many threads a worker has: they would slow one another down.
-_alone = threading.Lock()
+#: A process trains one network at a time, even if a worker has several threads: they would slow each other down.
+_training_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class TrainingSlice:
-    """What a slice of a training returns.
+    """The result of a slice of a training.
 
     Attributes:
-        payloads: epochs, results and notes, in their order.
-        folders: the files of every trial that was finished, by id and name.
-        checkpoint: from which the training is resumed, or None.
+        payloads: epochs, results of trials and notes, in order.
+        folders: the files of every trial that has a result, by trial id and file name.
+        checkpoint: the checkpoint from which the training is resumed, or None.
         done: whether the job is done.
     """
 
@@ -42,7 +42,12 @@ class TrainingSlice:
 
 @dataclass(frozen=True)
 class WorkerError:
-    """A lack of disk or memory on a worker, with its address; not the result of a trial."""
+    """A lack of disk space or memory on a worker, which is not the result of a trial.
+
+    Attributes:
+        worker: the address of the worker.
+        text: the message of the error.
+    """
 
     worker: str
     text: str
@@ -51,10 +56,18 @@ class WorkerError:
 def train_slice(
     job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: float, versions: tuple[str, int]
 ) -> TrainingSlice | WorkerError:
-    """Train a job for so many seconds, resumed from a checkpoint if there is one.
+    """Train a job for a number of seconds, from a checkpoint if there is one.
+
+    Args:
+        job: the job.
+        dataset: the data set.
+        checkpoint: the content of the checkpoint file, or None.
+        seconds: the length of the slice, which ends with an epoch.
+        versions: the required versions of mlplab and of its numerics. A worker that joined late was not checked
+            before.
 
     Raises:
-        SettingError: if this worker, which joined late, does not have these `versions` of mlplab and its numerics.
+        SettingError: if this worker has other versions.
     """
     from distributed import get_worker
 
@@ -71,7 +84,7 @@ def _train_slice(job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: 
 
     payloads: list[Epoch | TrialResult | str] = []
     trial = job.trials[-1]
-    with _alone, tempfile.TemporaryDirectory(prefix="mlplab-") as temporary:
+    with _training_lock, tempfile.TemporaryDirectory(prefix="mlplab-") as temporary:
         folder = RunFolder(Path(temporary))
         file = folder.checkpoint(trial.lineage)
         if checkpoint is not None:
@@ -80,7 +93,7 @@ def _train_slice(job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: 
         load_blas()  # the limit below applies only to libraries that are loaded
         with threadpool_limits(1):
             split = split_rows(dataset, trial.split, samples=trial.samples)
-            done = train_job(job, dataset, split, folder, payloads.append, seconds, stretch=True)
+            done = train_job(job, dataset, split, folder, payloads.append, seconds, one_slice=True)
         folders = {
             payload.id: {path.name: path.read_bytes() for path in folder.trial(payload.id).iterdir()}
             for payload in payloads
@@ -90,11 +103,11 @@ def _train_slice(job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: 
 
 
 def worker_versions() -> tuple[str, int, str]:
-    """Return what the bits of a result depend on besides the trial: mlplab, its numerics and the BLAS kernel."""
+    """Return the versions that determine the bits of a trial's result: mlplab, its numerics and the BLAS kernel."""
     return __version__, NUMERICS, load_blas().kernel or load_blas().version
 
 
-def version_error(worker: str, found: Any, wanted: str) -> SettingError:
-    """Return the error for a worker with other versions, or with an exception instead of them."""
-    theirs = found if isinstance(found, Exception) else "mlplab {} (numerics {})".format(*found)
-    return SettingError(f"the worker {worker} has {theirs}: install mlplab {wanted} there, as on this machine")
+def version_error(worker: str, found: Any, required: str) -> SettingError:
+    """Return the error for a worker with other versions, or with an exception instead of versions."""
+    described = found if isinstance(found, Exception) else "mlplab {} (numerics {})".format(*found)
+    return SettingError(f"the worker {worker} has {described}: install mlplab {required} there, as on this machine")

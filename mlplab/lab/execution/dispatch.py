@@ -1,4 +1,4 @@
-"""Train what a suite is missing: jobs go to the executor, events to the run folder and the observer."""
+"""Training of a suite's missing trials: jobs go to the executor, events to the run folder and the observer."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from mlplab.training.history import Epoch, History
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """What it takes to train the jobs of a suite.
+    """Everything needed to train the jobs of a suite.
 
     Attributes:
-        suite: the bound suite. dataset: its data.
-        folder: where the results are written.
-        executor: trains; it is entered and bound to the data set.
-        observer: receives what happens.
+        suite: the bound suite.
+        dataset: its data set.
+        folder: the run folder, to which the results are written.
+        executor: trains the jobs; it must be entered and bound to the data set.
+        observer: receives the progress.
     """
 
     suite: Suite
@@ -43,28 +44,32 @@ class TrainingContext:
         return len(split_rows(self.dataset, self.suite.split, samples=self.suite.samples).train)
 
     def announce(self, jobs: Sequence[Job], done: int, total: int) -> None:
-        """Show the observer the jobs to come; see `RunObserver.begin`."""
+        """Announce the next jobs to the observer; see `RunObserver.begin`."""
         inputs, classes = self.dataset.X.shape[1], len(self.dataset.classes)
         costs = [cost_of_epoch(job, inputs, classes) for job in jobs]
         self.observer.begin(jobs, done, total, self.training_rows, costs)
 
     def note_damage(self, missing: Iterable[str]) -> None:
-        """Note which of the trials without a result, given by their ids, have left damaged or incomplete files."""
+        """Send the observer a note for each trial, among those without a result, that has damaged or incomplete files.
+
+        Args:
+            missing: the ids of the trials without a result.
+        """
         for trial_id in sorted(missing):
             if self.folder.has_trial(trial_id):
                 self.observer.note(f"{self.folder.trial(trial_id)} is damaged or incomplete; training this trial again")
 
     def train(self, jobs: Sequence[Job]) -> Iterator[Event]:
-        """Train jobs and yield their events, each after the run folder and the observer have it."""
+        """Train jobs and yield their events, each after the run folder and the observer have received it."""
         try:
             for event in self.executor.run(jobs):
                 for payload in (*record_crashes(self.folder, event), event.payload):
-                    self._show(event.job, payload)
+                    self._notify(event.job, payload)
                     yield replace(event, payload=payload)
         finally:
             self.observer.end()
 
-    def _show(self, job: Job, payload: Epoch | TrialResult | str | None) -> None:
+    def _notify(self, job: Job, payload: Epoch | TrialResult | str | None) -> None:
         if isinstance(payload, TrialResult):
             self.observer.trial(payload)
         elif isinstance(payload, Epoch):
@@ -88,9 +93,9 @@ class Throttle:
 
 
 def train_missing(context: TrainingContext, rows: Sequence[ResultRow]) -> None:
-    """Train the trials of the rows that are not finished, each trial once.
+    """Train the unfinished trials of the rows, each trial once.
 
-    A result is in the run folder as soon as it exists, and in ``results.csv`` a little later.
+    Each result is written to the run folder at once, and to ``results.csv`` a little later.
     """
     folder, varying = context.folder, context.suite.varying()
     folder.write_results(rows, varying)
@@ -110,12 +115,12 @@ def train_missing(context: TrainingContext, rows: Sequence[ResultRow]) -> None:
 
 
 def record_crashes(folder: RunFolder, event: Event) -> Iterator[TrialResult]:
-    """Write and yield failed results for the trials of a job that was given up, except those that it had finished."""
+    """Write and yield failed results for the unfinished trials of a job that was given up."""
     if not event.crash_message:
         return
     for trial, label in zip(event.job.trials, event.job.labels, strict=True):
-        held = folder.read_result(trial.id)
-        if held is None or held.status in (Status.FAILED, Status.PAUSED):
+        stored = folder.read_result(trial.id)
+        if stored is None or stored.status in (Status.FAILED, Status.PAUSED):
             result = TrialResult.failed(trial, label, event.crash_message)
             folder.write_trial(result, History())
             yield result

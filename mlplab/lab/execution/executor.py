@@ -1,4 +1,4 @@
-"""The protocol of an executor: what trains the networks of a run, on this machine or elsewhere."""
+"""The protocol of an executor, which trains the networks of a run on this machine or elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
-if TYPE_CHECKING:  # NumPy and SciPy take a while to import, which worker processes use to do the same
+if TYPE_CHECKING:  # these import NumPy and SciPy, which worker processes should be started to do at the same time
     from mlplab.data import Dataset
     from mlplab.lab.spec.job import Job
     from mlplab.lab.spec.trial import TrialResult
@@ -15,9 +15,10 @@ if TYPE_CHECKING:  # NumPy and SciPy take a while to import, which worker proces
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a job.
+    """An event of a job.
 
     Attributes:
+        job: the job.
         payload: an epoch, the result of a trial, a note for the user, or None at the end of the job.
         crash_message: at the end of a job that was given up because its workers crashed, the message of the last one.
     """
@@ -28,17 +29,17 @@ class Event:
 
 
 class Executor(Protocol):
-    """Trains jobs: on processes of this machine, on a Dask cluster, or wherever an implementation takes them.
+    """Trains jobs: on processes of this machine, on a Dask cluster, or elsewhere.
 
-    An executor is a context manager. Whatever it needs, such as a connection or processes, it has from entry (or
-    `start`) to exit. It writes the result of a trial to the run folder before it yields the event.
+    An executor is a context manager. Its resources, such as a connection or processes, exist from entry (or `start`)
+    to exit. It writes the result of a trial to the run folder before it yields the event.
 
-    The order of the calls is: enter, `start`, `bind`, `run` as often as there is work, exit.
+    The order of the calls is: enter, `start`, `bind`, any number of `run`, exit.
     """
 
     @property
     def slots(self) -> int:
-        """How many networks it trains at a time; known after entry."""
+        """The number of networks that are trained at a time; available after entry."""
 
     def __enter__(self) -> Self: ...
 
@@ -51,10 +52,10 @@ class Executor(Protocol):
         """Set the data set that all jobs are trained on."""
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
-        """Train jobs, begun in their order, and yield their events as they happen.
+        """Train jobs, started in their order, and yield their events as they happen.
 
-        The last event of every job has the payload None. Closing the iterator before ends the training.
+        The last event of every job has the payload None. Closing the iterator early ends the training.
 
         Raises:
-            OSError: if a disk is full, say. That is not the result of a trial, and the run cannot continue.
+            OSError: if a disk is full, for example. That is not the result of a trial, and the run cannot continue.
         """

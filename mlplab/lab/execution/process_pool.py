@@ -1,4 +1,4 @@
-"""An executor of processes on this machine: the parent's side."""
+"""An executor that trains in processes on this machine: the parent process."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from mlplab.lab.spec.trial import TrialResult
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.training.history import Epoch
 
-if TYPE_CHECKING:  # what a job needs takes a second to import, which workers can use to do the same
+if TYPE_CHECKING:  # these take a second to import: the workers are started first, and import them at the same time
     from mlplab.data import Dataset
     from mlplab.lab.spec.job import Job
 
-#: How many workers may crash on a job before it is given up.
-_CRASHES = 3
+#: A job is given up when this many workers have crashed on it.
+_MAX_CRASHES = 3
 
 
 class _Worker:
@@ -38,8 +38,8 @@ class _Worker:
         self._has_data = False
         # closed in `end`
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        # One BLAS thread a worker: as many workers as cores keep them all busy without waiting for one another. The
-        # variables are set for the child alone, which reads them when it loads the library.
+        # One BLAS thread per worker: with as many workers as cores, all cores are busy and no thread waits for another.
+        # The variables are set only for the child process, which reads them when it loads the library.
         threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "mlplab.lab.execution.process_worker", str(folder.path)],
@@ -54,7 +54,7 @@ class _Worker:
         self._listener.start()
 
     def assign(self, job: Job, data: dict[str, Any]) -> None:
-        """Send the worker a job, and before its first one the data."""
+        """Send the worker a job, and the data before its first job."""
         from mlplab.lab.execution.process_worker import encode_job
 
         self.job = job
@@ -66,7 +66,7 @@ class _Worker:
     def end(self) -> str:
         """End the process, if it has not ended, and return its exit status and last error line.
 
-        All files that it has written are complete.
+        All files that the worker has written are complete.
         """
         self._process.kill()
         status = self._process.wait()
@@ -77,7 +77,7 @@ class _Worker:
         return f"worker ended with exit status {status}" + (f": {lines[-1]}" if lines else "")
 
     def _send(self, message: dict[str, Any]) -> None:
-        with suppress(BrokenPipeError):  # the process has ended, which the end of its output will show
+        with suppress(BrokenPipeError):  # the process has ended, which the listener detects
             pipe = self._pipe(self._process.stdin)
             pipe.write(json.dumps(message) + "\n")
             pipe.flush()
@@ -85,7 +85,7 @@ class _Worker:
     def _listen(self, messages: Messages) -> None:
         try:
             for line in self._pipe(self._process.stdout):
-                with suppress(json.JSONDecodeError):  # printed by something else before the worker could prevent it
+                with suppress(json.JSONDecodeError):  # printed by a library before the worker redirected the output
                     messages.put((self, json.loads(line)))
         finally:
             messages.put((self, None))
@@ -97,9 +97,10 @@ class _Worker:
 
 
 def _import_folders() -> list[str]:
-    """Return the folders that this process imports from, the current one only where it was named in full.
+    """Return the folders that this process imports from; the current one only if it was given as an absolute path.
 
-    A user's file there may be called queue.py. mlplab itself may have been found there: its own folder comes last.
+    A file in the current folder may have the name of a module, such as queue.py. mlplab itself may have been imported
+    from there, so its own folder is added at the end.
     """
     here, own = Path.cwd().resolve(), Path(__file__).parents[3]
     given = [path for path in map(Path, sys.path) if path.is_absolute() or path.resolve() != here]
@@ -113,15 +114,15 @@ Messages = queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]
 class ProcessPool:
     """An `Executor` of processes on this machine, each of which trains one network at a time on one core.
 
-    A process takes a second to import what it needs: `start` is best called before the data are loaded.
+    A process takes a second for its imports, so call `start` before loading the data.
 
-    A worker that crashes is replaced, and its job is resumed from its last checkpoint by another one; a job on which
-    three have crashed is given up.
+    A worker that crashes is replaced, and another worker resumes its job from the last checkpoint. A job on which three
+    workers have crashed is given up.
 
     Args:
-        folder: the run folder, which all processes write to.
+        folder: the run folder, to which all processes write.
         slots: the number of processes.
-        checkpoint_seconds: how often the state of each training is written.
+        checkpoint_seconds: the time between two checkpoints of a training.
     """
 
     def __init__(self, folder: RunFolder, slots: int, checkpoint_seconds: float) -> None:
@@ -141,7 +142,7 @@ class ProcessPool:
         shutil.rmtree(self._folder.data, ignore_errors=True)
 
     def start(self, count: int) -> None:
-        """Start processes until there are `count`, or as many as there are slots."""
+        """Start processes until there are `count` of them, but not more than there are slots."""
         while len(self._workers) < min(count, self.slots):
             self._workers.add(_Worker(self._folder, self._messages))
 
@@ -150,7 +151,7 @@ class ProcessPool:
         self._dataset = dataset
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
-        """Train jobs, begun in their order, and yield their events; see `Executor.run`."""
+        """Train jobs, started in their order, and yield their events; see `Executor.run`."""
         waiting = deque(jobs)
         try:
             while True:
@@ -180,7 +181,7 @@ class ProcessPool:
             worker.assign(waiting.popleft(), self._shared_data())
 
     def _shared_data(self) -> dict[str, Any]:
-        """Write the data set where all workers can map it, once; return the message that says where."""
+        """Write the data set, once, to files that all workers map; return the message with their paths."""
         from mlplab.lab.execution.process_worker import save_data
 
         if self._data is None:
@@ -190,10 +191,10 @@ class ProcessPool:
         return self._data
 
     def _resubmit(self, job: Job, crash_message: str, waiting: deque[Job]) -> Event:
-        """Put the job of a worker that crashed first in the queue, or give it up."""
+        """Put the job of a worker that crashed at the front of the queue, or give it up."""
         lineage = job.trials[0].lineage
         self._crashes[lineage] += 1
-        if self._crashes[lineage] >= _CRASHES:
+        if self._crashes[lineage] >= _MAX_CRASHES:
             return Event(job, None, crash_message)
         finished = {trial.id for trial in job.trials[:-1] if _is_finished(self._folder, trial.id)}
         waiting.appendleft(job.without(finished))
@@ -202,7 +203,7 @@ class ProcessPool:
     def _end_workers(self) -> None:
         while self._workers:
             self._workers.pop().end()
-        self._messages = queue.SimpleQueue()  # their last messages concern nobody
+        self._messages = queue.SimpleQueue()  # discards their last messages
 
 
 def _is_finished(folder: RunFolder, trial_id: str) -> bool:
@@ -214,7 +215,7 @@ def _decode(message: dict[str, Any]) -> Epoch | TrialResult | str | None:
     """Return the payload of a worker's message.
 
     Raises:
-        OSError: if the worker met one.
+        OSError: if the worker reported one.
     """
     if message["kind"] == "note":
         return str(message["text"])

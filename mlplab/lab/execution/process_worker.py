@@ -1,8 +1,8 @@
 """A worker process of `ProcessPool`: trains one job after another.
 
-Standard input has a line of JSON for the data and then one for each job; standard output has a line for every epoch,
-trial and job. When the input closes, because the parent has finished or died, the worker ends at once: the files that
-it has written are complete, and the next run resumes its job from the last checkpoint.
+Standard input receives a line of JSON for the data and then one for each job; standard output has a line for every
+epoch, trial and job. When the input closes, because the parent has finished or died, the worker ends at once: the files
+that it has written are complete, and the next run resumes its job from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from mlplab.training.history import Epoch
 
 
 def save_data(dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Write a data set to files that all workers map into the same memory; return the message that says where.
+    """Write a data set to files that all workers map into the same memory; return the message with their paths.
 
-    An X that is a memory-mapped file already is not copied: it may be larger than memory.
+    X is not written again if it is mapped from a file already: it may be larger than memory.
     """
     folder.mkdir(parents=True, exist_ok=True)
     X, y = _file_of(dataset.X), folder / "y.npy"
@@ -88,10 +88,10 @@ def _decode_job(message: dict[str, Any]) -> Job:
 
 
 def main(run_folder: str) -> None:
-    """Train the jobs that standard input brings and write their results to a run folder."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    """Train the jobs received on standard input and write their results to a run folder."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent handles it
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints must not mix with the messages
+    os.dup2(2, 1)  # the output of libraries must not mix with the messages
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     messages = iter(sys.stdin)
     first = next(messages, None)
@@ -126,7 +126,7 @@ def _receive(messages: Any, jobs: queue.SimpleQueue[dict[str, Any]]) -> None:
 
 
 def _send(output: IO[str], event: Epoch | TrialResult | str | OSError | None) -> None:
-    """Send an epoch, a result, a note or an error of the disk, with its kind; None marks the end of the job."""
+    """Send an epoch, a result, a note or an OSError, with its kind; None marks the end of the job."""
     if isinstance(event, OSError):
         message: dict[str, Any] = {"kind": "os_error", "text": str(event)}
     elif event is None or isinstance(event, str):

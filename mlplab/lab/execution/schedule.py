@@ -1,4 +1,4 @@
-"""Which jobs a suite still needs, in which order, and what they cost."""
+"""The jobs that a suite still needs, their order and their cost."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def missing_jobs(rows: Sequence[ResultRow], dataset: Dataset) -> list[Job]:
 
 
 def longest_first(jobs: Sequence[Job], dataset: Dataset) -> list[Job]:
-    """Return jobs in order of decreasing cost: a long one that begins last would run alone."""
+    """Return jobs in order of decreasing cost: a long job that starts last would run alone."""
     inputs, classes = dataset.X.shape[1], len(dataset.classes)
     return sorted(jobs, key=lambda job: -job.epochs * cost_of_epoch(job, inputs, classes))
 
 
 def cost_of_epoch(job: Job, inputs: int, classes: int) -> float:
-    """Return the cost of an epoch in multiplications per row: three products a layer, two in the first."""
+    """Return the cost of an epoch in multiplications per row: three products per layer, two in the first layer."""
     sizes = layer_sizes(job.trials[-1]["hidden_layer_sizes"], inputs, classify(classes).outputs)
     return 3 * count_parameters(sizes, fit_intercept=False) - sizes[0] * sizes[1]

@@ -1,4 +1,4 @@
-"""How fast this machine trains networks, measured on a few steps of every kind, and how long many of them take."""
+"""The training speed of this machine, measured on a few steps of each kind of network, and the time of many jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlplab.errors import DivergenceError
 from mlplab.lab.execution.training import build_estimator
 from mlplab.lab.spec.job import Job
 
-#: Training rows of a measurement: enough steps for a steady time, few enough to wait for.
+#: The number of training rows of a measurement: enough steps for a stable time in a short time.
 _ROWS = 2000
 
 
@@ -45,12 +45,12 @@ def seconds_per_epoch(jobs: Sequence[Job], dataset: Dataset, split: Split) -> li
 
 
 def _with_every_class(dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows with made-up labels, so that even few rows hold every class: only the time matters."""
+    """Return rows with made-up labels of every class, which a few rows might lack; only the time matters."""
     return dataset.X[rows], np.resize(dataset.classes, len(rows))
 
 
 def makespan(durations: Sequence[float], jobs: int) -> float:
-    """Return when the last of `jobs` processes ends, if each takes the next job as soon as it is free."""
+    """Return the time until the last of `jobs` processes ends, if each takes the next job as soon as it is free."""
     ends = [0.0] * jobs
     for duration in durations:
         heapq.heapreplace(ends, ends[0] + duration)

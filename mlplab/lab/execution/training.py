@@ -1,4 +1,4 @@
-"""A job: one training that serves every trial of a lineage, from the shortest to the longest."""
+"""Training of a job: one training for all trials of a lineage, from the shortest to the longest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlplab.data import Dataset, Split
 from mlplab.errors import DivergenceError, ModelFileError
 from mlplab.estimators.classifier import NeuralNetworkClassifier
 from mlplab.estimators.model_file import write_model
-from mlplab.lab.execution.checkpoints import SparingCheckpoint, Stop, StopRule, checkpoint_of, forget_checkpoint
+from mlplab.lab.execution.checkpoints import SparingCheckpoint, Stop, StopRule, checkpoint_of, discard_checkpoint
 from mlplab.lab.spec.job import Job
 from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.trial import Trial, TrialResult
@@ -31,7 +31,7 @@ from mlplab.training.tasks import Task, classify
 
 
 def build_estimator(job: Job, dataset: Dataset, **more: Any) -> NeuralNetworkClassifier:
-    """Return the classifier, not yet fitted, of a job's longest trial; `more` settings go before its own."""
+    """Return the unfitted classifier of a job's longest trial; the settings in `more` override its own."""
     longest = job.trials[-1]
     settings = {"input_scale": dataset.scale, **longest.settings, "random_state": longest.seed, **more}
     return NeuralNetworkClassifier(**settings)
@@ -49,25 +49,32 @@ def train_job(
     report: Report,
     checkpoint_seconds: float = 10.0,
     *,
-    stretch: bool = False,
+    one_slice: bool = False,
 ) -> bool:
-    """Train once and write the results of all the job's trials, each as soon as its epochs are made.
+    """Train a job, and write the result of each of its trials as soon as its last epoch has ended.
 
-    An error in a trial becomes its result ("failed", with the traceback) and is not raised. Every so many seconds the
-    state of the training is written, and a training whose state was written before is resumed from it. A job that
-    pauses its trial leaves its state, its measures, its history and its predictions, without a network.
+    An error in a trial becomes its result ("failed", with the traceback) and is not raised. The training is resumed
+    from the job's checkpoint, if there is one. A job that pauses its trial writes its checkpoint, and the measures,
+    the history and the predictions of the trial, but no network.
 
     Args:
-        stretch: whether to return after the first epoch that ends later than those seconds, with the state written.
+        job: the job.
+        dataset: the data set.
+        split: the training and validation rows.
+        folder: the run folder, to which results and checkpoints are written.
+        report: receives every epoch, every result of a trial, and notes for the user.
+        checkpoint_seconds: the time between two checkpoints.
+        one_slice: whether to stop, with a checkpoint, after the first epoch that ends later than that time.
 
     Returns:
-        Whether the job is done: False where the time of a stretch is over and the training is to be resumed.
+        Whether the job is done; False if the time of the slice is over and the training has to be resumed.
 
     Raises:
-        OSError: for a disk that is full, for example: that is not the result of a trial.
+        OSError: if a disk is full, for example. That is not the result of a trial.
     """
-    resumable = job.trials[-1]["solver"] != "lbfgs"  # its memory is SciPy's
-    rule = StopRule(job.epochs, job.pause_after, perf_counter() + checkpoint_seconds if stretch and resumable else inf)
+    resumable = job.trials[-1]["solver"] != "lbfgs"  # its state is inside SciPy
+    until = perf_counter() + checkpoint_seconds if one_slice and resumable else inf
+    rule = StopRule(job.epochs, job.pause_after, until)
     writer = _TrialWriter(job, dataset, split, folder, report, rule)
     path = checkpoint_of(job, folder)
     checkpoint = SparingCheckpoint(path, checkpoint_seconds, rule) if resumable else None
@@ -86,12 +93,12 @@ def train_job(
         writer.write_rest(estimator, status, error)
     except Exception as failure:
         writer.write_rest(estimator, Status.FAILED, format_failure(failure))
-    forget_checkpoint(job, folder, path, finished=status == Status.DONE)
+    discard_checkpoint(job, folder, path, finished=status == Status.DONE)
     return True
 
 
 def format_failure(failure: Exception) -> str:
-    """Return the traceback of a failure that is a trial's result; an error of the disk is raised again instead."""
+    """Return the traceback of a failure, which is the result of a trial; an OSError is raised again instead."""
     if isinstance(failure, OSError):
         raise failure
     return traceback.format_exc()
@@ -106,7 +113,7 @@ def _train(
     rule: StopRule,
     report: Report,
 ) -> Stop | None:
-    """Train until the last epoch, or until the rule stops it; return why it was stopped."""
+    """Train until the last epoch or until the rule stops the training; return the reason in that case."""
     trial = job.trials[-1]
     rows = (dataset.X, dataset.y, split.train, split.validation, dataset.feature_names)
     data = json.dumps([trial.data, trial.split, trial.samples])
@@ -114,46 +121,47 @@ def _train(
         estimator.fit_rows(*rows, checkpoint=checkpoint, data=data)
     except ModelFileError as problem:
         assert checkpoint
-        report(f"{problem}; {job.labels[-1]} is trained from its first epoch")
+        report(f"{problem}; training {job.labels[-1]} from its first epoch")
         Path(checkpoint.path).unlink()
         estimator.fit_rows(*rows, checkpoint=checkpoint, data=data)
     return rule.stop
 
 
 class _TrialWriter(Callback):
-    """Writes each trial of a job when the training has reached its last epoch."""
+    """Writes the result of each trial of a job when the training has reached the last epoch of the trial."""
 
     def __init__(
         self, job: Job, dataset: Dataset, split: Split, folder: RunFolder, report: Report, rule: StopRule
     ) -> None:
         self._waiting = list(zip(job.trials, job.labels, strict=True))
         self._dataset, self._split, self._folder, self._report, self._rule = dataset, split, folder, report, rule
-        self._at_pause: Predictions | None = None
+        self._predictions_at_pause: Predictions | None = None
 
     def on_fit_begin(self, estimator: NeuralNetworkClassifier) -> bool:
-        # killed between the checkpoint of a pause and its trial.json: only that is to be written
+        # after a run that was killed between the checkpoint of a pause and trial.json, only the latter is missing
         return self._stops(estimator, self._rule.begin(len(estimator.history_)))
 
     def on_epoch_end(self, estimator: NeuralNetworkClassifier, epoch: Epoch) -> bool:
         self._report(epoch)
         stop = self._rule.after(epoch.epoch)
-        # the last trial waits for the end of the fit: early stopping may put the best weights back
+        # the last trial is written after the fit, because early stopping may restore the best weights
         if len(self._waiting) > 1 and self._waiting[0][0]["max_iter"] == epoch.epoch:
             trial, label = self._waiting.pop(0)
             try:
                 self._write(trial, label, estimator, Status.DONE, None)
-            except Exception as failure:  # its own; the longer trials continue
+            except Exception as failure:  # only this trial has failed: the longer ones continue
                 self._write(trial, label, estimator, Status.FAILED, format_failure(failure))
         return self._stops(estimator, stop)
 
     def _stops(self, estimator: NeuralNetworkClassifier, stop: Stop | None) -> bool:
         if stop == Stop.PAUSE:
-            # a paused trial has the measures of its last epoch; after the fit, early stopping may have put others back
-            self._at_pause = self._predict(estimator)
+            # A paused trial has the measures of its last epoch: predict now, because early stopping may restore other
+            # weights at the end of the fit.
+            self._predictions_at_pause = self._predict(estimator)
         return stop is not None
 
     def write_rest(self, estimator: NeuralNetworkClassifier, status: Status, error: str | None) -> None:
-        """Write the trials that the training had not reached, all with the status in which it ended."""
+        """Write the results of the remaining trials, all with the status with which the training ended."""
         while self._waiting:
             trial, label = self._waiting[0]
             self._write(trial, label, estimator, status, error)
@@ -174,11 +182,12 @@ class _TrialWriter(Callback):
             kept=history.best(task.watched) if is_best else None,
             error=error,
         )
-        found = self._predict(estimator) if status == Status.DONE else self._at_pause
-        if found and status.is_measured:
-            result = complete_result(result, found)  # an epoch of an earlier version's checkpoint may lack a metric
+        predictions = self._predict(estimator) if status == Status.DONE else self._predictions_at_pause
+        if predictions and status.is_measured:
+            # an epoch from the checkpoint of an earlier version may lack a metric
+            result = complete_result(result, predictions)
             network = estimator if status == Status.DONE else None
-            self._folder.write_trial(result, history, partial(_write_files, trial, found, network))
+            self._folder.write_trial(result, history, partial(_write_files, trial, predictions, network))
         else:
             self._folder.write_trial(result, history)
         self._report(result)
@@ -195,10 +204,10 @@ def _count_parameters(trial: Trial, task: Task, dataset: Dataset) -> int:
 def _write_files(
     trial: Trial, predictions: Predictions, estimator: NeuralNetworkClassifier | None, folder: Path
 ) -> None:
-    """Write a trial's predictions, and its network where it is done."""
+    """Write a trial's predictions, and its network unless `estimator` is None."""
     write_arrays(folder / PREDICTIONS, predictions.arrays())
     if estimator is not None:
-        # the same weights under the settings of this trial, whose max_iter is its own
+        # the weights of the shared training, with the max_iter of this trial
         model = copy(estimator)
         model.max_iter = trial["max_iter"]
         write_model(model, folder / NETWORK)

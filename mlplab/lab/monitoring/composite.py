@@ -1,4 +1,4 @@
-"""An observer that passes everything on to several others, such as the terminal, TensorBoard and MLflow."""
+"""An observer that forwards everything to several others, such as the terminal, TensorBoard and MLflow."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class CompositeObserver:
-    """Passes everything on to a first observer and to others.
+    """Forwards everything to a first observer and to others.
 
-    An error of the first one is raised. One of the others that raises an error, because its server is down, say, is
-    disabled, and the first one is notified.
+    An error of the first observer is raised. Any other observer that raises an error, because its server is down for
+    example, is disabled, and the first one receives a note.
     """
 
     def __init__(self, first: RunObserver, others: Sequence[RunObserver]) -> None:
@@ -47,6 +47,6 @@ class CompositeObserver:
         for observer in list(self._others):
             try:
                 send(observer)
-            except Exception as error:  # whatever it is, the training must continue
+            except Exception as error:  # no error of an observer may stop the training
                 self._others.remove(observer)
                 self._first.note(f"{type(observer).__name__} failed and was disabled: {shorten(str(error))}")

@@ -1,4 +1,4 @@
-"""The curves that other tools receive, and their names there."""
+"""The names and values of the curves that TensorBoard and MLflow show."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ _CURVES = {f"{measure.name}/{measure.rows}": measure.column for measure in MEASU
 
 
 def measures(epoch: Epoch) -> dict[str, float]:
-    """Return the measures of an epoch that are finite, by the name of their curve."""
+    """Return the finite measures of an epoch by the name of their curve."""
     values = {name: getattr(epoch, column) for name, column in _CURVES.items()}
     return {name: value for name, value in values.items() if isfinite(value)}

@@ -1,4 +1,4 @@
-"""Runs for MLflow."""
+"""An observer that logs to MLflow."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from mlplab.training.history import Epoch
 
 
 class MlflowWriter(NullObserver):
-    """Logs every network as a run of MLflow, its settings, curves and end; needs the extra mlflow.
+    """Logs every network as an MLflow run with its settings, curves and status; requires the extra mlflow.
 
-    A network that is interrupted goes on in the run that it began.
+    A network whose training was interrupted continues in the same MLflow run.
 
     Args:
-        uri: where to, such as "sqlite:///mlflow.db" or a server's address. suite: the name of the experiment.
+        uri: the address of a server, or a database such as "sqlite:///mlflow.db".
+        suite: the name of the MLflow experiment.
 
     Raises:
-        MissingExtraError: without the package mlflow.
-        SettingError: for an address that does not work.
+        MissingExtraError: if the package mlflow is not installed.
+        SettingError: if the address does not work.
     """
 
     def __init__(self, uri: str, suite: str) -> None:
@@ -33,9 +34,9 @@ class MlflowWriter(NullObserver):
             raise MissingExtraError("MLflow is not installed: pip install 'mlplab[mlflow]'") from error
         try:
             self._client = MlflowClient(uri, uri)
-            found = self._client.get_experiment_by_name(suite)
-            self._experiment = found.experiment_id if found else self._client.create_experiment(suite)
-        except Exception as error:  # one of many kinds: of the address, of what is there, of the network
+            existing = self._client.get_experiment_by_name(suite)
+            self._experiment = existing.experiment_id if existing else self._client.create_experiment(suite)
+        except Exception as error:  # the type depends on what fails: the address, the server or the connection
             raise SettingError(f"MLflow at {uri}: {shorten(str(error))}") from error
         self._runs: dict[str, str] = {}
 
@@ -61,10 +62,10 @@ class MlflowWriter(NullObserver):
     def _run_of(self, job: Job) -> str:
         trial = job.trials[-1]
         if trial.id not in self._runs:
-            held = self._client.search_runs([self._experiment], f"tags.mlplab_trial = '{trial.id}'")
-            if held:
-                self._client.update_run(held[0].info.run_id, status="RUNNING")
-            run = held[0] if held else self._begin(job)
+            existing = self._client.search_runs([self._experiment], f"tags.mlplab_trial = '{trial.id}'")
+            if existing:
+                self._client.update_run(existing[0].info.run_id, status="RUNNING")
+            run = existing[0] if existing else self._begin(job)
             self._runs[trial.id] = run.info.run_id
         return self._runs[trial.id]
 

@@ -1,4 +1,4 @@
-"""The protocol of an observer, which shows or records what happens in a run."""
+"""The protocol of an observer, which shows or records the progress of a run."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ if TYPE_CHECKING:
 
 
 class RunObserver(Protocol):
-    """Shows or records what happens in a run, such as `mlplab.lab.monitoring.terminal.SuiteDisplay`."""
+    """Shows or records the progress of a run, such as `mlplab.lab.monitoring.terminal.SuiteDisplay`."""
 
     def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
-        """Receive the jobs to come. A search calls it for each of its steps.
+        """Receive the next jobs. A search calls this method for each of its steps.
 
         Args:
-            done: how many of the `total` trials are finished.
+            jobs: the jobs.
+            done: the number of finished trials.
+            total: the number of all trials.
             rows: the number of training rows.
-            costs: of an epoch of each job, in any unit, to estimate the time left.
+            costs: the cost of an epoch of each job, in any unit, to estimate the remaining time.
         """
 
     def epoch(self, job: Job, epoch: Epoch) -> None:
@@ -33,10 +35,10 @@ class RunObserver(Protocol):
         """Receive a job that has ended, with or without all its epochs."""
 
     def note(self, text: str) -> None:
-        """Receive a note for the user: about a damaged file, say, or a worker that crashed."""
+        """Receive a note for the user, for example about a damaged file or a worker that crashed."""
 
     def end(self) -> None:
-        """Clean up after the jobs of the last `begin`, whether or not they are finished."""
+        """Clean up after the jobs of the last `begin`, which may be unfinished."""
 
 
 class NullObserver:

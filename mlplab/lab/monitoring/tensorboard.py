@@ -1,4 +1,4 @@
-"""Curves for TensorBoard."""
+"""An observer that writes curves for TensorBoard."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from mlplab.training.history import Epoch
 
 
 class TensorBoardWriter(NullObserver):
-    """Writes the curves of every network into a folder that TensorBoard shows; needs the extra tensorboard.
+    """Writes the curves of every network to a folder for TensorBoard; requires the extra tensorboard.
+
+    Args:
+        folder: TensorBoard's log directory; each network has a folder in it.
 
     Raises:
-        MissingExtraError: without the package tensorboardX.
+        MissingExtraError: if the package tensorboardX is not installed.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -24,15 +27,15 @@ class TensorBoardWriter(NullObserver):
             from tensorboardX import SummaryWriter
         except ImportError as error:
             raise MissingExtraError(
-                "TensorBoard's files need tensorboardX, which is not installed: pip install 'mlplab[tensorboard]'"
+                "TensorBoard logs require tensorboardX, which is not installed: pip install 'mlplab[tensorboard]'"
             ) from error
-        self._folder, self._new = Path(folder), SummaryWriter
+        self._folder, self._make_writer = Path(folder), SummaryWriter
         self._writers: dict[str, Any] = {}
 
     def epoch(self, job: Job, epoch: Epoch) -> None:
         label = job.labels[-1]
         if label not in self._writers:
-            self._writers[label] = self._new(str(self._folder / label))
+            self._writers[label] = self._make_writer(str(self._folder / label))
         for name, value in measures(epoch).items():
             self._writers[label].add_scalar(name, value, epoch.epoch)
 

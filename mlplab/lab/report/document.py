@@ -1,7 +1,7 @@
-"""A report as data: typed sentences and tables, which the renderers turn into Markdown or a terminal's text.
+"""A report as data: typed sentences and tables, which are rendered as Markdown or on a terminal.
 
-A sentence is a template with named facts, ``sentence("{name} has {count} parameters.", name=code("[4-3]"),
-count=number(1234))``, so that a page can show each number in its own way.
+A sentence is made from a template with named facts, ``sentence("{name} has {count} parameters.", name=code("[4-3]"),
+count=number(1234))``, so that a renderer can format the numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from string import Formatter
 
 
 class Emphasis(StrEnum):
-    """How a span is set off from the text around it."""
+    """The emphasis of a span."""
 
     NONE = "none"
     STRONG = "strong"
@@ -25,7 +25,9 @@ class Span:
     """A piece of a sentence.
 
     Attributes:
-        text: as it is read. emphasis: how it is set off. value: the number that the text stands for, or None.
+        text: the text to display.
+        emphasis: its emphasis.
+        value: the number that the text represents, or None.
     """
 
     text: str
@@ -44,7 +46,7 @@ class Sentence:
 
     @property
     def numbers(self) -> list[float]:
-        """The numbers in it, in order."""
+        """The values of its spans, in order, without None."""
         return [span.value for span in self.spans if span.value is not None]
 
 
@@ -65,14 +67,14 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Bullets:
-    """A list, an item for each sentence."""
+    """A list with one item for each sentence."""
 
     items: tuple[Sentence, ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its first column is flush left, the others are flush right."""
+    """A table. The first column is aligned left, the others are aligned right."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -80,12 +82,15 @@ class Table:
 
 Block = Heading | Paragraph | Bullets | Table
 Document = Sequence[Block]
-#: What a field of a template may be filled with.
+#: The value of a field of a template.
 Fact = str | int | Span | Sentence
 
 
 def sentence(template: str, /, **facts: Fact) -> Sentence:
-    """Return a sentence: the template, each field in braces replaced by its fact."""
+    """Return a sentence: the template with each field in braces replaced by its fact.
+
+    An int is formatted by `number`; a sentence keeps its spans.
+    """
     spans: list[Span] = []
     for text, name, _, _ in Formatter().parse(template):
         spans += [Span(text)] if text else []
@@ -94,27 +99,27 @@ def sentence(template: str, /, **facts: Fact) -> Sentence:
 
 
 def strong(template: str | Sentence, /, **facts: Fact) -> Sentence:
-    """Return a sentence that is set off: `sentence` with emphasis on all its spans but code."""
-    found = sentence(template, **facts) if isinstance(template, str) else template
+    """Return a `sentence` in which all spans except code are emphasized."""
+    plain = sentence(template, **facts) if isinstance(template, str) else template
     return Sentence(
         tuple(
-            span if span.emphasis == Emphasis.CODE else replace(span, emphasis=Emphasis.STRONG) for span in found.spans
+            span if span.emphasis == Emphasis.CODE else replace(span, emphasis=Emphasis.STRONG) for span in plain.spans
         )
     )
 
 
 def code(text: str) -> Span:
-    """Return a span of code: a label, an option, a file."""
+    """Return a span of code, such as a label, an option or a file name."""
     return Span(text, Emphasis.CODE)
 
 
 def number(value: float, text: str | None = None) -> Span:
-    """Return a number as it is read; whole numbers have thousands separators unless a text is given."""
+    """Return a span for a number; without a text, it is displayed with thousands separators."""
     return Span(f"{value:,}" if text is None else text, value=float(value))
 
 
 def join(sentences: Iterable[Sentence], separator: str = " ") -> Sentence:
-    """Return sentences as one."""
+    """Return the sentences joined into one."""
     spans: list[Span] = []
     for k, one in enumerate(sentences):
         spans += [Span(separator)] if k else []

@@ -32,24 +32,30 @@ from mlplab.utils.atomic import write_text_whole, write_whole
 from mlplab.utils.text import true_and_predicted
 
 _FORMATS = ("png", "svg")
-_OURS = re.compile(r"(samples|search|experiment-\d+-.*|all-trials|confusion-matrices|confident-errors)\.(png|svg)")
-# A fixed salt, and no date in the files: the same results give the same files.
+_FIGURE_FILES = re.compile(
+    r"(samples|search|experiment-\d+-.*|all-trials|confusion-matrices|confident-errors)\.(png|svg)"
+)
+# With a fixed salt and without a date, the same results give the same files.
 _STYLE: Any = {"svg.hashsalt": "mlplab", "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False}
 _SAMPLES = 15
 _PART_NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
 def draw_figures(results: Results, dataset: Dataset | None) -> list[Path]:
-    """Draw every figure of a run into its folder, as PNG and SVG; remove those of older runs; return the files.
+    """Draw all figures of a run to its folder, as PNG and SVG, and return the files.
 
-    dataset: needed for sample images and the most confident errors; None where the rows are no images.
+    Figures of earlier results that are not drawn any more are removed.
+
+    Args:
+        results: the results of the suite.
+        dataset: provides the images of samples and of the most confident errors; None if its rows are not images.
     """
     folder, written = results.folder, list[Path]()
     with rc_context(_STYLE):
         for name, draw in figures_of(results, dataset).items():
             written += _save(draw(), folder.figures / name)
     for path in folder.figures.iterdir() if folder.figures.is_dir() else ():
-        if path not in written and _OURS.fullmatch(path.name):
+        if path not in written and _FIGURE_FILES.fullmatch(path.name):
             path.unlink()
     write_text_whole(folder.drawn_file, hash_results(results.rows) + "\n")
     return written
@@ -65,25 +71,27 @@ def _save(figure: Figure, path: Path) -> Iterator[Path]:
 
 
 def figures_of(results: Results, dataset: Dataset | None) -> dict[str, Callable[[], Figure]]:
-    """Return what draws each figure of a run, by its name; see `draw_figures`."""
+    """Return the functions that draw the figures of a run, by the name of the figure; see `draw_figures`."""
     suite, conclusion = results.suite, read_conclusion(results.folder)
-    found: dict[str, Callable[[], Figure]] = {}
+    figures: dict[str, Callable[[], Figure]] = {}
     if dataset and dataset.image_shape:
-        found["samples"] = partial(_samples, dataset)
+        figures["samples"] = partial(_samples, dataset)
     for number, experiment in enumerate(suite.experiments, start=1):
-        if experiment.from_search:  # hundreds of beginnings: they have a figure of their own
+        if experiment.from_search:  # its hundreds of short trainings have a separate figure
             continue
         if curves := tables.experiment_curves(results, experiment):
             heading = tables.curves_heading(experiment, results.rows)
-            found[f"experiment-{number}-{experiment.name}"] = partial(plots.draw_curves, curves, heading)
+            figures[f"experiment-{number}-{experiment.name}"] = partial(plots.draw_curves, curves, heading)
     if tried := tables.tried(results):
-        found["search"] = partial(draw_search, tried, f"{suite.title}: what the search tried", metric=suite.measure)
+        figures["search"] = partial(draw_search, tried, f"{suite.title}: what the search tried", metric=suite.measure)
     if dots := tables.overview(results.rows, suite.measure, conclusion):
         best = conclusion.best.value if conclusion and conclusion.best else None
-        found["all-trials"] = partial(draw_overview, dots, suite.title, best, metric=suite.measure)
+        figures["all-trials"] = partial(draw_overview, dots, suite.title, best, metric=suite.measure)
     if conclusion and conclusion.winner and results.folder.chosen_file.is_file():
-        found |= _chosen(results.folder, conclusion.winner, Wording(find_metric(conclusion.metric)), dataset)
-    return found
+        figures |= _figures_of_winner(
+            results.folder, conclusion.winner, Wording(find_metric(conclusion.metric)), dataset
+        )
+    return figures
 
 
 def _samples(dataset: Dataset) -> Figure:
@@ -98,19 +106,19 @@ def _images(dataset: Dataset, rows: Array) -> Array:
     return images
 
 
-def _chosen(
+def _figures_of_winner(
     folder: RunFolder, winner: Winner, wording: Wording, dataset: Dataset | None
 ) -> dict[str, Callable[[], Figure]]:
-    """Return what draws the figures of the chosen network's predictions."""
-    found: dict[str, Callable[[], Figure]] = {"confusion-matrices": partial(_confusions, folder, winner, wording)}
+    """Return the functions that draw the figures of the selected network's predictions."""
+    figures: dict[str, Callable[[], Figure]] = {"confusion-matrices": partial(_confusions, folder, winner, wording)}
     predictions, classes = tables.chosen_predictions(folder, "test"), tables.chosen_classes(folder)
     if dataset and dataset.image_shape and len(errors := predictions.most_confident_errors(_SAMPLES)):
-        found["confident-errors"] = partial(_confident_errors, dataset, predictions, errors, classes)
-    return found
+        figures["confident-errors"] = partial(_confident_errors, dataset, predictions, errors, classes)
+    return figures
 
 
 def _confusions(folder: RunFolder, winner: Winner, wording: Wording) -> Figure:
-    from mlplab.evaluation.classification import count_pairs  # a finished folder has its figures without scikit-learn
+    from mlplab.evaluation.classification import count_pairs  # imports scikit-learn
 
     classes = tables.chosen_classes(folder)
     predictions = {part: tables.chosen_predictions(folder, part) for part in PARTS}
@@ -129,18 +137,25 @@ def _confusions(folder: RunFolder, winner: Winner, wording: Wording) -> Figure:
     return plots.draw_confusions(panels, classes, title)
 
 
-def _confident_errors(dataset: Dataset, found: tables.PartPredictions, errors: Array, classes: Array) -> Figure:
+def _confident_errors(dataset: Dataset, predictions: tables.PartPredictions, errors: Array, classes: Array) -> Figure:
     captions = [
-        f"{true_and_predicted(classes[found.true[k]], classes[found.predicted[k]])}\n"
-        f"(probability {100 * found.probability[k]:.1f} %)"
+        f"{true_and_predicted(classes[predictions.true[k]], classes[predictions.predicted[k]])}\n"
+        f"(probability {100 * predictions.probability[k]:.1f} %)"
         for k in errors
     ]
     title = "The chosen network's most confident errors on the test set"
-    return plots.draw_images(_images(dataset, found.rows[errors]), captions, title)
+    return plots.draw_images(_images(dataset, predictions.rows[errors]), captions, title)
 
 
 def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = None, *, metric: Metric) -> Figure:
-    """Draw the validation value of every configuration of every experiment: seeds, their mean and its interval."""
+    """Draw the validation value of every configuration of every experiment: each seed, the mean and its interval.
+
+    Args:
+        dots: the configurations; see `mlplab.lab.report.tables.overview`.
+        title: the title of the figure.
+        best: the value at which a dashed line is drawn; None draws none.
+        metric: the metric.
+    """
     wording, groups = Wording(metric), dict[str, list[Dot]]()
     for dot in dots:
         groups.setdefault(dot.experiment, []).append(dot)
@@ -173,19 +188,24 @@ def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = Non
     if metric.in_percent:
         panels[-1, 0].xaxis.set_major_formatter(PercentFormatter(1))
     seeds = "dots: seeds, bar: their mean, " if any(len(dot.values) > 1 for dot in dots) else ""
-    found = f" ({seeds}band: 95 % interval, dashed: the best)" if best is not None else ""
-    panels[-1, 0].set_xlabel(f"Validation {wording.name}{found}")
+    legend = f" ({seeds}band: 95 % interval, dashed: the best)" if best is not None else ""
+    panels[-1, 0].set_xlabel(f"Validation {wording.name}{legend}")
     return figure
 
 
 def draw_search(tried: Tried, title: str = "", *, metric: Metric) -> Figure:
-    """Draw the validation error of all that a search tried, a panel for each setting, the darker the longer trained."""
+    """Draw the validation error of all configurations of a search, with a panel for each setting.
+
+    Configurations that were trained longer are drawn darker and larger.
+    """
     columns = 2 if len(tried.slices) in (2, 4) else 3
     rows = ceil(len(tried.slices) / columns)
     figure = Figure(figsize=(1 + 4.2 * columns, 1.4 + 3.4 * rows), layout="constrained")
     figure.suptitle(title, fontsize=14)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-    errors = np.maximum(tried.errors, np.min(tried.errors[tried.errors > 0], initial=1) / 2)  # none is off the scale
+    errors = np.maximum(
+        tried.errors, np.min(tried.errors[tried.errors > 0], initial=1) / 2
+    )  # errors of 0 are drawn low
     levels = np.unique(tried.epochs)
     for axes, one in zip(panels, tried.slices, strict=False):
         for k, level in enumerate(levels):
@@ -219,5 +239,5 @@ def draw_search(tried: Tried, title: str = "", *, metric: Metric) -> Figure:
 
 
 def _blues(shade: float) -> tuple[float, ...]:
-    """Return the blue of the palette, mixed with white."""
+    """Return the blue of the palette mixed with white; a shade of 1 is the pure blue."""
     return tuple(1 - shade * (1 - part) for part in to_rgb(COLOURS[0]))

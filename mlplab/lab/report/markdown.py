@@ -1,4 +1,4 @@
-"""A document as Markdown."""
+"""Rendering of a document as Markdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MARKS = {Emphasis.NONE: "", Emphasis.STRONG: "**", Emphasis.CODE: "`"}
 
 
 def to_markdown(document: Document) -> str:
-    """Return the text of a file."""
+    """Return a document as the text of a Markdown file."""
     return "\n\n".join(map(_block, document)) + "\n"
 
 
@@ -27,7 +27,7 @@ def _block(block: Block) -> str:
 
 
 def inline(sentence: Sentence) -> str:
-    """Return a sentence; neighbouring spans of one emphasis share their marks."""
+    """Return a sentence as Markdown. Neighbouring spans with the same emphasis share one pair of marks."""
     parts = []
     for emphasis, spans in groupby(sentence.spans, key=lambda span: span.emphasis):
         mark = _MARKS[emphasis]

@@ -1,4 +1,4 @@
-"""The tables that figures are drawn from."""
+"""The tables from which figures are drawn."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.metrics.base import Metric
 from mlplab.plots.curves import CurveSet
 
-#: How many configurations of an experiment are drawn, the best ones: as many as there are lines that differ.
+#: At most this many configurations of an experiment are drawn, the best ones: 8 colours in 4 line styles.
 MOST = 32
 
 
 def heading(experiment: Experiment, rows: Sequence[ResultRow]) -> str:
-    """Return an experiment's title, with how many of its configurations are drawn unless it is all."""
+    """Return the title of an experiment, with the number of configurations drawn unless all of them are."""
     count = len(_ended(experiment, rows))
     return experiment.title + (f" (the best {MOST} of {count:,})" if count > MOST else "")
 
 
 def curves_heading(experiment: Experiment, rows: Sequence[ResultRow]) -> str:
-    """Return the same with what the bands are, where there are any."""
+    """Return the heading of an experiment's curves: its title, and an explanation of the bands if there are any."""
     seeds = max((len(group) for group in _ended(experiment, rows).values()), default=0)
     bands = f"\nmeans of {seeds} seeds, in bands from the lowest to the highest" if seeds > 1 else ""
     return heading(experiment, rows) + bands
 
 
 def _ended(experiment: Experiment, rows: Sequence[ResultRow]) -> dict[str, list[ResultRow]]:
-    """Return the rows of every configuration of an experiment that has a result, in the order of its grid."""
+    """Return the rows that have a curve, for each configuration of an experiment, in the order of its grid."""
     groups: dict[str, list[ResultRow]] = {}
     for row in rows:
         if row.experiment == experiment and row.status in (Status.DONE, Status.DIVERGED, Status.PAUSED):
@@ -47,7 +47,7 @@ def _ended(experiment: Experiment, rows: Sequence[ResultRow]) -> dict[str, list[
 
 
 def _drawn(experiment: Experiment, rows: Sequence[ResultRow], metric: Metric) -> list[list[ResultRow]]:
-    """Return the rows of the `MOST` best of these configurations, in the order of the grid."""
+    """Return the rows of the `MOST` best of these configurations, in the order of the grid; diverged ones rank last."""
     groups = _ended(experiment, rows)
     measured = [row for group in groups.values() for row in group if row.status != Status.DIVERGED]
     ranked = rank_configurations(measured, metric)
@@ -57,7 +57,7 @@ def _drawn(experiment: Experiment, rows: Sequence[ResultRow], metric: Metric) ->
 
 
 def experiment_curves(results: Results, experiment: Experiment) -> list[CurveSet]:
-    """Return the curves of an experiment's best configurations, in the order of its grid, the best one marked."""
+    """Return the curves of an experiment's best configurations, in the order of its grid; the best one is marked."""
     metric = results.suite.measure
     measured = [row for row in results.rows if row.experiment == experiment and row.status.is_measured]
     ranked = rank_configurations(measured, metric)
@@ -77,10 +77,11 @@ class Dot:
     """A configuration in the overview.
 
     Attributes:
-        experiment: its experiment's heading. name: its own.
-        values: of the metric on the validation rows, (seeds,).
-        interval: the 95 % interval of their mean; None for a configuration that was not compared.
-        diverged: whether the loss of one of its networks stopped being finite.
+        experiment: the heading of its experiment.
+        name: the name of the configuration.
+        values: the values of the metric on the validation rows, (seeds,).
+        interval: the 95 % interval of their mean; None if the configuration was not compared.
+        diverged: whether the training of one of its networks diverged.
     """
 
     experiment: str
@@ -93,10 +94,13 @@ class Dot:
 def overview(rows: Sequence[ResultRow], metric: Metric, conclusion: Conclusion | None) -> list[Dot]:
     """Return the best configurations of all experiments, in order, without those that only a search tried.
 
-    conclusion: for the intervals.
+    Args:
+        rows: the rows of all experiments.
+        metric: the metric of the suite.
+        conclusion: holds the intervals; without it there are none.
     """
-    found = [c for experiment in conclusion.experiments for c in experiment.configurations] if conclusion else []
-    intervals = {c.trial: c.interval for c in found if c.interval}
+    compared = [c for experiment in conclusion.experiments for c in experiment.configurations] if conclusion else []
+    intervals = {c.trial: c.interval for c in compared if c.interval}
     experiments = {row.experiment.name: row.experiment for row in rows if not row.experiment.from_search}
     headings = {name: heading(experiment, rows) for name, experiment in experiments.items()}
     return [
@@ -114,11 +118,13 @@ def overview(rows: Sequence[ResultRow], metric: Metric, conclusion: Conclusion |
 
 @dataclass(frozen=True)
 class Slice:
-    """What a search tried of one setting.
+    """The values of one setting that a search tried.
 
     Attributes:
-        name: of the setting. values: of each configuration, (configurations,): numbers, or positions of `choices`.
-        choices: the values in words, or none for numbers. log: whether a logarithmic axis shows them best.
+        name: the name of the setting.
+        values: the value of each configuration, (configurations,): a number, or a position in `choices`.
+        choices: the values in words; empty for numbers.
+        log: whether the axis is logarithmic.
     """
 
     name: str
@@ -133,9 +139,9 @@ class Tried:
 
     Attributes:
         slices: the values of each setting.
-        errors: on the validation rows, the lower the better, (configurations,): for a share of right answers the share
-            of wrong ones, else the metric itself.
-        epochs: that each was trained for, (configurations,).
+        errors: the error of each configuration on the validation rows, lower is better, (configurations,): 1 minus the
+            metric if larger values are better, otherwise the metric itself.
+        epochs: the number of epochs of each configuration, (configurations,).
     """
 
     slices: tuple[Slice, ...]
@@ -144,24 +150,24 @@ class Tried:
 
 
 def tried(results: Results) -> Tried | None:
-    """Return the configurations that a suite's search measured; None without a search."""
-    found = [row for row in results.rows if row.experiment.from_search and row.status.is_measured]
-    if results.suite.search is None or not found:
+    """Return the configurations that a suite's search tried and that have measures; None if there are none."""
+    rows = [row for row in results.rows if row.experiment.from_search and row.status.is_measured]
+    if results.suite.search is None or not rows:
         return None
-    metric = results.suite.measure
-    slices = [part for name, what in results.suite.search.space.items() for part in _slices(name, what, found)]
-    values = np.array([value_of(row, metric) for row in found])
+    metric, space = results.suite.measure, results.suite.search.space
+    slices = [part for name, dimension in space.items() for part in _slices(name, dimension, rows)]
+    values = np.array([value_of(row, metric) for row in rows])
     errors = 1 - values if metric.greater_is_better else values
-    return Tried(tuple(slices), errors, np.array([row.result.epochs for row in found if row.result]))
+    return Tried(tuple(slices), errors, np.array([row.result.epochs for row in rows if row.result]))
 
 
-def _slices(name: str, what: Dimension, rows: Sequence[ResultRow]) -> list[Slice]:
+def _slices(name: str, dimension: Dimension, rows: Sequence[ResultRow]) -> list[Slice]:
     values = [row.trial[name] for row in rows]
-    if isinstance(what, Choices):
-        choices = tuple(what.by_name())
+    if isinstance(dimension, Choices):
+        choices = tuple(dimension.by_name())
         return [Slice(name, np.array([choices.index(describe_value(value)) for value in values]), choices)]
-    if isinstance(what, Range):
-        return [Slice(name, np.array(values), log=what.log)]
+    if isinstance(dimension, Range):
+        return [Slice(name, np.array(values), log=dimension.log)]
     depths = np.array([len(widths) for widths in values])
     # without hidden layers there is no width
     widths = np.array([widths[0] if widths else np.nan for widths in values])
@@ -170,7 +176,13 @@ def _slices(name: str, what: Dimension, rows: Sequence[ResultRow]) -> list[Slice
 
 @dataclass(frozen=True)
 class PartPredictions:
-    """The predictions of the chosen network for one part of the rows: (rows,) each; classes as indices."""
+    """The predictions of the selected network for one part of the rows.
+
+    Attributes:
+        rows: the row numbers, (rows,).
+        true, predicted: the true and the predicted classes as indices, (rows,) each.
+        probability: the probabilities of the predicted classes, (rows,).
+    """
 
     rows: Array
     true: Array
@@ -178,17 +190,25 @@ class PartPredictions:
     probability: Array
 
     def most_confident_errors(self, count: int) -> Array:
-        """Return the positions of the errors with the largest probabilities, the largest first."""
+        """Return the positions of the errors with the largest probabilities, (at most `count`,), the largest first."""
         wrong = np.flatnonzero(self.true != self.predicted)
         return wrong[np.argsort(-self.probability[wrong], kind="stable")][:count]
 
 
 def chosen_predictions(folder: RunFolder, part: str) -> PartPredictions:
-    """Return the predictions of the chosen network for the part "train", "validation" or "test"."""
+    """Return the predictions of the selected network for the part "train", "validation" or "test".
+
+    Raises:
+        RunFolderError: if the file is missing or damaged.
+    """
     arrays = folder.read_arrays(folder.chosen_file)
     return PartPredictions(*(arrays[f"{part}_{name}"] for name in ("rows", "true", "predicted", "probability")))
 
 
 def chosen_classes(folder: RunFolder) -> Array:
-    """Read the class labels, in the order of the indices."""
+    """Return the class labels, in the order of the indices.
+
+    Raises:
+        RunFolderError: if the file is missing or damaged.
+    """
     return folder.read_arrays(folder.chosen_file)["classes"]

@@ -1,4 +1,4 @@
-"""A document on a terminal."""
+"""Rendering of a document on a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STYLES = {Emphasis.NONE: "", Emphasis.STRONG: "bold", Emphasis.CODE: "cyan"}
 
 
 def print_document(document: Document, console: Console) -> None:
-    """Print a document, its lines broken to the width of the console."""
+    """Print a document, with lines wrapped to the width of the console."""
     for block in document:
         _print_block(block, console)
         console.print()

@@ -1,4 +1,4 @@
-"""How values of a metric read in sentences and tables."""
+"""Formatting of the values of a metric in sentences and tables."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from mlplab.utils.text import chance, points
 
 @dataclass(frozen=True)
 class Wording:
-    """The words for values of one metric.
+    """Formats the values of one metric.
 
     Attributes:
-        metric: whose values they are.
+        metric: the metric.
     """
 
     metric: Metric
 
     @property
     def name(self) -> str:
-        """The metric in a sentence."""
+        """The name of the metric in a sentence."""
         return self.metric.name.replace("_", " ")
 
     @property
     def unit(self) -> str:
-        """The unit of differences, for the head of a column; empty for none."""
+        """The unit of differences in the header of a column; empty if they have no unit."""
         return " (points)" if self.metric.in_percent else ""
 
     def value(self, value: float) -> Span:
@@ -54,14 +54,14 @@ class Wording:
         return sentence("{low} to {high}", low=self.value(low), high=self.value(high))
 
     def with_interval(self, configuration: Configuration) -> Sentence:
-        """Return a configuration's value, and its interval where there is one."""
+        """Return the value of a configuration, with its interval if it has one."""
         value = self.value(configuration.value)
         if configuration.interval is None:
             return Sentence((value,))
         return sentence("{value} (95 % interval {ends})", value=value, ends=self.ends(configuration.interval))
 
     def cells(self, c: Configuration, seeds: int) -> list[str]:
-        """Return name, value, interval, loss, parameters and seconds; `seeds` is the number it should have."""
+        """Return name, value, interval, loss, parameters and seconds of a configuration; `seeds` are expected."""
         name = c.name if c.seeds == seeds else f"{c.name} ({c.seeds} of {seeds} seeds)"
         interval = ""
         if c.interval:
@@ -72,5 +72,5 @@ class Wording:
 
 
 def describe_chance(configuration: Configuration) -> str:
-    """Return the probability that a configuration is the best, empty where it was not compared."""
+    """Return the probability that a configuration is the best; empty if it was not compared."""
     return "" if configuration.chance is None else chance(configuration.chance)

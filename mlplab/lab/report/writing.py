@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def store_conclusion(folder: RunFolder, conclusion: Conclusion) -> None:
     """Write a new conclusion as JSON and as text.
 
-    A test-set evaluation is recorded before anybody can read its result, and the digest, which makes the conclusion
-    count, is written last: a run that is killed in between draws it again.
+    A test-set evaluation is recorded before its result is written as text. The digest, without which a conclusion is
+    not valid, is written last: if the run is interrupted in between, the next one draws the conclusion again.
     """
     write_conclusion(folder, replace(conclusion, digest=""))
     _write_text(folder, conclusion)
@@ -31,9 +31,13 @@ def store_conclusion(folder: RunFolder, conclusion: Conclusion) -> None:
 
 
 def write_report(results: Results, load: Callable[[], Dataset | None]) -> list[Path]:
-    """Write the text of the conclusion and all figures again, from the stored results; return the files.
+    """Write the text of the conclusion and all figures again from the stored results, and return the files.
 
-    load: returns the data, None where the rows are no images.
+    The text is not written if the stored conclusion is not that of these results.
+
+    Args:
+        results: the results of the suite.
+        load: returns the data set, or None if its rows are not images.
     """
     conclusion, written = read_conclusion(results.folder), []
     if conclusion and conclusion.digest == hash_results(results.rows):
@@ -42,7 +46,7 @@ def write_report(results: Results, load: Callable[[], Dataset | None]) -> list[P
 
 
 def draw_missing_figures(results: Results, load: Callable[[], Dataset | None]) -> None:
-    """Draw the figures, unless those in the folder show these results already."""
+    """Draw the figures, unless those in the folder show these results already; see `write_report`."""
     if results.folder.drawn_digest() != hash_results(results.rows):
         _draw(results, load)
 

@@ -1,4 +1,4 @@
-"""The budget of a search: a number of epochs, or minutes, which are converted to the epochs there is time for."""
+"""The budget of a search: a number of epochs, or minutes, which are converted to a number of epochs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlplab.lab.spec.search import Search
 from mlplab.lab.spec.suite import Suite
 from mlplab.training.settings import DEFAULTS
 
-#: How many configurations `measure_pace` times.
+#: The number of configurations that `measure_pace` times.
 _MEASURED = 8
 
 
@@ -30,15 +30,15 @@ def epochs_of(suite: Suite) -> int:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a search may spend. The cost of its finalists is reserved from the beginning.
+    """The budget of a search. The cost of its finalists is reserved from the beginning.
 
     A `rate` is in epochs per second, of all slots together. It matters only for a budget in minutes.
 
     Attributes:
         search: holds the limits, in epochs and minutes, and the number of finalists.
         seeds: the number of trainings of each finalist.
-        max_epochs: of a complete training.
-        slots: how many networks train at a time.
+        max_epochs: the number of epochs of a complete training.
+        slots: the number of networks that are trained at a time.
     """
 
     search: Search
@@ -58,16 +58,17 @@ class Budget:
         return self.search.finalists * self.seeds * self.max_epochs
 
     def finalist_seconds(self, rate: float) -> float:
-        """Return how long the finalists take: one training is no faster on more processes."""
+        """Return the time that the finalists take. A single training is not faster on several slots."""
         one_after_another = ceil(self.search.finalists * self.seeds / self.slots)
         return one_after_another * self.max_epochs * self.slots / rate
 
     def epochs_left(self, *, spent: int = 0, seconds: float = 0.0, rate: float) -> int:
-        """Return how many more epochs the search may train before its finalists.
+        """Return the number of epochs left for the search, apart from its finalists; it may be negative.
 
         Args:
-            spent: the epochs of the rounds so far, including those still to be trained.
+            spent: the epochs of the rounds so far, including those not trained yet.
             seconds: the time used so far.
+            rate: see `Budget`.
         """
         left = []
         if self.search.epochs is not None:
@@ -79,11 +80,11 @@ class Budget:
     def plan_round(
         self, number: int, *, spent: int = 0, seconds: float = 0.0, rate: float
     ) -> tuple[tuple[int, ...], int] | None:
-        """Return the rungs of a round and how many configurations it tries; None if the budget is used up.
+        """Return the rungs of a round and its number of configurations; None if the budget is used up.
 
         Args:
-            number: of the round, from 0.
-            spent, seconds: as in `epochs_left`.
+            number: the number of the round, from 0.
+            spent, seconds, rate: see `epochs_left`.
 
         Raises:
             SettingError: if the budget does not suffice for the first round.
@@ -108,22 +109,22 @@ class Budget:
 
     def _too_small(self, rate: float) -> SettingError:
         needed = self.finalist_epochs + self.max_epochs
-        what = (
+        work = (
             f"{self.search.finalists} finalists × {self.seeds} seeds × {self.max_epochs} epochs, and one configuration "
             "to choose from"
         )
         if self.search.epochs is not None and self.search.epochs < needed:
-            return SettingError(f"search: epochs must be at least {needed}, for {what}; got {self.search.epochs}")
+            return SettingError(f"search: epochs must be at least {needed}, for {work}; got {self.search.epochs}")
         minutes = (self.finalist_seconds(rate) + self.max_epochs / rate) / 60
         return SettingError(
-            f"search: minutes must be at least {minutes:.2g} on this machine, for {what}; got {self.search.minutes:g}"
+            f"search: minutes must be at least {minutes:.2g} on this machine, for {work}; got {self.search.minutes:g}"
         )
 
 
 def measure_pace(suite: Suite, dataset: Dataset) -> float:
-    """Return the seconds per epoch on one core: the mean of some configurations that a suite's search begins with."""
+    """Return the seconds per epoch on one core, averaged over the first configurations of a suite's search."""
     assert suite.search
     trials = [trial_of(proposal, suite) for proposal in propose(suite.search, [], 0, _MEASURED)]
     jobs = [Job((trial,), (trial.id,)) for trial in trials]
     found = float(np.mean(seconds_per_epoch(jobs, dataset, split_rows(dataset, suite.split, 0, suite.samples))))
-    return max(found, 1e-6)  # if all diverged
+    return max(found, 1e-6)  # 0 if all diverged

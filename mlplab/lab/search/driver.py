@@ -1,4 +1,4 @@
-"""The driver of a search: trains what its state asks for, until the budget is used up and the finalists are chosen."""
+"""The driver of a search: trains the next steps of its state until the budget is used up, then chooses finalists."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mlplab.lab.spec.trial import TrialResult
 def run_search(context: TrainingContext) -> tuple[Suite, int]:
     """Search until the budget is used up, and choose the finalists.
 
-    A search that has its finalists is not continued, but those of its trials whose results were lost are trained again.
+    A search that has its finalists is not continued; only trials whose results were lost are trained again.
 
     Returns:
-        The suite with what was found as its experiments, and how many jobs were trained.
+        The suite with the experiments of the search, and the number of jobs that were trained.
 
     Raises:
         SettingError: if the budget does not suffice for one round.
@@ -46,7 +46,7 @@ def run_search(context: TrainingContext) -> tuple[Suite, int]:
 
 
 class _Search:
-    """A search in its run folder: the log, the state that follows from it and from the results, and the clock."""
+    """A search in its run folder: its log, its clock, and its state, which follows from the log and the results."""
 
     def __init__(self, context: TrainingContext) -> None:
         self._context, self._suite, self._folder = context, context.suite, context.folder
@@ -64,11 +64,11 @@ class _Search:
 
     @property
     def has_work(self) -> bool:
-        """Whether there is something to train, or finalists are to be chosen."""
+        """Whether trials have to be trained or finalists have to be chosen."""
         return bool(not self._has_finalists or self._state.lost)
 
     def next_steps(self) -> list[Step]:
-        """Return what to train next, in a new round if need be; nothing if the search is over."""
+        """Return the next steps, from a new round if necessary; an empty list if the search is over."""
         if self._has_finalists:
             return self._state.repairs()
         steps = self._state.promotions()
@@ -78,7 +78,7 @@ class _Search:
         return steps if self._has_time_for(steps) else []
 
     def make_jobs(self, steps: Sequence[Step]) -> list[Job]:
-        """Return the jobs that make these steps, the longest first."""
+        """Return the jobs for these steps, the longest first."""
         trials = [self._state.trials[step.trial] for step in steps]
         labels, end = self._suite.labels_of(trials, self._context.dataset), epochs_of(self._suite)
         jobs = [
@@ -88,7 +88,7 @@ class _Search:
         return longest_first(jobs, self._context.dataset)
 
     def announce(self, jobs: Sequence[Job], steps: Sequence[Step]) -> None:
-        """Show the observer what is trained next."""
+        """Announce the next jobs to the observer."""
         networks = "1 network" if len(jobs) == 1 else f"{len(jobs)} networks"
         epochs = "1 epoch" if steps[0].epochs == 1 else f"{steps[0].epochs} epochs"
         is_first = steps[0].epochs == self._log.rounds[-1].rungs[0]
@@ -99,7 +99,7 @@ class _Search:
         )
 
     def train(self, jobs: Sequence[Job]) -> int:
-        """Train jobs and learn from their results; return how many have ended."""
+        """Train jobs and add their results to the state; return the number of jobs that have ended."""
         ended, save = 0, Throttle(self.save)
         for event in self._context.train(jobs):
             if isinstance(event.payload, TrialResult):
@@ -109,7 +109,7 @@ class _Search:
         return ended
 
     def choose_finalists(self) -> None:
-        """Choose the finalists, unless they are chosen already."""
+        """Choose the finalists, unless this has been done."""
         if not self._has_finalists:
             self._log.finalists, self._log.chosen_for = tuple(self._state.finalists()), self._digest
 
@@ -125,13 +125,13 @@ class _Search:
         return self._state.next_round(self._budget, seconds=self._log.seconds, rate=self._rate())
 
     def _begin_round(self, one: Round) -> None:
-        """Write a round into the log, before anything of it is trained, and add it to the state."""
+        """Write a round to the log, before any of its trials is trained, and add it to the state."""
         self._log.rounds.append(one)
         self._log.write(self._folder)
         self._state.add(one, self._read_progress(one))
 
     def _read_progress(self, one: Round) -> dict[str, TrialProgress]:
-        """Return the progress of a round's trials that have results, by id; those that failed are tried again."""
+        """Return the progress of a round's trials by id, without those that failed: they are trained again."""
         trials = [trial_of(proposal, self._suite).id for proposal in one.proposals]
         results = {trial: self._folder.read_result(trial, thorough=True) for trial in trials}
         self._context.note_damage(trial for trial, result in results.items() if result is None)
@@ -142,7 +142,7 @@ class _Search:
         }
 
     def _rate(self) -> float:
-        """Return the epochs per second of all slots together, so far or estimated; 0 if the budget does not need it."""
+        """Return the epochs per second of all slots, so far or estimated; 0 if the budget does not need it."""
         if self._budget.search.minutes is None:
             return 0.0
         if trained := self._state.trained_epochs():

@@ -1,4 +1,4 @@
-"""The log of a search in the run folder: its proposals, from which it resumes together with the trials' results."""
+"""The log of a search in the run folder: its proposals. A search resumes from them and the results of its trials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlplab.utils.atomic import write_text_whole
 from mlplab.utils.hashing import hash_text
 from mlplab.version import NUMERICS
 
-#: The seed of all trials of a search; the finalists get others.
+#: The seed of all trials of a search; the finalists have other seeds.
 SEED = 0
 
 
@@ -35,11 +35,11 @@ class SearchLog:
     """The log of a search.
 
     Attributes:
-        digest: of what determines its proposals; see `digest_of_search`.
-        rounds: in the order in which they began.
+        digest: the hash of everything that determines its proposals; see `digest_of_search`.
+        rounds: the rounds, in the order in which they began.
         seconds: the wall-clock time of all runs.
         finalists: the proposals to be trained with other seeds; empty until they are chosen.
-        chosen_for: the digest of the search, budget included, for which they were chosen.
+        chosen_for: the hash of the search, including the budget, for which they were chosen.
     """
 
     digest: str
@@ -61,9 +61,11 @@ class SearchLog:
 
 
 def digest_of_search(suite: Suite, *, budget: bool) -> str:
-    """Return a hash of what determines the configurations that a bound suite's search tries.
+    """Return a hash of everything that determines the configurations that a search tries.
 
-    budget: whether the hash also covers how many it tries and how many of them become finalists.
+    Args:
+        suite: a bound suite with a search.
+        budget: whether the hash includes the budget and the number of finalists.
     """
     assert suite.search
     assert suite.fingerprint
@@ -97,17 +99,17 @@ def read_log(folder: RunFolder, suite: Suite) -> SearchLog:
         return SearchLog(digest)
     log = _read(folder)
     if log is None:
-        raise RunFolderError(f"{path} is damaged: run the search again, which restores it from the trials")
+        raise RunFolderError(f"{path} is damaged; run the search again to restore it from the trials")
     if log.digest != digest:
         raise RunFolderError(
-            f"{folder.path} holds a search on other data, or with other settings, another space or another seed; "
-            "choose another --out (only the budget, the number of finalists and their seeds may change)"
+            f"{folder.path} holds a search with other data, other settings, another space or another seed; choose "
+            "another --out (only the budget, the number of finalists and their seeds may change)"
         )
     return log
 
 
 def expand_search(suite: Suite, folder: RunFolder) -> Suite:
-    """Return a bound suite with the experiments of its search: what it tried, and its finalists once they are chosen.
+    """Return a bound suite with the experiments of its search: its trials, and its finalists once they are chosen.
 
     A suite without a search is returned unchanged.
 
@@ -138,7 +140,7 @@ def trial_of(proposal: Proposal, suite: Suite) -> Trial:
 
 
 def progress_of(result: TrialResult, folder: RunFolder, metric: Metric) -> TrialProgress:
-    """Return the progress of a trial, from its result and its history in the run folder, by a metric."""
+    """Return the progress of a trial, from its result and its history in the run folder, with scores of a metric."""
     pace = result.seconds / max(1, result.epochs)
     scores = [(epoch.score(metric), -epoch.val_loss) for epoch in folder.read_history(result.id)]
     if result.status == Status.PAUSED:

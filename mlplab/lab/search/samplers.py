@@ -1,4 +1,4 @@
-"""Proposals of configurations by Optuna's samplers. The only file that needs Optuna."""
+"""Proposals of configurations by Optuna's samplers. No other module imports Optuna."""
 
 from __future__ import annotations
 
@@ -28,33 +28,41 @@ class ObservedTrial:
 
 def settings_of(proposal: Proposal, space: Space) -> dict[str, Any]:
     """Return the settings of a proposal."""
-    return {name: what.value(name, proposal) for name, what in space.items()}
+    return {name: dimension.value(name, proposal) for name, dimension in space.items()}
 
 
 def propose(search: Search, known: Sequence[ObservedTrial], number: int, count: int) -> list[Proposal]:
-    """Return new proposals for a round, always the same for the same arguments.
+    """Return new proposals for a round; the same arguments always give the same proposals.
 
-    They are fewer than `count` if the space does not have so many that are new.
+    There are fewer than `count` if the space does not have so many new ones.
 
     Args:
-        known: the trials of the rounds before. number: of the round.
+        search: holds the space, the sampler and the seed.
+        known: the trials of the earlier rounds.
+        number: the number of the round, from 0.
+        count: the number of proposals.
 
     Raises:
-        MissingExtraError: without Optuna.
+        MissingExtraError: if Optuna is not installed.
     """
     space = search.space
-    parameters = {name: what for setting, d in space.items() for name, what in d.parameters(setting).items()}
+    parameters = {
+        name: parameter
+        for setting, dimension in space.items()
+        for name, parameter in dimension.parameters(setting).items()
+    }
     found: list[Proposal] = []
     seen = [settings_of(one.proposal, space) for one in known]
     with _optuna() as optuna:
-        distributions = {name: _distribution(optuna, what) for name, what in parameters.items()}
+        distributions = {name: _distribution(optuna, parameter) for name, parameter in parameters.items()}
         study = optuna.create_study(direction="maximize", sampler=_sampler(optuna, search, number))
         worst = min([0.0, *(value for one in known for value, _ in one.progress.scores)])
         study.add_trials([to_optuna_trial(optuna, one, distributions, worst) for one in known])
         for _ in range(10 * count):  # a sampler may repeat an earlier proposal
             chosen = study.ask(distributions).params
             proposal = {
-                n: what.round(chosen[n]) if isinstance(what, Range) else chosen[n] for n, what in parameters.items()
+                name: parameter.round(chosen[name]) if isinstance(parameter, Range) else chosen[name]
+                for name, parameter in parameters.items()
             }
             if (settings := settings_of(proposal, space)) not in seen:
                 seen.append(settings)
@@ -71,7 +79,7 @@ def _optuna() -> Iterator[Any]:
         import optuna
     except ImportError as error:
         raise MissingExtraError(
-            "a search needs Optuna, which is not installed: pip install 'mlplab[search]'"
+            "a search requires Optuna, which is not installed: pip install 'mlplab[search]'"
         ) from error
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -91,27 +99,31 @@ def _random(optuna: Any, seed: int) -> Any:
     return optuna.samplers.RandomSampler(seed=seed)
 
 
-#: Constructors of samplers by the names that a suite gives them, `mlplab.lab.spec.search.SAMPLERS`.
+#: The constructors of the samplers by name; the names are `mlplab.lab.spec.search.SAMPLERS`.
 CONSTRUCTORS: dict[str, Callable[[Any, int], Any]] = {"tpe": _tpe, "random": _random}
 
 
 def _sampler(optuna: Any, search: Search, number: int) -> Any:
-    """Return a new sampler for a round: all that it learns from is in the study, so that a search can be resumed."""
+    """Return a new sampler for a round. All its information is in the study, so that a search can be resumed."""
     seed = int(generator(search.seed, f"round {number} of a search").integers(2**31))
     return CONSTRUCTORS[search.sampler](optuna, seed)
 
 
-def _distribution(optuna: Any, what: Choices | Range) -> Any:
-    if isinstance(what, Choices):
-        return optuna.distributions.CategoricalDistribution(list(what.by_name()))
-    kind = optuna.distributions.IntDistribution if what.whole else optuna.distributions.FloatDistribution
-    return kind(what.low, what.high, log=what.log)
+def _distribution(optuna: Any, parameter: Choices | Range) -> Any:
+    if isinstance(parameter, Choices):
+        return optuna.distributions.CategoricalDistribution(list(parameter.by_name()))
+    kind = optuna.distributions.IntDistribution if parameter.whole else optuna.distributions.FloatDistribution
+    return kind(parameter.low, parameter.high, log=parameter.log)
 
 
 def to_optuna_trial(optuna: Any, one: ObservedTrial, distributions: Mapping[str, Any], worst: float) -> Any:
-    """Return an earlier trial as one of Optuna's, pruned if it was paused, diverged or failed.
+    """Return an earlier trial as an Optuna trial, which is pruned if the trial was paused, diverged or failed.
 
-    worst: the value of a trial that has none.
+    Args:
+        optuna: the module.
+        one: the trial.
+        distributions: the distributions of the parameters, by name.
+        worst: the value for a trial without a score.
     """
     progress, states = one.progress, optuna.trial.TrialState
     scores = {epoch: value for epoch, (value, _) in enumerate(progress.scores, start=1)}

@@ -24,9 +24,9 @@ class SearchState:
         suite: a bound suite with a search.
 
     Attributes:
-        trials: by id, in the order in which they were proposed.
-        progress: of each trial.
-        lost: ids of trials of earlier runs whose results are missing.
+        trials: the trials by id, in the order in which they were proposed.
+        progress: the progress of each trial, by id.
+        lost: the ids of trials of earlier runs whose results are missing.
     """
 
     def __init__(self, suite: Suite) -> None:
@@ -40,7 +40,7 @@ class SearchState:
         self.lost: set[str] = set()
 
     def add(self, one: Round, known: Mapping[str, TrialProgress]) -> None:
-        """Add a round, whose trials have made the progress that is `known`, by id."""
+        """Add a round; `known` is the progress of its trials by id, without those that have no result."""
         trials = [trial_of(proposal, self._suite) for proposal in one.proposals]
         self._rounds.append((one.rungs, [trial.id for trial in trials]))
         for trial, proposal in zip(trials, one.proposals, strict=True):
@@ -49,23 +49,24 @@ class SearchState:
         self.lost |= {trial.id for trial in trials} - known.keys()
 
     def promotions(self) -> list[Step]:
-        """Return what to train next in the rounds so far; nothing if all of them are complete."""
+        """Return the next steps of the rounds so far; an empty list if all of them are complete."""
         return promote(self._rounds, self.progress, self._search.reduction_factor)
 
     def repairs(self) -> list[Step]:
-        """Return what to train next of the lost trials alone."""
+        """Return the next steps of the lost trials only."""
         return [step for step in self.promotions() if step.trial in self.lost]
 
     def next_round(self, budget: Budget, *, seconds: float, rate: float) -> Round | None:
         """Return another round, with its proposals; None if the budget is used up or the space is exhausted.
 
         Args:
-            seconds: the time used so far, which does not count for the first round.
+            budget: the budget of the search.
+            seconds: the time used so far; it is ignored for the first round.
             rate: see `Budget`.
 
         Raises:
             SettingError: if the budget does not suffice for the first round.
-            MissingExtraError: without Optuna.
+            MissingExtraError: if Optuna is not installed.
         """
         number = len(self._rounds)
         found = budget.plan_round(number, spent=self._planned_epochs(), seconds=seconds if number else 0.0, rate=rate)
@@ -98,12 +99,12 @@ class SearchState:
         ]
 
     def seconds_of_finalists(self) -> list[float]:
-        """Return an estimate of the seconds of each training of the finalists, as they are now."""
+        """Return an estimate of the seconds of each training of the present finalists."""
         measured = self._paces()
         return [measured[trial] * self._max_epochs for trial in self._best() for _ in range(self._suite.seeds)]
 
     def _planned_epochs(self) -> int:
-        """Return the number of epochs that the rounds take when they are complete."""
+        """Return the total number of epochs of the rounds when they are complete."""
         return sum(cost(len(trials), rungs, self._search.reduction_factor) for rungs, trials in self._rounds)
 
     def _paces(self) -> dict[str, float]:
@@ -115,7 +116,7 @@ class SearchState:
         """Return the ids of the finalists, the best first; fewer if fewer have a score."""
 
         def rank(trial: str) -> tuple[float, int, float]:
-            # with equal values, the one that was trained further: a loss grows with the epochs
+            # among equal values, the trial that was trained longest is first, although its loss may be higher
             value, loss = self.progress[trial].best_known
             return value, len(self.progress[trial].scores), loss
 

@@ -11,17 +11,21 @@ from mlplab.data.datasets import Source
 from mlplab.data.names import DATASETS
 from mlplab.lab.spec.suite import Suite, load_suite
 
-#: Steps that a network is trained for on small data, and the largest number of epochs for them.
-_STEPS, _MOST = 2000, 200
+#: The number of steps for which a network is trained on small data, and the largest number of epochs.
+_STEPS, _MAX_EPOCHS = 2000, 200
 
 
 def suite_for(data: str, target: str | None = None) -> Suite:
-    """Return a suite that searches for a network for a data set, given by name or file.
+    """Return a suite that searches for a network for a data set.
 
-    It is the built-in ``mnist-search``, with more epochs for fewer than 10,000 rows, and a budget in proportion.
+    It is the built-in ``mnist-search``, with more epochs for fewer than about 10,000 rows, and a budget in proportion.
+
+    Args:
+        data: the name or the file of the data set.
+        target: the name of the target column, or a file of targets.
 
     Raises:
-        DataError: for data that cannot be used.
+        DataError: if the data cannot be used.
     """
     template = load_suite("mnist-search")
     search = template.search
@@ -32,7 +36,7 @@ def suite_for(data: str, target: str | None = None) -> Suite:
     source = Source(data if data in DATASETS or not Path(data).exists() else str(Path(data).resolve()), target)
     rows = len(source.load().y)
     usual = template.settings["max_iter"]
-    epochs = min(_MOST, max(usual, ceil(_STEPS * template.settings["batch_size"] / rows)))
+    epochs = min(_MAX_EPOCHS, max(usual, ceil(_STEPS * template.settings["batch_size"] / rows)))
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", Path(data).stem).lstrip("-._") or "data"
     return replace(
         template,

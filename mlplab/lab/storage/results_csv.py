@@ -37,7 +37,7 @@ class ResultRow:
 
     @property
     def status(self) -> Status:
-        """The status of the result, WAITING where there is none."""
+        """The status of the result, WAITING without a result."""
         return self.result.status if self.result else Status.WAITING
 
     @property

@@ -28,7 +28,7 @@ def test_the_configurations_of_a_folder_are_compared(finished):
 def test_what_cannot_be_compared_is_refused(finished, suite, tmp_path, refuses):
     with refuses(SettingError, "did you mean 'width'"):
         compare_results(finished.folder.path, experiment="widht")
-    with refuses(RunFolderError, "no run folder"):
+    with refuses(RunFolderError, "not a run folder"):
         compare_results(tmp_path)
     RunFolder(tmp_path / "new").write_suite(suite)
     with refuses(RunFolderError, "nothing to compare"):

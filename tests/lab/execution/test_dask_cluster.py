@@ -255,7 +255,7 @@ def test_a_worker_with_another_blas_kernel_is_noted(cluster, file, tmp_path, mon
     display = Killer(None, -1)
     suite = load_suite(file).with_setting("max_iter", 1)
     run_suite(suite, tmp_path / "out", scheduler=str(cluster.file), observer=display)
-    assert any("this machine Other: the last bits of results may differ" in note for note in display.notes)
+    assert any("this machine has Other: results may differ in the last bits" in note for note in display.notes)
 
 
 def test_an_address_without_a_scheduler_is_refused(tmp_path, file, monkeypatch, capsys):
@@ -263,10 +263,10 @@ def test_an_address_without_a_scheduler_is_refused(tmp_path, file, monkeypatch, 
     monkeypatch.setattr("mlplab.lab.execution.dask_cluster.TIMEOUT", "1s")
     assert mlplab(["run", str(file), "--out", str(tmp_path / "out"), "--scheduler", "tcp://127.0.0.1:1"]) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "no Dask scheduler answers there" in message
+    assert "cannot connect to a Dask scheduler" in message
     assert "`dask scheduler`" in message
     assert mlplab(["run", str(file), "--out", str(tmp_path / "out"), "--scheduler", "no address"]) == 2
-    assert "ends with a port" in capsys.readouterr().err
+    assert "must end with a port" in capsys.readouterr().err
 
 
 def test_jobs_and_scheduler_exclude_each_other(file, capsys):

@@ -37,7 +37,7 @@ def train(digits, tmp_path):
         trial = Trial({**SETTINGS, **settings}, 0, "digits", "random", 300)
         folder, news = RunFolder(tmp_path / name), []
         folder.checkpoints.mkdir(parents=True, exist_ok=True)
-        options = {"checkpoint_seconds": seconds, "stretch": seconds < 10}
+        options = {"checkpoint_seconds": seconds, "one_slice": seconds < 10}
         done = train_job(Job((trial,), ("mine",), pause_after), *digits, folder, news.append, **options)
         return folder, trial, news, done
 

@@ -264,7 +264,7 @@ def test_a_damaged_log_and_paused_trial_are_noted_and_restored(searched, file, t
     (out / "search.json").write_bytes(changed)
     if not sealed:
         (out / ".seals.json").unlink()
-    with pytest.raises(RunFolderError, match=r"search\.json is damaged: run the search again"):
+    with pytest.raises(RunFolderError, match=r"search\.json is damaged; run the search again"):
         compare_results(out)
     display = Epochs()
     run_suite(file, out, jobs=2, observer=display)
@@ -283,7 +283,7 @@ def test_a_search_on_other_data_in_the_folder_is_refused(file, tmp_path):
     frame.assign(label=frame["label"].sample(frac=1, random_state=0).to_numpy()).to_csv(
         tmp_path / "table.csv", index=False
     )
-    with pytest.raises(RunFolderError, match="holds a search on other data"):
+    with pytest.raises(RunFolderError, match="holds a search with other data"):
         run_suite(suite, tmp_path / "out", jobs=1)
 
 

@@ -56,7 +56,7 @@ def test_metrics_not_stored_by_an_earlier_version_are_missing():
 
 
 def test_what_is_no_run_folder_is_refused(tmp_path, refuses):
-    with refuses(RunFolderError, "no run folder"):
+    with refuses(RunFolderError, "not a run folder"):
         load_results(tmp_path)
 
 
