@@ -68,7 +68,7 @@ def test_results_are_what_the_classifier_gives_on_its_own(finished):
     assert row.result.val_brier == pytest.approx(model.history_["val_brier"][-1], rel=1e-5)
 
 
-def test_a_shared_training_gives_the_short_trial_what_training_it_alone_gives(finished, suite, tmp_path):
+def test_a_shared_training_equals_training_the_short_trial_alone(finished, suite, tmp_path):
     alone = replace(suite, experiments=suite.experiments[:1])
     run = run_suite(alone, tmp_path / "alone", jobs=1)
     for mine, shared in zip(run.rows, finished.rows[:2], strict=True):
@@ -85,7 +85,7 @@ def test_the_number_of_processes_changes_nothing(finished, suite, tmp_path):
     assert read_results(tmp_path / "one") == read_results(finished.folder.path)
 
 
-def test_a_finished_suite_trains_nothing_again_and_opens_no_test_rows_again(suite, finished, tmp_path, monkeypatch):
+def test_a_finished_suite_is_neither_trained_nor_tested_again(suite, finished, tmp_path, monkeypatch):
     before = finished.folder.conclusion_json.read_text()
     monkeypatch.setattr(runner, "_train", lambda *_: pytest.fail("trained again"))
     assert run_suite(suite, finished.folder.path).trained == 0
@@ -111,14 +111,14 @@ def test_the_same_suite_on_other_rows_is_refused_in_the_folder(suite, finished, 
     assert finished.folder.results_file.read_bytes() == before
 
 
-def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(suite, tmp_path):
+def test_a_folder_with_other_files_is_refused_and_left_unchanged(suite, tmp_path):
     (tmp_path / "results.csv").write_text("mine")
     with pytest.raises(RunFolderError, match=r"is not empty and not a run folder \(it contains 'results.csv'\)"):
         run_suite(suite, tmp_path)
     assert (tmp_path / "results.csv").read_text() == "mine"
 
 
-def test_a_folder_where_the_very_first_write_was_interrupted_is_used(suite, tmp_path):
+def test_a_folder_whose_first_write_was_interrupted_is_used(suite, tmp_path):
     one = replace(suite, experiments=suite.experiments[:1])
     for name in (".lock", ".DS_Store", ".suite.toml.0123456789abcdef.toml.unfinished"):
         (tmp_path / name).write_text("")
@@ -126,7 +126,7 @@ def test_a_folder_where_the_very_first_write_was_interrupted_is_used(suite, tmp_
     assert not list(tmp_path.glob("*.unfinished"))
 
 
-def test_another_winner_opens_the_test_rows_again_and_the_text_counts_it(suite, tmp_path):
+def test_the_text_counts_the_test_evaluation_of_another_winner(suite, tmp_path):
     small = suite.with_setting("hidden_layer_sizes", (1,))
     first = run_suite(small, tmp_path / "out", jobs=1)
     one = json.loads(first.folder.conclusion_json.read_text())
@@ -190,13 +190,15 @@ def test_workers_find_mlplab_where_this_process_found_it(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        ("activation", ("relu", "tanh"), "activation must be one or one for each of the 1 hidden layers; got 2"),
-        ("solver", "lbfgs", "no noise, dropout or batch normalization"),
+        (
+            "activation",
+            ("relu", "tanh"),
+            "activation must be one or a list with one for each of the 1 hidden layers; got 2",
+        ),
+        ("solver", "lbfgs", "without noise, dropout or batch normalization"),
     ],
 )
-def test_a_configuration_that_cannot_be_built_is_refused_before_anything_is_written(
-    suite, tmp_path, refuses, setting, value, message
-):
+def test_an_impossible_configuration_is_refused_before_any_write(suite, tmp_path, refuses, setting, value, message):
     wrong = replace(suite.experiments[1], settings={setting: value, "dropout": 0.1})
     mixed = replace(suite, experiments=(suite.experiments[0], wrong))
     with refuses(SettingError, "experiment 'rate': ", message):
@@ -204,7 +206,7 @@ def test_a_configuration_that_cannot_be_built_is_refused_before_anything_is_writ
     assert not (tmp_path / "out").exists()
 
 
-def test_a_configuration_is_built_once_to_see_that_it_can_be_whatever_its_seeds(suite, monkeypatch):
+def test_a_configuration_is_checked_once_whatever_its_seeds(suite, monkeypatch):
     built, check = [], build.check_parts
     monkeypatch.setattr(build, "check_parts", lambda settings, task: (built.append(settings), check(settings, task)))
     runner._load(replace(suite, seeds=1000))
@@ -243,7 +245,7 @@ def test_run_suite_leaves_what_the_command_leaves(suite_file, finished, tmp_path
     assert {path.name: path.stat().st_mtime_ns for path in (out / "figures").iterdir()} == before
 
 
-def test_what_another_run_finished_meanwhile_is_not_trained_again(suite, finished, tmp_path, monkeypatch):
+def test_trials_another_run_finished_meanwhile_are_not_retrained(suite, finished, tmp_path, monkeypatch):
     """One that came into the folder after this one was started and had it before this one."""
     out, locked = tmp_path / "out", RunFolder.locked
 
@@ -259,7 +261,7 @@ def test_what_another_run_finished_meanwhile_is_not_trained_again(suite, finishe
     assert run_suite(suite, out).trained == 0
 
 
-def test_a_finished_folder_is_cleared_of_what_was_left_half_written(suite, finished, tmp_path):
+def test_half_written_files_are_removed_from_a_finished_folder(suite, finished, tmp_path):
     out = Path(shutil.copytree(finished.folder.path, tmp_path / "out"))
     for folder in (out, out / "figures", out / "trials", out / "checkpoints"):
         folder.mkdir(exist_ok=True)
@@ -268,7 +270,7 @@ def test_a_finished_folder_is_cleared_of_what_was_left_half_written(suite, finis
     assert not list(out.rglob("*.unfinished"))
 
 
-def test_a_diverging_trial_is_recorded_and_the_others_go_on(suite, tmp_path):
+def test_a_diverging_trial_is_recorded_and_the_others_continue(suite, tmp_path):
     wild = suite.with_setting("learning_rate_init", 1e30)
     tame = replace(suite.experiments[0], name="tame")
     mixed = replace(suite, experiments=(replace(wild.experiments[0], settings={"learning_rate_init": 1e30}), tame))
@@ -306,7 +308,7 @@ def test_an_infinite_setting_ends_well_and_is_read_back(suite, tmp_path):
     assert load_model(trial / "model.safetensors").n_iter_no_change == inf
 
 
-def test_half_written_or_missing_files_of_a_trial_are_trained_again(suite, tmp_path):
+def test_a_trial_with_damaged_or_missing_files_is_trained_again(suite, tmp_path):
     run = run_suite(suite, tmp_path / "out", jobs=2)
     expected = read_results(tmp_path / "out")
     folder = run.folder.trial(run.rows[0].trial.id)
@@ -316,7 +318,7 @@ def test_half_written_or_missing_files_of_a_trial_are_trained_again(suite, tmp_p
     assert read_results(tmp_path / "out") == expected
 
 
-def test_data_that_have_changed_are_told(tmp_path):
+def test_changed_data_are_reported(tmp_path):
     rows = [f"{k % 7},{k % 5},{'yes' if k % 2 else 'no'}" for k in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows]))
     path = tmp_path / "table.toml"
@@ -327,5 +329,5 @@ def test_data_that_have_changed_are_told(tmp_path):
     run_suite(path, tmp_path / "out", jobs=1, observer=first)
     (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows[1:]]))
     run_suite(path, tmp_path / "out", jobs=1, observer=second)
-    assert any("has changed since the last run" in note for note in second.notes)
-    assert not any("has changed" in note for note in first.notes)
+    assert any("holds other data than before" in note for note in second.notes)
+    assert not any("other data" in note for note in first.notes)
