@@ -39,6 +39,10 @@ class SuiteDisplay:
         self._epochs: dict[str, int] = {}
         self._lines: list[str] = []
         self._printed = -_REFRESH_SECONDS
+        self._suite = TaskID(0)
+        self._cost: dict[str, float] = {}  # of an epoch, by lineage
+        self._total_cost = self._cost_so_far = self._started = 0.0
+        self._rows = self._done = self._total = 0
 
     def begin(self, jobs: Sequence[Job], done: int, total: int, rows: int, costs: Sequence[float]) -> None:
         self._rows, self._done, self._total = rows, done, total
