@@ -248,7 +248,7 @@ def test_a_space_with_networks_that_cannot_be_built_is_refused(tmp_path, refuses
 
 def test_a_search_for_something_else_in_the_folder_is_refused(searched, file):
     suite = load_suite(file)
-    with pytest.raises(RunFolderError, match="or with other settings, another space or another seed"):
+    with pytest.raises(RunFolderError, match="other settings, another space or another seed"):
         run_suite(suite.with_setting("dropout", 0.1), searched[0].folder.path)
 
 
