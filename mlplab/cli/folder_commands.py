@@ -28,7 +28,7 @@ def status(folder: Path, as_json: bool) -> None:
     suite, rows = run.suite, run.rows
     states = Counter({row.trial.id: row.status for row in rows}.values())
     waiting = {row.trial.id: row.trial for row in rows if row.status == Status.WAITING}
-    at_work, finished = run.folder.is_at_work(), _is_finished(run)
+    at_work, finished = run.folder.is_locked(), _is_finished(run)
     begun = sum(run.folder.checkpoint(trial.lineage).is_file() for trial in waiting.values())
     if as_json:
         also = {"begun": begun} if waiting else {}

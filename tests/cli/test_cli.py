@@ -90,7 +90,7 @@ def test_status_counts_the_trials_that_have_begun(suite, tmp_path, capsys):
 def test_status_shows_that_a_run_is_at_work(suite, tmp_path, capsys):
     folder = RunFolder(tmp_path)
     folder.write_suite(suite)
-    assert not folder.is_at_work()
+    assert not folder.is_locked()
     assert not (tmp_path / ".lock").exists()
     with folder.locked():
         assert mlplab(["status", str(tmp_path)]) == 0
@@ -98,7 +98,7 @@ def test_status_shows_that_a_run_is_at_work(suite, tmp_path, capsys):
     said = capsys.readouterr().out.splitlines()
     assert said[0].endswith("; in progress")
     assert json.loads(said[-1])["at_work"]
-    assert not folder.is_at_work()
+    assert not folder.is_locked()
 
 
 def test_a_setting_that_replaces_a_grid_gives_a_warning(suite_file, tmp_path, capsys):

@@ -25,7 +25,7 @@ from mlplab.utils.atomic import remove_unfinished, write_folder_whole, write_tex
 #: Files in a trial's folder.
 NETWORK, PREDICTIONS = "model.safetensors", "validation_predictions.npz"
 _RESULT_FIELDS = tuple(field.name for field in fields(TrialResult))
-#: Seconds to wait for the lock: a process that calls `RunFolder.is_at_work` holds it for a moment.
+#: Seconds to wait for the lock: a process that calls `RunFolder.is_locked` holds it for a moment.
 _LOCK_TIMEOUT = 0.5
 
 
@@ -66,7 +66,7 @@ class RunFolder:
         finally:
             lock.release()
 
-    def is_at_work(self) -> bool:
+    def is_locked(self) -> bool:
         """Return whether a process has locked the folder; no file is created."""
         file = self.path / ".lock"
         if not file.is_file():
