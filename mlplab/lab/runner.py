@@ -93,6 +93,8 @@ def _load(suite: Suite) -> Dataset:
     from mlplab.data import split_rows
     from mlplab.training.tasks import classify
 
+    if suite.measure.needs != "labels":  # the intervals of a test evaluation are those of right and wrong rows
+        raise SettingError(f"metric {suite.metric!r} cannot choose configurations yet; 'accuracy' can")
     dataset = suite.source.load()
     split_rows(dataset, suite.split, 0, suite.samples)
     _check_networks(suite, classify(len(dataset.classes)))

@@ -206,6 +206,13 @@ def test_an_impossible_configuration_is_refused_before_any_write(suite, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("metric", "message"), [("brier", "cannot choose"), ("acuracy", "did you mean 'accuracy'")])
+def test_a_metric_that_cannot_choose_is_refused_before_any_write(suite, tmp_path, refuses, metric, message):
+    with refuses(SettingError, "metric", message):
+        run_suite(replace(suite, metric=metric), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_configuration_is_checked_once_whatever_its_seeds(suite, monkeypatch):
     built, check = [], build.check_parts
     monkeypatch.setattr(build, "check_parts", lambda settings, task: (built.append(settings), check(settings, task)))

@@ -17,7 +17,7 @@ from mlplab.errors import SettingError, nearest, one_of
 from mlplab.lab.spec.parsing import check_keys, check_name, check_values, read_settings, read_text
 from mlplab.lab.spec.search import Search, check_search, read_search
 from mlplab.lab.spec.trial import Trial, lab_settings, normal
-from mlplab.metrics import METRICS, Metric
+from mlplab.metrics import Metric, find_metric
 from mlplab.training.settings import SETTINGS, check_count, check_setting_name, to_plain
 
 _FOLDER = Path(__file__).parent / "suites"
@@ -95,7 +95,7 @@ class Suite:
     @property
     def measure(self) -> Metric:
         """The metric that configurations are chosen by."""
-        return METRICS[self.metric]
+        return find_metric(self.metric)
 
     def bind(self, fingerprint: str | None = None) -> Suite:
         """Return the suite with the fingerprint of its data set, so that its trials have their identity.
