@@ -4,6 +4,7 @@ import sys
 import pytest
 
 import mlplab
+from mlplab import lab
 
 PROMISED = {
     "Callback",
@@ -46,6 +47,12 @@ def test_every_exported_name_is_there_when_it_is_first_used(name):
     exported = getattr(mlplab, name)
     assert exported.__name__ == name
     assert exported.__doc__
+
+
+def test_the_lab_exports_its_public_names():
+    names = {"Comparison", "Experiment", "Run", "Search", "Suite", "compare_configurations", "compare_results"}
+    assert set(lab.__all__) == names | {"load_results", "load_suite", "open_run", "run_suite"}
+    assert all(getattr(lab, name).__doc__ for name in lab.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -15,6 +15,7 @@ from mlplab.cli.options import json_option, target_option
 def suites(as_json: bool) -> None:
     """List the built-in suites."""
     from mlplab.lab.spec.suite import built_in_suites, load_suite
+    from mlplab.utils.text import how_many
 
     found = [load_suite(name) for name in built_in_suites()]
     if as_json:
@@ -24,7 +25,7 @@ def suites(as_json: bool) -> None:
         click.echo(f"{suite.name}: {suite.title}")
         for experiment in suite.experiments:
             trials = sum(e == experiment for e, _ in suite.cells())
-            click.echo(f"  {experiment.name:24} {trials:3} trials  {experiment.title}")
+            click.echo(f"  {experiment.name:24} {how_many(trials, 'trial'):>10}  {experiment.title}")
         if suite.search:
             click.echo(f"  {'search':24} {suite.search.epochs:3} epochs  {', '.join(suite.search.space)}")
 

@@ -101,15 +101,14 @@ def report(folder: Path) -> None:
     Nothing is trained: they are made from the stored results.
     """
     from mlplab.lab import open_run
-    from mlplab.lab.report.writing import write_report
-    from mlplab.lab.storage.integrity import remove_manifest, write_manifest
+    from mlplab.lab.report.writing import rewrite_report
 
     run = open_run(folder)
     with run.folder.locked():
         run = open_run(folder)  # as it is now that no other process changes it
-        remove_manifest(run.folder)
-        written = write_report(run, run.image_dataset)
-        write_manifest(run.folder)
+        written = rewrite_report(run, run.image_dataset())
+    if run.conclusion is None:
+        click.echo("The run is not finished: there is no conclusion to write yet.", err=True)
     for path in written:
         click.echo(path)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlplab.errors import RunFolderError, SettingError, nearest, one_of
-from mlplab.lab.analysis.conclusion import read_conclusion
+from mlplab.lab.analysis.conclusion import current_conclusion
 from mlplab.lab.analysis.findings import Conclusion, Configuration
 from mlplab.lab.search.log import expand_search
 from mlplab.lab.spec.status import Status
@@ -50,34 +50,28 @@ class Run(Results):
         counts = ", ".join(f"{states.count(status)} {status}" for status in Status if status in states)
         return f"<Run {self.suite.name} in {self.folder.path}: {counts or 'no trials yet'}>"
 
-    @property
+    @cached_property
     def trials(self) -> pandas.DataFrame:
-        """A row for each trial of each experiment: the content of ``results.csv``; see `mlplab.load_results`.
+        """A row for each trial of each experiment, with the columns of ``results.csv``; see `mlplab.load_results`."""
+        from mlplab.lab.storage.frames import trials_of
 
-        Raises:
-            RunFolderError: if the folder has no results or is damaged.
-        """
-        return self._frames[0]
+        return trials_of(self)
 
-    @property
+    @cached_property
     def epochs(self) -> pandas.DataFrame:
         """A row for each epoch of each trial; see `mlplab.load_results`.
 
         Raises:
-            RunFolderError: if the folder has no results or is damaged.
+            RunFolderError: if a history is damaged.
         """
-        return self._frames[1]
+        from mlplab.lab.storage.frames import read_epochs
 
-    @cached_property
-    def _frames(self) -> tuple[pandas.DataFrame, pandas.DataFrame]:
-        from mlplab.lab.storage.frames import load_results
-
-        return load_results(self.folder.path)
+        return read_epochs(self.folder, self.trials)
 
     @cached_property
     def conclusion(self) -> Conclusion | None:
-        """The conclusion of the run folder; None if it has none."""
-        return read_conclusion(self.folder)
+        """The conclusion that was drawn from these results; None if there is none yet."""
+        return current_conclusion(self)
 
     @property
     def best(self) -> Configuration | None:

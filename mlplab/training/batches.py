@@ -47,7 +47,7 @@ class Rows:
 
 def hash_rows(*rows: Rows | None) -> str:
     """Return the SHA-256 of rows with their targets and weights."""
-    parts = [(r.X, r.y, r.weights, r.numbers, np.array(r.scale)) if r else (None,) for r in rows]
+    parts = [(r.X, r.y, r.weights, r.numbers, np.array(r.scale)) if r is not None else (None,) for r in rows]
     return hash_arrays(*(part for several in parts for part in several))
 
 

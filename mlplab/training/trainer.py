@@ -331,7 +331,7 @@ class Trainer:
         xp = self.network.engine.xp
         if metric.needs == "labels":
             return self.task.decide(xp, z)
-        predicted = z.copy()
+        predicted = self.network.engine.copy(z)
         self.loss.predict(xp, predicted)
         return self.task.probabilities(xp, predicted)
 

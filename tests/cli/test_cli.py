@@ -381,3 +381,34 @@ def test_help_keeps_the_lines_of_its_examples(capsys):
     assert "\n    mlplab train table.csv --target COLUMN\n" in shown
     assert mlplab(["search", "--help"]) == 0
     assert "\\b" not in capsys.readouterr().out
+
+
+def test_report_restores_text_and_figures_but_no_damage(finished, tmp_path, capsys):
+    out = shutil.copytree(finished.folder.path, tmp_path / "out")
+    (out / "conclusion.md").write_text("changed")
+    assert mlplab(["report", str(out)]) == 2
+    assert "conclusion.md has been modified or damaged; run the suite again" in capsys.readouterr().err
+    assert (out / ".seals.json").exists()
+    (out / ".seals.json").unlink()  # as after a run that was killed
+    assert mlplab(["report", str(out)]) == 0
+    assert (out / "conclusion.md").read_text() == finished.folder.conclusion_md.read_text()
+    assert (out / "figures" / "all-trials.png").exists()
+    assert (out / ".seals.json").exists()
+
+
+def test_report_without_its_data_changes_nothing(tmp_path, capsys):
+    out = shutil.copytree(Path(__file__).parents[1] / "data" / "earlier" / "table", tmp_path / "out")
+    suite_file = out / "suite.toml"
+    suite_file.write_text(suite_file.read_text().replace("table.csv", "gone.npz"))
+    (out / ".seals.json").unlink()
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert mlplab(["report", str(out)]) == 2
+    assert "gone.npz" in capsys.readouterr().err
+    after = {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert after == before
+
+
+def test_report_of_an_unfinished_run_says_so(tmp_path, capsys):
+    out = shutil.copytree(Path(__file__).parents[1] / "data" / "earlier" / "killed", tmp_path / "out")
+    assert mlplab(["report", str(out)]) == 0
+    assert "The run is not finished: there is no conclusion to write yet." in capsys.readouterr().err

@@ -1,5 +1,7 @@
 import csv
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +55,9 @@ def test_a_network_is_loaded_by_label_or_id(run, by):
 
 
 def test_labels_are_the_notebooks():
-    assert open_run(EARLIER / "killed").rows[0].label.startswith("[64-")
+    found = open_run(EARLIER / "killed").trials["label"].tolist()
+    assert all(re.match(r"\[64(-\d+)*-10\]_iter\d+_lr[\d.]+_reg[\d.]+", label) for label in found if label[0] == "[")
+    assert any(label[0] == "[" for label in found)
 
 
 def test_a_trial_that_is_not_there_names_the_nearest(run, refuses):
@@ -108,3 +112,24 @@ def test_a_folder_of_a_suite_that_was_not_begun_is_empty(suite, tmp_path):
     assert [row.status for row in run.rows] == ["waiting"] * 6
     assert run.conclusion is None
     assert run.best is None
+
+
+def test_a_run_that_is_not_finished_has_no_conclusion_of_its_own():
+    run = open_run(EARLIER / "table")  # whose conclusion was drawn before a trial was lost
+    assert [row.status for row in run.rows].count("waiting") == 1
+    assert run.conclusion is None
+    assert run.best is None
+
+
+def test_frames_follow_the_trials_not_an_older_results_csv(finished, tmp_path):
+    run = open_run(shutil.copytree(finished.folder.path, tmp_path / "copy"))
+    run.folder.results_file.unlink()
+    assert run.trials["val_accuracy"].tolist() == [row.result.val_accuracy for row in run.rows]
+    assert len(run.epochs) == sum(row.result.epochs for row in {row.trial.id: row for row in run.rows}.values())
+
+
+def test_frames_of_a_search_without_proposals_are_empty(suite, tmp_path):
+    run = replace(open_run(tmp_path / "none", suite), rows=())
+    assert run.trials.empty
+    assert run.epochs.empty
+    assert "val_accuracy" in run.epochs

@@ -82,13 +82,19 @@ def write_conclusion(folder: RunFolder, conclusion: Conclusion) -> None:
     write_text_whole(folder.conclusion_json, f"{text}\n")
 
 
+def current_conclusion(results: Results) -> Conclusion | None:
+    """Return the conclusion of the folder if it was drawn from these results, otherwise None."""
+    conclusion = read_conclusion(results.folder)
+    return conclusion if conclusion and conclusion.digest == hash_results(results.rows) else None
+
+
 def is_concluded(results: Results) -> bool:
-    """Return whether the folder has a complete conclusion from these results and no trial failed or is unfinished."""
-    folder, stored = results.folder, read_conclusion(results.folder)
-    if stored is None or stored.digest != hash_results(results.rows) or results.failed:
+    """Return whether nothing is left to do: no trial waits or failed, and the conclusion of these results is stored."""
+    conclusion = current_conclusion(results)
+    if conclusion is None or results.failed:
         return False
-    is_evaluated = stored.winner is not None and stored.winner.test is not None
-    return folder.conclusion_md.is_file() and (not is_evaluated or folder.chosen_file.is_file())
+    tested = conclusion.winner is not None and conclusion.winner.test is not None
+    return results.folder.conclusion_md.is_file() and (not tested or results.folder.chosen_file.is_file())
 
 
 def draw_conclusion(results: Results, evaluate: EvaluateOnTestSet, cautions: Sequence[str] = ()) -> Conclusion:

@@ -45,7 +45,7 @@ class ValidationValues:
         metric = results.suite.measure
 
         def read(trial_id: str) -> tuple[Array, Array]:
-            predictions = results.folder.read_predictions(trial_id)
+            predictions = results.folder.read_predictions(trial_id, probabilities=metric.needs == "probabilities")
             return predictions.rows, predictions.row_values(metric)
 
         return cls(metric, cache(read))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlplab.data import Dataset, split_rows
 from mlplab.engine.blas import load_blas
 from mlplab.errors import SettingError
@@ -16,7 +18,9 @@ from mlplab.lab.execution.training import train_job
 from mlplab.lab.spec.job import Job
 from mlplab.lab.spec.trial import TrialResult
 from mlplab.lab.storage.run_folder import RunFolder
+from mlplab.training.build import build_engine
 from mlplab.training.history import Epoch
+from mlplab.training.settings import Settings
 from mlplab.version import NUMERICS, __version__
 
 #: A process trains one network at a time, even if a worker has several threads: they would slow each other down.
@@ -103,8 +107,8 @@ def _train_slice(job: Job, dataset: Dataset, checkpoint: bytes | None, seconds: 
 
 
 def worker_versions() -> tuple[str, int, str]:
-    """Return the versions that determine the bits of a trial's result: mlplab, its numerics and the BLAS kernel."""
-    return __version__, NUMERICS, load_blas().kernel or load_blas().version
+    """Return the versions that determine the bits of a trial's result: mlplab, its numerics and the engine."""
+    return __version__, NUMERICS, build_engine(Settings(), np.float32).identity()
 
 
 def version_error(worker: str, found: Any, required: str) -> SettingError:

@@ -127,6 +127,7 @@ class SuiteDisplay:
     def _print(self) -> None:
         """Print the pending lines, unless a terminal was redrawn a moment ago."""
         if self._lines and not (self._progress and monotonic() - self._printed < _REFRESH_SECONDS):
-            self._console.print("\n".join(self._lines), markup=False, highlight=False, soft_wrap=True)
-            self._lines.clear()
+            # taken first: Ctrl-C may interrupt the printing, and nothing is to be printed twice
+            lines, self._lines = self._lines, []
+            self._console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
             self._printed = monotonic()

@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from mlplab.data import Dataset
 from mlplab.engine.base import Array
-from mlplab.lab.analysis.conclusion import hash_results, read_conclusion
+from mlplab.lab.analysis.conclusion import current_conclusion, hash_results
 from mlplab.lab.analysis.findings import Winner
 from mlplab.lab.analysis.test_set import PARTS
 from mlplab.lab.report import tables
@@ -72,7 +72,7 @@ def _save(figure: Figure, path: Path) -> Iterator[Path]:
 
 def figures_of(results: Results, dataset: Dataset | None) -> dict[str, Callable[[], Figure]]:
     """Return the functions that draw the figures of a run, by the name of the figure; see `draw_figures`."""
-    suite, conclusion = results.suite, read_conclusion(results.folder)
+    suite, conclusion = results.suite, current_conclusion(results)
     figures: dict[str, Callable[[], Figure]] = {}
     if dataset and dataset.image_shape:
         figures["samples"] = partial(_samples, dataset)

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlplab.lab.analysis.conclusion import hash_results, read_conclusion, write_conclusion
+from mlplab.errors import RunFolderError
+from mlplab.lab.analysis.conclusion import current_conclusion, hash_results, write_conclusion
 from mlplab.lab.analysis.findings import Conclusion
 from mlplab.lab.report.conclusion import describe_conclusion
 from mlplab.lab.report.markdown import to_markdown
+from mlplab.lab.storage.integrity import remove_manifest, verify_manifest, write_manifest
 from mlplab.lab.storage.results import Results
 from mlplab.lab.storage.run_folder import RunFolder
 from mlplab.utils.atomic import write_text_whole
@@ -30,23 +32,31 @@ def store_conclusion(folder: RunFolder, conclusion: Conclusion) -> None:
     write_conclusion(folder, conclusion)
 
 
-def write_report(results: Results, load: Callable[[], Dataset | None]) -> list[Path]:
+def rewrite_report(results: Results, dataset: Dataset | None) -> list[Path]:
     """Write the text of the conclusion and all figures again from the stored results, and return the files.
 
-    The text is not written if the stored conclusion is not that of these results.
+    The folder must be locked. There is no text if no conclusion was drawn from these results yet.
 
     Args:
         results: the results of the suite.
-        load: returns the data set, or None if its rows are not images.
+        dataset: the data set, or None if its rows are not images.
+
+    Raises:
+        RunFolderError: if a file was modified or damaged since a run wrote it; nothing is changed then.
     """
-    conclusion, written = read_conclusion(results.folder), []
-    if conclusion and conclusion.digest == hash_results(results.rows):
-        written.append(_write_text(results.folder, conclusion))
-    return written + _draw(results, load)
+    if damaged := verify_manifest(results.folder):
+        path = results.folder.path / damaged[0]
+        raise RunFolderError(f"{path} has been modified or damaged; run the suite again to restore it")
+    remove_manifest(results.folder)
+    conclusion = current_conclusion(results)
+    written = [_write_text(results.folder, conclusion)] if conclusion else []
+    written += _draw(results, lambda: dataset)
+    write_manifest(results.folder)
+    return written
 
 
 def draw_missing_figures(results: Results, load: Callable[[], Dataset | None]) -> None:
-    """Draw the figures, unless those in the folder show these results already; see `write_report`."""
+    """Draw the figures, unless those in the folder show these results already; see `rewrite_report`."""
     if results.folder.drawn_digest() != hash_results(results.rows):
         _draw(results, load)
 

@@ -26,7 +26,8 @@ class SearchState:
     Attributes:
         trials: the trials by id, in the order in which they were proposed.
         progress: the progress of each trial, by id.
-        lost: the ids of trials of earlier runs whose results are missing.
+        lost: the ids of trials that had no result when their round was added: once a search has its finalists, those
+            whose results were lost.
     """
 
     def __init__(self, suite: Suite) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.suite import Experiment
-from mlplab.lab.spec.trial import Trial, TrialResult
+from mlplab.lab.spec.trial import Trial, TrialResult, describe_value
 
 #: Columns that results.csv files of earlier versions lack.
 OPTIONAL = ("val_brier",)
@@ -54,6 +54,24 @@ class ResultRow:
     def is_compared(self) -> bool:
         """Whether its configuration is compared: the trial is done, and not one that only a search tried."""
         return self.status == Status.DONE and not self.experiment.from_search
+
+
+def format_results(rows: Sequence[ResultRow], varying: Sequence[str]) -> str:
+    """Return the content of ``results.csv``; the settings that are `varying` have a column each."""
+    header = ["experiment", "trial", "label", "seed", "status", *varying, *MEASURES]
+    lines = [
+        [
+            row.experiment.name,
+            row.trial.id,
+            row.label,
+            row.trial.seed,
+            row.status,
+            *(describe_value(row.trial[name]) for name in varying),
+            *(getattr(row.result, name) if row.result else None for name in MEASURES),
+        ]
+        for row in rows
+    ]
+    return format_csv(header, lines)
 
 
 def format_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -15,10 +15,10 @@ from filelock import FileLock, Timeout
 from mlplab.engine.base import Array
 from mlplab.errors import RunFolderError, SettingError
 from mlplab.lab.spec.suite import Suite, load_suite
-from mlplab.lab.spec.trial import TrialResult, describe_value
+from mlplab.lab.spec.trial import TrialResult
 from mlplab.lab.storage.integrity import decode_json, describe_files, encode_json, verify_files
 from mlplab.lab.storage.predictions import Predictions
-from mlplab.lab.storage.results_csv import MEASURES, ResultRow, format_csv
+from mlplab.lab.storage.results_csv import ResultRow, format_csv, format_results
 from mlplab.training.history import COLUMNS, OPTIONAL, Epoch, History
 from mlplab.utils.atomic import remove_unfinished, write_folder_whole, write_text_whole
 
@@ -86,7 +86,8 @@ class RunFolder:
             RunFolderError: if the folder is not a run folder, or its suite is invalid.
         """
         if not self.suite_file.is_file():
-            raise RunFolderError(f"{self.path} is not a run folder: it has no suite.toml")
+            reason = "it has no suite.toml" if self.path.is_dir() else "there is no such folder"
+            raise RunFolderError(f"{self.path} is not a run folder: {reason}")
         try:
             return load_suite(self.suite_file)
         except SettingError as error:
@@ -180,26 +181,34 @@ class RunFolder:
             raise RunFolderError(f"{path} is damaged; run the suite again to restore it") from error
         return History([Epoch(**{**row, "epoch": int(row["epoch"])}) for row in rows])  # type: ignore[arg-type]
 
-    def read_arrays(self, path: Path) -> dict[str, Array]:
-        """Return the arrays of an .npz file.
+    def read_arrays(self, path: Path, without: Container[str] = ()) -> dict[str, Array]:
+        """Return the arrays of an .npz file, by name.
+
+        Args:
+            path: the file.
+            without: the names of arrays that are not read.
 
         Raises:
             RunFolderError: if the file is missing or damaged.
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                return dict(archive)
+                return {name: archive[name] for name in archive.files if name not in without}
         except Exception as error:  # the type of the error depends on where the archive is damaged
             raise RunFolderError(f"{path} cannot be read: {error}; delete it and run the suite again") from error
 
-    def read_predictions(self, trial_id: str) -> Predictions:
+    def read_predictions(self, trial_id: str, *, probabilities: bool = True) -> Predictions:
         """Return the stored predictions of a trial's network for the validation rows.
+
+        Args:
+            trial_id: the id of the trial.
+            probabilities: whether to read them; with 10,000 rows of 10 classes, they take three times as long.
 
         Raises:
             RunFolderError: if the file is missing or damaged.
         """
         path = self.predictions_file(trial_id)
-        arrays = self.read_arrays(path)
+        arrays = self.read_arrays(path, without=() if probabilities else ("probabilities",))
         try:
             return Predictions(arrays["rows"], arrays["true"], arrays["predicted"], arrays.get("probabilities"))
         except KeyError as error:
@@ -212,20 +221,7 @@ class RunFolder:
             rows: the rows.
             varying: the names of the settings that have a column.
         """
-        header = ["experiment", "trial", "label", "seed", "status", *varying, *MEASURES]
-        lines = [
-            [
-                row.experiment.name,
-                row.trial.id,
-                row.label,
-                row.trial.seed,
-                row.status,
-                *(describe_value(row.trial[name]) for name in varying),
-                *(getattr(row.result, name) if row.result else None for name in MEASURES),
-            ]
-            for row in rows
-        ]
-        write_text_whole(self.results_file, format_csv(header, lines))
+        write_text_whole(self.results_file, format_results(rows, varying))
 
     def drawn_digest(self) -> str:
         """Return the hash of the results that the figures show; empty without figures."""
