@@ -31,3 +31,18 @@ def test_every_trial_has_its_line_however_short_it_is(jobs, terminal, seconds):
     display.end()
     for k, trial in enumerate(trials, start=1):
         assert f"[{k}/{len(trials)}] label of {trial.id}  done" in text.getvalue()
+
+
+def test_an_interruption_while_printing_repeats_no_line(jobs):
+    text = io.StringIO()
+
+    class Interrupted(Console):
+        def print(self, *arguments, **options):
+            super().print(*arguments, **options)
+            raise KeyboardInterrupt
+
+    display = SuiteDisplay(Interrupted(file=text, width=100))
+    with pytest.raises(KeyboardInterrupt):
+        display.note("once")
+    display.end()
+    assert text.getvalue() == "once\n"
