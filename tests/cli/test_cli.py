@@ -387,10 +387,14 @@ def test_help_keeps_the_lines_of_its_examples(capsys):
 def test_report_restores_text_and_figures_but_no_damage(finished, tmp_path, capsys):
     out = shutil.copytree(finished.folder.path, tmp_path / "out")
     (out / "conclusion.md").write_text("changed")
+    chosen = out / "chosen_predictions.npz"
+    content = chosen.read_bytes()
+    chosen.write_bytes(content[:-1])
     assert mlplab(["report", str(out)]) == 2
-    assert "conclusion.md has been modified or damaged; run the suite again" in capsys.readouterr().err
+    assert "chosen_predictions.npz has been modified or damaged; run the suite again" in capsys.readouterr().err
     assert (out / ".seals.json").exists()
-    (out / ".seals.json").unlink()  # as after a run that was killed
+    assert (out / "conclusion.md").read_text() == "changed"
+    chosen.write_bytes(content)
     assert mlplab(["report", str(out)]) == 0
     assert (out / "conclusion.md").read_text() == finished.folder.conclusion_md.read_text()
     assert (out / "figures" / "all-trials.png").exists()

@@ -42,16 +42,18 @@ def rewrite_report(results: Results, dataset: Dataset | None) -> list[Path]:
         dataset: the data set, or None if its rows are not images.
 
     Raises:
-        RunFolderError: if a file was modified or damaged since a run wrote it; nothing is changed then.
+        RunFolderError: if another file was modified or damaged since a run wrote it; nothing is changed then.
     """
-    if damaged := verify_manifest(results.folder):
-        path = results.folder.path / damaged[0]
+    folder = results.folder
+    own = (folder.conclusion_md.name, f"{folder.figures.name}/")  # which are written again
+    if damaged := [name for name in verify_manifest(folder) if not name.startswith(own)]:
+        path = folder.path / damaged[0]
         raise RunFolderError(f"{path} has been modified or damaged; run the suite again to restore it")
-    remove_manifest(results.folder)
+    remove_manifest(folder)
     conclusion = current_conclusion(results)
-    written = [_write_text(results.folder, conclusion)] if conclusion else []
+    written = [_write_text(folder, conclusion)] if conclusion else []
     written += _draw(results, lambda: dataset)
-    write_manifest(results.folder)
+    write_manifest(folder)
     return written
 
 
