@@ -14,7 +14,7 @@ from mlplab.engine.blas import AVX2_KERNELS, Blas, load_blas
 from mlplab.engine.cpu import Cpu, read_cpu, usable_cores
 from mlplab.engine.numpy_engine import NumpyEngine
 
-#: Rows, inputs, outputs of two products: a large one, which reaches the peak speed, and that of a training batch.
+#: Rows, inputs and outputs of two products: a large one, which reaches the peak speed, and one of a training batch.
 SQUARE, TRAINING = (2000, 2000, 2000), (100, 1024, 1024)
 
 
@@ -23,9 +23,9 @@ class Rates:
     """Measured speeds of float32 matrix products, in GFLOP/s.
 
     Attributes:
-        one_thread: speed of the large product on one thread.
-        all_threads: the same on all threads.
-        training: speed for a batch of 100 rows and 1,024 × 1,024 weights on one thread.
+        one_thread: the speed of the large product on one thread.
+        all_threads: the speed of the large product on all threads.
+        training: the speed for a batch of 100 rows and 1,024 × 1,024 weights on one thread.
     """
 
     one_thread: float
@@ -35,7 +35,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Pool:
-    """A numerical library in this process: its name, its kernel ("" if unknown), its number of threads."""
+    """A numerical library in this process: its name, its kernel ("" if unknown) and its number of threads."""
 
     name: str
     kernel: str
@@ -47,10 +47,12 @@ class Examination:
     """Result of `examine`.
 
     Attributes:
-        cpu: the processor. cores: number of cores that this process may use.
+        cpu: the processor.
+        cores: number of cores that this process may use.
         load: average number of runnable programs in the last minute; NaN if the system does not report it.
-        blas: library for mlplab's matrix products. threads: number of threads that it uses.
-        others: other numerical libraries in this process; mlplab's products do not use them.
+        blas: the library for mlplab's matrix products.
+        threads: number of threads that it uses.
+        others: other numerical libraries in this process, which mlplab's products do not use.
         rates: measured speeds.
         advice: one sentence for each problem; empty if there is none.
     """
@@ -66,7 +68,7 @@ class Examination:
 
 
 def examine() -> Examination:
-    """Examine the processor and the libraries, measure for two seconds and return the findings with advice."""
+    """Examine the processor and the libraries, measure for two seconds and return the results with advice."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")  # before the measurement adds to it
     cpu, cores, blas = read_cpu(), usable_cores(), load_blas()
     threads, rates = blas.threads(), measure_rates()
@@ -78,7 +80,7 @@ def examine() -> Examination:
 def advise(
     cpu: Cpu, cores: int, load: float, blas: Blas, threads: int, rates: Rates, asked: str | None
 ) -> tuple[str, ...]:
-    """Return advice for faster training; `asked` is the kernel that OPENBLAS_CORETYPE names."""
+    """Return advice for faster training; `asked` is the value of OPENBLAS_CORETYPE, or None."""
     found = []
     if blas.source != "scipy-openblas32":
         found.append("mlplab uses SciPy's older BLAS; install a newer one with `pip install scipy-openblas32`.")
@@ -114,15 +116,15 @@ def advise(
 
 
 def measure_rates() -> Rates:
-    """Return the current rates of this machine, each the best of several repetitions."""
-    load_blas()  # the limit applies only to libraries that are loaded
+    """Measure the speeds of this machine; each is the best of several repetitions."""
+    load_blas()  # the limit applies only to libraries that are already loaded
     with threadpool_limits(1, user_api="blas"):
         one, training = measure_rate(*SQUARE), measure_rate(*TRAINING)
     return Rates(one, measure_rate(*SQUARE), training)
 
 
 def measure_rate(rows: int, inputs: int, outputs: int, seconds: float = 0.6) -> float:
-    """Return the best GFLOP/s of float32 products of this size, repeated for some seconds."""
+    """Measure the best speed, in GFLOP/s, of float32 products of this size, repeated for `seconds`."""
     engine, rng = NumpyEngine(), np.random.default_rng(0)
     A, B, out = (engine.matrices(1, *shape) for shape in ((rows, inputs), (inputs, outputs), (rows, outputs)))
     A[...], B[...] = rng.random(A.shape), rng.random(B.shape)

@@ -26,13 +26,13 @@ _PARTS = 3
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows with their labels.
+    """A data set for classification.
 
     Attributes:
         name: "mnist", or a file's name.
         X: (rows, features), numbers of any type, C-ordered; images are uint8, and .npy files stay on disk.
-        y: (rows,), labels of any kind.
-        scale: factor by which a network multiplies X (its `input_scale`); pixels are scaled to 0..1.
+        y: (rows,), labels of any type.
+        scale: the factor by which networks multiply X (their `input_scale`); it scales pixels to 0..1.
         image_shape: (height, width) if the rows are images, else None.
         feature_names: the columns of a table, or None.
         test_rows: number of official test rows, which are the last rows; None if there are none.
@@ -52,7 +52,7 @@ class Dataset:
         return np.unique(self.y)
 
     def cautions(self) -> list[str]:
-        """Return warnings for training on these rows: features of very different scales, classes with too few rows."""
+        """Return warnings about features of very different scales and about classes with too few rows."""
         return [caution for caution in (self._scales(), self._rare_classes()) if caution]
 
     def _rare_classes(self) -> str | None:
@@ -86,7 +86,7 @@ class Dataset:
 
 
 def with_names(X: Array, names: tuple[str, ...] | None) -> Any:
-    """Return X as a pandas data frame if its columns have names, so that an estimator checks them; else unchanged."""
+    """Return X as a pandas data frame if its columns have names, which estimators check; otherwise unchanged."""
     if names is None:
         return X
     import pandas
@@ -111,13 +111,18 @@ _BUILT_IN: dict[str, Callable[[], Dataset]] = {"mnist": _load_mnist, "digits": _
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from: a built-in name, or a path and its target."""
+    """The source of a data set.
+
+    Attributes:
+        name: a built-in name or a path.
+        target: the target column, or the file with the labels; see `load_dataset`.
+    """
 
     name: str
     target: str | None = None
 
     def fingerprint(self) -> str:
-        """Return a hash of the content, without loading it into arrays.
+        """Return a hash of the content without loading it into arrays.
 
         Raises:
             DataError: for a missing file.
@@ -134,22 +139,22 @@ class Source:
 
     @property
     def is_frame(self) -> bool:
-        """Whether it is a table with named columns, so that its rows are not images."""
+        """Whether the source is a table with named columns; its rows are then not images."""
         return is_frame(Path(self.name))
 
     def load(self) -> Dataset:
-        """Load it; see `load_dataset`."""
+        """Load the data set; see `load_dataset`."""
         return load_dataset(self.name, target=self.target)
 
 
 def load_dataset(name: str | Path, *, target: str | Path | None = None) -> Dataset:
-    """Load a built-in data set or a user's own.
+    """Load a built-in data set or a user's file.
 
     Args:
         name: "mnist", "digits", or a path: a table (.csv, .csv.gz, .parquet) with a target column, an .npz file with
             X and y, an .npy or IDX file (gzip or not) with its labels beside it, or a folder with such a pair or with
             the four files of an MNIST-like set.
-        target: the target column of a table, or the file with the labels if its name does not follow the rule.
+        target: the target column of a table, or the file with the labels if it cannot be found by its name.
 
     Raises:
         DataError: for data that cannot be used. Nothing is ever unpickled.

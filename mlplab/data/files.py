@@ -1,4 +1,4 @@
-"""Reading of a user's files: CSV, Parquet, .npz, .npy pairs and IDX pairs. Nothing is ever unpickled."""
+"""Read a user's files: CSV, Parquet, .npz, .npy pairs and IDX pairs. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlplab.errors import DataError, MissingExtraError, nearest, one_of
 if TYPE_CHECKING:
     import pandas
 
-#: Endings of file names that belong together, of features and labels. The third is misspelt like the notebook's file.
+#: Pairs of suffixes of files with features and labels. The third is misspelt, as in the notebook's file.
 _PAIRS = (
     ("X.npy", "y.npy"),
     ("-data.npy", "-labels.npy"),
@@ -31,7 +31,7 @@ _CHUNK = 4096  # rows checked at a time, so that a memory map is never loaded as
 
 @dataclass(frozen=True)
 class Table:
-    """The content of a file: X (rows, features) C-ordered, y (rows,) or None; the other fields as in `Dataset`."""
+    """The content of a file: X (rows, features), C-ordered, and y (rows,) or None; other fields as in `Dataset`."""
 
     X: Array
     y: Array | None
@@ -41,9 +41,9 @@ class Table:
 
 
 def find_parts(path: Path, target: str | None) -> list[Path]:
-    """Return the files of the data set at `path`: features, then labels if they are in a file of their own.
+    """Return the files of the data set at `path`: the features, then the labels if they are in a separate file.
 
-    For a folder with the four files of an MNIST-like set, these are all four, training first.
+    For a folder with the four files of an MNIST-like data set, return all four, training first.
 
     Raises:
         DataError: for a missing file.

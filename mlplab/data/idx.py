@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST files."""
+"""Read the IDX format of the MNIST files."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 from mlplab.engine.base import Array
 from mlplab.errors import DataError
 
-#: The third byte of a file: the type of its values, big-endian.
+#: The type of the values, big-endian, by the third byte of a file.
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
-_MOST_AXES = 32  # the most that every version of NumPy supports
+_MOST_AXES = 32  # the number that every version of NumPy supports
 
 
 def read_idx(path: Path) -> Array:
     """Return the array in an IDX file, gzip-compressed or not, in native byte order.
 
-    Source: the format's description on the MNIST page: two zero bytes, a type, the number of axes, their lengths as
-    32-bit big-endian integers, the values.
+    The file contains two zero bytes, the type, the number of axes, their lengths as 32-bit big-endian integers, and the
+    values. Source: the description of the format on the MNIST page.
 
     Raises:
         DataError: for a file that is missing, truncated, too long, or not an IDX file.

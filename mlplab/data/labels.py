@@ -1,4 +1,4 @@
-"""Labels as indices into the sorted classes."""
+"""Encode labels as indices into the sorted classes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from mlplab.errors import DataError, shorten
 
 
 def encode(labels: Array, classes: Array, what: str) -> Array:
-    """Return the index of every label in `classes` (sorted), in the smallest integer type that holds them all.
+    """Return the index of each label in `classes`, in the smallest integer type that fits, (rows,).
 
     Args:
-        what: the name of the labels in an error message.
+        labels: (rows,).
+        classes: the sorted classes.
+        what: the name of the labels in error messages.
 
     Raises:
         DataError: for a label that is not among the classes.

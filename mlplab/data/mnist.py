@@ -1,7 +1,8 @@
 """The complete MNIST data set, which is part of the package.
 
-The file holds the 60,000 official training images, the 10,000 official test images (784 bytes each) and their 70,000
-labels (one byte each), compressed by LZMA to 9.2 MB; the four original gzip files have 11.4 MB. `pack` wrote it.
+The file contains the 60,000 official training images, the 10,000 official test images (784 bytes each) and their 70,000
+labels (one byte each). LZMA compresses them to 9.2 MB; the four original gzip files have 11.4 MB. The file was written
+by `pack`.
 
 Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998.
 """
@@ -24,10 +25,10 @@ TRAIN, TEST, PIXELS = 60_000, 10_000, 784
 
 
 def load_mnist() -> tuple[Array, Array]:
-    """Return X (70,000, 784) uint8 and y (70,000,) uint8, read-only: the 60,000 training images first.
+    """Return X (70,000, 784) uint8 and y (70,000,) uint8, read-only, the 60,000 training images first.
 
     Raises:
-        DataError: for a damaged file of the package.
+        DataError: if the file in the package is damaged.
     """
     try:
         content = lzma.decompress(PATH.read_bytes())
@@ -47,7 +48,7 @@ def pack(directory: Path) -> str:
         for part in ("train", "t10k")
     ]
     content = b"".join(parts)
-    # no literal context and position bits, because pixels have no alignment: 3 % smaller than with LZMA's defaults
+    # pixels have no alignment: without literal context and position bits, the file is 3 % smaller than by default
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 0, "pb": 0}]
     PATH.write_bytes(lzma.compress(content, filters=filters))
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""The names of data sets and splits, available without importing anything heavy."""
+"""The names of data sets and splits; importing this module is fast."""
 
 SPLITS = ("exercise6", "official", "random")
 

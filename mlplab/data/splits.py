@@ -1,4 +1,4 @@
-"""Division of rows into training, validation and test."""
+"""Split rows into training, validation and test sets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlplab.utils.randomness import SPLIT, generator
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers: `train` to learn from, `validation` to choose a network by, `test` to evaluate only that network."""
+    """Row numbers: `train` for training, `validation` for model selection, `test` for the final evaluation."""
 
     train: Array
     validation: Array
@@ -25,18 +25,19 @@ class Split:
 
 
 def split_rows(dataset: Dataset, name: str, seed: int = 0, samples: int | None = None) -> Split:
-    """Divide the rows of a data set.
+    """Split the rows of a data set.
 
     Args:
-        name: "exercise6": 10,000 rows for test and 20 % of the rest for validation, by the notebook's two calls with
-            random_state=42; "official": the data set's own test rows, and a sixth of the others for validation;
-            "random": a fifth of the rows for test, and a fifth of the rest for validation.
-        seed: for drawing the validation rows of "official" and "random"; the test rows are always the same.
-        samples: number of rows shared by training and validation, taken from the first ones; None takes all.
+        dataset: the data set.
+        name: "exercise6" uses 10,000 rows for test and 20 % of the rest for validation, drawn by the notebook's two
+            calls with random_state=42; "official" uses the data set's own test rows, and a sixth of the others for
+            validation; "random" uses a fifth of the rows for test, and a fifth of the rest for validation.
+        seed: the seed for the validation rows of "official" and "random"; the test rows are always the same.
+        samples: use only the first `samples` rows for training and validation; None uses all.
 
     Raises:
         SettingError: for an unknown name, or too few or too many samples.
-        DataError: for a data set that the split does not suit, or a validation class without training rows.
+        DataError: for a data set that cannot be split in this way, or a validation class without training rows.
     """
     _check_classes(dataset.y)
     pool, test = _set_test_apart(dataset, name)
@@ -74,10 +75,11 @@ def _first(pool: Array, samples: int | None) -> Array:
 
 
 def hold_out(dataset: Dataset, fraction: float, seed: int = 0, samples: int | None = None) -> tuple[Array, Array]:
-    """Return the training and validation rows for one network; neither holds official test rows.
+    """Return training and validation rows for a single network, without official test rows.
 
     Args:
-        fraction: the share of validation rows. seed, samples: as in `split_rows`.
+        dataset, seed, samples: as in `split_rows`.
+        fraction: the fraction of validation rows.
 
     Raises:
         SettingError, DataError: as in `split_rows`.
@@ -95,7 +97,7 @@ def _check_classes(y: Array) -> None:
 
 
 def _check_validation_classes(dataset: Dataset, train: Array, validation: Array, samples: int | None) -> None:
-    """Raise an error for a class of the validation rows that no training row has: no network could be trained."""
+    """Raise an error if a class of the validation rows has no training row, because no network could learn it."""
     unseen = np.setdiff1d(dataset.y[validation], dataset.y[train])
     if not unseen.size:
         return
@@ -107,16 +109,16 @@ def _check_validation_classes(dataset: Dataset, train: Array, validation: Array,
 
 
 def _divide(rows: Array, y: Array, fraction: float, seed: int) -> tuple[Array, Array]:
-    """Shuffle the rows and set a fraction of them aside, stratified unless a class is too rare for that.
+    """Shuffle the rows and split off a fraction of them, stratified unless a class has too few rows.
 
-    The only row of a class is kept for training.
+    A row that is the only one of its class is kept for training.
     """
     if len(rows) < 3:
         raise DataError(f"{len(rows)} rows are too few to divide into training, validation and test rows")
     _, codes, counts = np.unique(y[rows], return_inverse=True, return_counts=True)
     count = ceil(fraction * len(rows))
     single = counts[codes] == 1
-    if (~single).sum() <= count:  # too few rows of other classes: take any rows
+    if (~single).sum() <= count:  # too few rows of the other classes: split all rows
         single[:] = False
     rest, codes = rows[~single], codes[~single]
     counts = np.unique(codes, return_counts=True)[1]

@@ -1,6 +1,6 @@
 """Save and load fitted estimators: weights as safetensors, everything else as JSON in the file's metadata.
 
-A model file is never unpickled: one from an unknown source can be wrong, but it cannot run code.
+Model files are never unpickled: a file from an unknown source may be wrong, but it cannot run code.
 """
 
 from __future__ import annotations
@@ -26,34 +26,36 @@ from mlplab.utils.atomic import write_whole
 from mlplab.utils.tensor_file import read_tensors, write_tensors
 from mlplab.version import __version__
 
-#: The version of the layout of the metadata; a reader refuses one that it does not know.
+#: The version of the file layout; unknown versions are rejected.
 FORMAT = "mlplab-1"
-#: Settings that may hold a user's own object instead of a name.
+#: Settings whose value may be a user's own object instead of a name.
 _PARTS = ("activation", "initializer", "loss", "solver", "learning_rate", "normalization")
 
 Model = NeuralNetworkClassifier | NeuralNetworkRegressor
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator to `path` as a .safetensors file, whole or not at all.
+    """Write a fitted estimator to `path` as a .safetensors file, atomically.
 
-    Its callbacks are left out, and a `random_state` that is a generator becomes None.
+    Callbacks are not saved, and a `random_state` that is a generator is saved as None.
 
     Raises:
-        SettingError: for a model with an activation, loss or other object of your own, which JSON cannot hold.
-        DataError: for class labels that JSON cannot hold.
+        SettingError: for a model with your own activation, loss or other object, which JSON cannot represent.
+        DataError: for class labels that JSON cannot represent.
     """
     write_whole(Path(path), partial(write_model, model))
 
 
 def write_model(model: Model, path: Path) -> None:
-    """Write the file of `save_model` directly to `path`, which is incomplete until this returns."""
+    """Write the file of `save_model` directly to `path`, not atomically."""
     check_is_fitted(model)
     settings = {f.name: getattr(model, f.name) for f in fields(model) if f.name != "callbacks"}
-    settings["input_scale"] = model.network_.input_scale  # which predictions use, whatever was set since
+    settings["input_scale"] = (
+        model.network_.input_scale
+    )  # the value used by predictions, even if the setting changed after `fit`
     own = [name for name in _PARTS if not all(isinstance(part, str | None) for part in _listed(settings[name]))]
     if own:
-        raise SettingError(f"a model with your own {own[0]} cannot be saved: a model file holds names, not code")
+        raise SettingError(f"a model with your own {own[0]} cannot be saved: a model file contains names, not code")
     if isinstance(settings["random_state"], np.random.RandomState | np.random.Generator):
         settings["random_state"] = None
     if settings["dtype"] is not None:
@@ -73,7 +75,7 @@ def write_model(model: Model, path: Path) -> None:
 
 
 def _describe_targets(model: Model, state: FittedState) -> dict[str, str]:
-    """Return the meaning of the outputs. A file without "one_column" is a classifier's."""
+    """Return the metadata about the outputs; only a regressor has "one_column"."""
     if isinstance(model, NeuralNetworkRegressor):
         return {
             "one_column": json.dumps(model.one_column_),
@@ -87,7 +89,7 @@ def _describe_targets(model: Model, state: FittedState) -> dict[str, str]:
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """Return the estimator in a file that `save_model` wrote; its predictions equal those of the saved one bit for bit.
+    """Load an estimator saved by `save_model`; its predictions are bit-identical to those of the saved one.
 
     Raises:
         ModelFileError: for a file that is missing, damaged, truncated or of another kind.
@@ -96,19 +98,19 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     tensors, metadata = read_tensors(path, FORMAT, "model")
     try:
         return _restore(metadata, tensors)
-    except Exception as error:  # the file may come from anywhere, so that anything may be wrong with it
-        raise ModelFileError(f"{path} is no model that mlplab wrote: {shorten(error)}") from error
+    except Exception as error:  # a file from an unknown source may cause any error
+        raise ModelFileError(f"{path} is not a model written by mlplab: {shorten(error)}") from error
 
 
 def load_classifier(path: str | os.PathLike[str]) -> NeuralNetworkClassifier:
-    """Return the classifier in a file that `save_model` wrote.
+    """Load a classifier saved by `save_model`.
 
     Raises:
-        ModelFileError: as `load_model`, and for a regressor.
+        ModelFileError: as in `load_model`, and for a regressor.
     """
     model = load_model(path)
     if not isinstance(model, NeuralNetworkClassifier):
-        raise ModelFileError(f"{path} is a regressor; a classifier is needed")
+        raise ModelFileError(f"{path} is a regressor; a classifier is required")
     return model
 
 
@@ -117,7 +119,7 @@ def _restore(metadata: dict[str, str], tensors: dict[str, Array]) -> Model:
     history = History()
     history.records = read["history"]
     if not is_integer(read["n_training_rows"]):
-        raise ModelFileError("n_training_rows is wrong")
+        raise ModelFileError("n_training_rows is not an integer")
     left = FittedState(tensors, history, read["n_training_rows"], read["feature_names"], read.get("validation_scores"))
     if "one_column" in read:
         check_settings(read["settings"], of=RegressorSettings)
@@ -127,7 +129,7 @@ def _restore(metadata: dict[str, str], tensors: dict[str, Array]) -> Model:
     check_settings(read["settings"])
     dtype = metadata["classes_dtype"]
     if dtype != "object" and np.dtype(dtype).kind not in "biufU":
-        raise ModelFileError("classes_dtype is wrong")
+        raise ModelFileError("classes_dtype is not allowed")
     classes = np.array(read["classes"], dtype=object if dtype == "object" else np.dtype(dtype))
     classifier = NeuralNetworkClassifier(**read["settings"])
     classifier.restore(left, classes=classes, labels=read.get("labels", False))
@@ -141,12 +143,12 @@ def _listed(value: Any) -> list[Any]:
 def _labels(classes: Array) -> list[Any]:
     labels: list[Any] = classes.tolist()
     if not all(isinstance(label, str | int | float | bool) for label in labels):
-        raise DataError(f"class labels must be text or numbers to be saved; got {labels[:3]!r}")
+        raise DataError(f"class labels must be strings or numbers to be saved; got {labels[:3]!r}")
     return labels
 
 
 def _plain(value: Any) -> Any:
-    """Return NumPy numbers and arrays as plain numbers and lists, which JSON can hold."""
+    """Convert NumPy numbers and arrays to numbers and lists for JSON."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"cannot be saved: {value!r}")

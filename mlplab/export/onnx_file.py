@@ -18,15 +18,15 @@ from mlplab.nn.activations import Activation
 from mlplab.nn.normalization import EPSILON
 from mlplab.utils.atomic import write_whole
 
-#: The version of ONNX's operators in the files: the first one with LayerNormalization.
+#: The version of the ONNX operator set: the first one with LayerNormalization.
 OPSET = 17
 
 
 def to_onnx(model: NeuralNetwork, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator as an ONNX file with an input "X" (rows, features).
 
-    Its output is "probabilities" (rows, classes), in the order of `classes_`, which the metadata of the file list; for
-    a regressor it is "values" (rows, outputs). X is float32, as is all computation, and scaled as in `fit`, because
+    The output is "probabilities" (rows, classes), in the order of `classes_`, which the metadata of the file lists; for
+    a regressor, it is "values" (rows, outputs). X is float32, as is all computation, and scaled as in `fit`, because
     `input_scale` is folded into the weights.
 
     Raises:
@@ -38,7 +38,7 @@ def to_onnx(model: NeuralNetwork, path: str | os.PathLike[str]) -> None:
         import onnx
         from onnx import helper, numpy_helper
     except ImportError as error:
-        raise MissingExtraError("ONNX files need onnx, which is not installed: pip install 'mlplab[onnx]'") from error
+        raise MissingExtraError("onnx is not installed: pip install 'mlplab[onnx]'") from error
 
     nodes: list[Any] = []
     constants: list[Any] = []

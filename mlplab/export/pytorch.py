@@ -1,4 +1,4 @@
-"""Conversion to and from the state_dict of PyTorch, which holds arrays by name: PyTorch itself is not needed."""
+"""Conversion to and from the state_dict of PyTorch, which maps names to arrays; PyTorch itself is not required."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlplab.estimators.regressor import NeuralNetworkRegressor
 from mlplab.export.layers import layers_of
 from mlplab.training.settings import RegressorSettings, check_settings
 
-#: The arrays of a layer's normalization: our groups, and PyTorch's names.
+#: The arrays of a layer's normalization: mlplab's groups, and PyTorch's names.
 _SCALES = {"gains": "weight", "shifts": "bias", "running_means": "running_mean", "running_variances": "running_var"}
 
 
@@ -57,10 +57,10 @@ def from_state_dict(
 
     Args:
         state: its `state_dict()`, on the CPU: for every layer `weight` (O, I) and optionally `bias` (O,), and between
-            layers those of `BatchNorm1d` or `LayerNorm`. The order of the names matters, the names do not.
+            layers those of `BatchNorm1d` or `LayerNorm`. Only the order of the modules matters, not their names.
         classes: the class of each output. Two classes may have two outputs (for a softmax), or one for the second
             class (for a sigmoid). None returns a regressor without a non-linearity at the output.
-        settings: of the estimator, above all the `activation`, which a state_dict does not hold.
+        settings: the settings of the estimator, in particular the `activation`, which a state_dict does not contain.
 
     Raises:
         DataError: for arrays that do not form such a network.
@@ -73,7 +73,7 @@ def from_state_dict(
     if axes != ([2, 1] if scales else [2]) * (len(linear) - 1) + [2]:
         raise DataError(
             "a state_dict must hold a weight (outputs, inputs) for each layer, and those of its normalization, if any, "
-            f"after each but the last; here are {', '.join(state) or 'none'}"
+            f"after each but the last; got {', '.join(state) or 'none'}"
         )
     weights, biases = [module["weight"].T for module in linear], [module["bias"] for module in linear]
     labels = None if classes is None else np.unique(np.asarray(classes))
@@ -105,10 +105,10 @@ def from_state_dict(
 
 
 def _in_order(W: Array, b: Array, given: Array, labels: Array) -> tuple[Array, Array]:
-    """Return the last layer for the sorted classes, with one output where there are two."""
+    """Return the last layer for the sorted classes; two classes have one output."""
     if given.ndim != 1 or len(labels) != len(given):
-        raise DataError(f"classes must be different labels, one for each output; got {shorten(given.tolist())}")
-    if len(given) == 2 and W.shape[1] == 1:  # the logit of the second class relative to the first, whose own is 0
+        raise DataError(f"classes must be distinct labels, one for each output; got {shorten(given.tolist())}")
+    if len(given) == 2 and W.shape[1] == 1:  # the logit of the first class is 0
         W, b = np.hstack([np.zeros_like(W), W]), np.append(np.zeros_like(b), b)
     if W.shape[1] != len(given):
         raise DataError(f"classes has {len(given)} labels, but the network has {W.shape[1]} outputs")
@@ -120,7 +120,7 @@ def _in_order(W: Array, b: Array, given: Array, labels: Array) -> tuple[Array, A
 
 
 def _modules(state: Mapping[str, npt.ArrayLike]) -> list[dict[str, Array]]:
-    """Return the arrays of every module by their own names, in order; a missing bias is zeros."""
+    """Return the arrays of each module by name, in order; a missing bias is replaced by zeros."""
     modules: dict[str, dict[str, Array]] = {}
     for name, values in state.items():
         module, _, own = name.rpartition(".")

@@ -34,7 +34,7 @@ _SHARED = (
 )
 #: The activations of scikit-learn.
 _ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
-#: The names that scikit-learn knows. Others are replaced by the first, because they do not matter after `fit`.
+#: The names that scikit-learn allows. Others are replaced by the first, because they do not matter after `fit`.
 _KNOWN = {"solver": ("sgd", "adam", "lbfgs"), "learning_rate": ("constant", "invscaling", "adaptive")}
 
 
@@ -70,7 +70,7 @@ def to_sklearn(model: NeuralNetworkClassifier | NeuralNetworkRegressor) -> MLPCl
 
 
 def from_sklearn(other: MLPClassifier | MLPRegressor) -> NeuralNetworkClassifier | NeuralNetworkRegressor:
-    """Return an estimator with the settings, the weights and the losses of a fitted one of scikit-learn."""
+    """Return an estimator with the settings, the weights and the losses of a fitted scikit-learn estimator."""
     check_is_fitted(other)
     losses = getattr(other, "loss_curve_", [])
     left = FittedState(

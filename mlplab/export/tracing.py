@@ -1,7 +1,7 @@
 """NumPy formulas as ONNX nodes: a stand-in for an array that records the operations on it.
 
 The activations in `mlplab.nn.activations` run on it unchanged, also where they assign in place. A new activation needs
-no code here as long as it uses functions in the tables below.
+no code here as long as it uses only functions in the tables below.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mlplab.errors import SettingError
 #: Adds a node for an operator, with inputs by name or as constants, and attributes; returns the name of its output.
 Add = Callable[..., str]
 
-#: Functions that are one operator.
+#: Functions that map to one operator.
 _OPERATORS: dict[Any, str] = {
     np.absolute: "Abs",
     np.add: "Add",
@@ -42,7 +42,7 @@ _OPERATORS: dict[Any, str] = {
     np.subtract: "Sub",
     np.tanh: "Tanh",
 }
-#: Functions whose result is true or false.
+#: Functions whose result is boolean.
 _COMPARISONS: dict[Any, str] = {
     np.greater: "Greater",
     np.greater_equal: "GreaterOrEqual",
@@ -50,7 +50,7 @@ _COMPARISONS: dict[Any, str] = {
     np.less_equal: "LessOrEqual",
     np.equal: "Equal",
 }
-#: Functions that are several operators.
+#: Functions that map to several operators.
 _COMPOSED: dict[Any, Callable[..., str]] = {
     np.expm1: lambda add, x: add("Sub", add("Exp", x), np.array(1)),
     np.log1p: lambda add, x: add("Log", add("Add", x, np.array(1))),
@@ -65,8 +65,8 @@ class Traced(NDArrayOperatorsMixin):
 
     Args:
         add: adds nodes.
-        name: of the value in the graph; replaced where the array is changed in place.
-        boolean: whether its values are true and false.
+        name: the name of the value in the graph; replaced when the array is changed in place.
+        boolean: whether the values are booleans.
     """
 
     dtype = np.dtype(np.float32)
@@ -108,7 +108,7 @@ class Traced(NDArrayOperatorsMixin):
         return Traced(self._add, self.name, self._boolean)
 
     def _number(self, given: Any) -> Any:
-        """Return an operand of an operator for numbers: a name or a constant."""
+        """Return an operand for a numeric operator: a name or a constant."""
         if not isinstance(given, Traced):
             return np.asarray(given)
         return self._add("Cast", given.name, to=1) if given._boolean else given.name

@@ -1,7 +1,7 @@
 """Functions that draw tables and fitted estimators into matplotlib figures and axes.
 
 ``plot_…`` functions are for users and open a pyplot figure unless axes are passed. ``draw_…`` functions draw into axes,
-or into a plain figure unless another function for making it is passed.
+or into a plain figure unless another function that creates figures is passed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write files and folders whole or not at all."""
+"""Write files and folders atomically."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
-#: What the names of unfinished files and folders end with; whoever finds one after an interruption may delete it.
+#: The suffix of unfinished files and folders. After an interruption, they can be deleted.
 UNFINISHED = ".unfinished"
-#: How many seconds a file that another program holds open is waited for.
+#: The maximum number of seconds to wait for a file that another program holds open.
 _PATIENCE = 2.0
 _ON_WINDOWS = os.name == "nt"
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` write a temporary file beside `path`, then put it in the place of `path` in one step.
+    """Write a file atomically: call `write` with a temporary file beside `path`, then rename it to `path`.
 
-    A reader sees the old content or the new, never a part; so does whoever looks after a power cut.
+    Readers see either the old or the new content, never a part of it, even after a power failure.
     """
     _make_folder(path.parent)
     temporary = _beside(path)
@@ -35,18 +35,20 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file atomically."""
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline=""))
 
 
 def write_folder_whole(path: Path, fill: Callable[[Path], object], *, durable: bool = True) -> None:
-    """Let `fill` put files into a new folder beside `path`, then put it in the place of `path`.
+    """Write a folder as a whole: call `fill` with a new folder beside `path`, then rename it to `path`.
 
-    A reader sees all the new files or none of them. If the process is killed in the moment between, the old folder is
-    gone already.
+    Readers see either all of the new files or none of them. An old folder is renamed first: if the process is killed
+    between the two renames, neither folder is at `path`.
 
     Args:
-        durable: whether to wait for the disk; if not, files may be cut short after a power cut.
+        path: the folder to write or replace.
+        fill: writes the files into the folder that it is given.
+        durable: whether to wait for the disk; if False, files may be truncated after a power failure.
     """
     temporary, old = _beside(path), _beside(path)
     _make_folder(path.parent)
@@ -63,7 +65,7 @@ def write_folder_whole(path: Path, fill: Callable[[Path], object], *, durable: b
         if durable:
             _sync_folder(path.parent)
     finally:
-        if old.exists() and not path.exists():  # the new one could not take its place
+        if old.exists() and not path.exists():  # the second rename failed
             _replace(old, path)
         for folder in (temporary, old):
             if folder.exists():
@@ -71,12 +73,12 @@ def write_folder_whole(path: Path, fill: Callable[[Path], object], *, durable: b
 
 
 def is_unfinished(name: str) -> bool:
-    """Return whether a file or folder of this name is what an interrupted write left."""
+    """Return whether this is the name of an unfinished file or folder."""
     return name.startswith(".") and name.endswith(UNFINISHED)
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Delete what an interrupted write left in a folder; only while nobody writes there."""
+    """Delete unfinished files and folders; nothing may write to the folder at the same time."""
     for path in folder.glob(f".*{UNFINISHED}"):
         if path.is_dir():
             shutil.rmtree(path)
@@ -89,10 +91,7 @@ def _beside(path: Path) -> Path:
 
 
 def _replace(source: Path, target: Path) -> None:
-    """Put `source` in the place of `target`; on Windows, wait a while for another program that holds it open.
-
-    A spreadsheet or a virus scanner does so, most of them for a moment.
-    """
+    """Rename `source` to `target`; on Windows, wait for a program that holds it open, such as a virus scanner."""
     give_up = monotonic() + _PATIENCE
     while True:
         try:
@@ -111,7 +110,7 @@ def _sync(file: Path) -> None:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and those it lies in, if they are missing, so that they are there after a power cut."""
+    """Create a folder and its parents if they are missing, so that they survive a power failure."""
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -119,9 +118,9 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk: a rename alone may be gone after a power cut.
+    """Flush the names in a folder to the disk; otherwise a rename may be lost in a power failure.
 
-    Nothing is done where a folder cannot be opened or synced: on Windows, on some network drives.
+    Does nothing where folders cannot be opened or synced: on Windows and some network drives.
     """
     if _ON_WINDOWS:
         return

@@ -16,7 +16,7 @@ def hash_text(text: str) -> str:
 
 
 def hash_json(content: Any) -> str:
-    """Return the SHA-256 of plain data; the order of keys does not matter."""
+    """Return the SHA-256 of JSON data; the order of keys does not matter."""
     return hash_text(json.dumps(content, sort_keys=True))
 
 
@@ -27,7 +27,7 @@ def hash_file(path: Path) -> str:
 
 
 def hash_arrays(*arrays: Any) -> str:
-    """Return the SHA-256 of arrays with their shapes and types; each an array, a sparse matrix or None."""
+    """Return the SHA-256 of arrays with their shapes and types; each is an array, a sparse matrix or None."""
     found = hashlib.sha256()
     for array in arrays:
         _add(found, array)
@@ -42,5 +42,7 @@ def _add(found: Any, values: Any) -> None:
             _add(found, part)
     else:
         found.update(f"{values.dtype} {values.shape}".encode())
-        for start in range(0, max(1, len(values) if values.ndim else 1), 10_000):  # a memory map is read once
+        for start in range(
+            0, max(1, len(values) if values.ndim else 1), 10_000
+        ):  # in chunks, so that a memory map is not loaded as a whole
             found.update(np.ascontiguousarray(values[start : start + 10_000] if values.ndim else values).tobytes())

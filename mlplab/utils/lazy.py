@@ -10,7 +10,7 @@ from typing import Any
 def lazy_exports(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return `__getattr__`, `__dir__` and `__all__` of a package.
 
-    The names stand in the stub beside its `__init__.py`, a line each: ``from module import name as name``.
+    The stub beside its `__init__.py` lists the names, one per line: ``from module import name as name``.
 
     Args:
         package, file: the package's `__name__` and `__file__`.

@@ -1,7 +1,7 @@
-"""Independent random generators for named purposes, all from one seed.
+"""Independent random generators for named purposes, derived from one seed.
 
-Two configurations with the same seed see the same rows in the same order, whatever else differs between them: their
-difference is a paired one.
+Two configurations with the same seed use the same rows in the same order, whatever other settings differ. The
+difference between their results is therefore paired.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SPLIT, WEIGHTS, ORDER, NOISE = "split", "weights", "order", "noise"
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """Return the generator of `purpose` (a name such as ``"weights"``) for `seed` (an integer, 0 or more).
+    """Return the generator for `purpose` (a name such as ``"weights"``) and `seed` (an integer of at least 0).
 
     Source: M. O'Neill's seed sequences as in `numpy.random.SeedSequence`; the purpose is its spawn key.
     """
@@ -24,7 +24,7 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
 
 
 def seed_from(random_state: Any) -> int:
-    """Return a seed: the given one, one drawn from a generator, or a fresh one."""
+    """Return the given seed, a seed drawn from the given generator or, for None, a random seed."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, np.random.RandomState):

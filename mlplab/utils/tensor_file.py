@@ -1,4 +1,4 @@
-"""Files of named arrays and text: safetensors, with a SHA-256 over everything. Nothing is ever unpickled."""
+"""Files of named arrays and text: safetensors with a SHA-256 of the content. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Tensors = Mapping[str, npt.NDArray[Any]]
 
 
 def write_tensors(tensors: Tensors, metadata: Mapping[str, str], path: Path) -> None:
-    """Write a file that `read_tensors` reads, directly to `path`; `metadata` must have a "format"."""
+    """Write a file for `read_tensors` directly to `path`, not atomically; `metadata` must contain "format"."""
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     save_tensors(contiguous, path, {**metadata, "sha256": _hash_tensors(metadata, contiguous)})
 
@@ -30,7 +30,7 @@ def save_tensors(tensors: Tensors, path: Path, metadata: Mapping[str, str] | Non
 
     safetensors creates its files with mode 0600, so that other users could not read a model.
     """
-    path.touch()  # created by the system's rules: 0666 without the umask, or what the folder's ACL says
+    path.touch()  # the system sets its mode: 0666 without the umask, or by the folder's ACL
     mode = S_IMODE(path.stat().st_mode)
     save_file(dict(tensors), path, None if metadata is None else dict(metadata))
     path.chmod(mode)
@@ -40,7 +40,7 @@ def read_tensors(path: Path, format_name: str, what: str) -> tuple[dict[str, npt
     """Return the arrays and the metadata of a file.
 
     Args:
-        format_name: the "format" it must have.
+        format_name: the expected "format" in the metadata.
         what: the name of such a file in error messages.
 
     Raises:

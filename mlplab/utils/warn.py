@@ -1,4 +1,4 @@
-"""Warnings that point at the line of the user's program that caused them."""
+"""Warnings that point to the line of the user's program that caused them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def _folder_of_scikit_learn() -> str:
     return f"{Path(spec.origin).parent}{sep}" if spec and spec.origin else f"{sep}sklearn{sep}"
 
 
-#: Frames of these folders are not the user's: mlplab's own, and scikit-learn's, which may stand between (a pipeline).
+#: Folders whose frames are skipped: mlplab's, and scikit-learn's, whose pipelines may call mlplab.
 _INSIDE = (f"{Path(__file__).parents[1]}{sep}", _folder_of_scikit_learn())
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Issue a warning at the first caller outside of mlplab and scikit-learn."""
-    frame, level = sys._getframe(1), 2  # level 1 is this function, as `warnings.warn` counts
+    """Issue a warning located at the first caller outside mlplab and scikit-learn."""
+    frame, level = sys._getframe(1), 2  # for `warnings.warn`, this function is level 1
     while frame.f_back and frame.f_code.co_filename.startswith(_INSIDE):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)

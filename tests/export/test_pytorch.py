@@ -92,8 +92,8 @@ ONE = {"a.weight": np.ones((2, 3)), "a.bias": np.ones(2)}
         ({**ONE, "n.weight": np.ones(2), "n.bias": np.ones(2)}, None, "after each but the last"),
         ({**ONE, "b.weight": np.ones((2, 7))}, None, "do not fit"),
         (ONE, [0, 1, 2], "3 labels, but the network has 2 outputs"),
-        (ONE, [0, 0], "different labels"),
-        (ONE, "ab", "different labels"),
+        (ONE, [0, 0], "distinct labels"),
+        (ONE, "ab", "distinct labels"),
     ],
 )
 def test_what_is_no_such_network_is_refused(state, classes, said, refuses):

@@ -1,4 +1,4 @@
-"""A job: one training that serves every trial of a lineage, from the shortest to the longest."""
+"""Jobs: each is one training that gives the results of all trials of a lineage."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from mlplab.lab.spec.trial import Trial
 
 @dataclass(frozen=True)
 class Job:
-    """Trials of one lineage, the one with the fewest epochs first, with their labels.
+    """One training for the trials of a lineage.
 
-    pause_after: the epoch after which its only trial is paused, to go on later from its checkpoint; None trains it to
-        its end.
+    Attributes:
+        trials: the trials, the one with the fewest epochs first.
+        labels: the labels of the trials.
+        pause_after: the epoch after which the only trial is paused; it can be resumed from its checkpoint. None trains
+            it to its end.
     """
 
     trials: tuple[Trial, ...]
@@ -22,17 +25,17 @@ class Job:
 
     @property
     def epochs(self) -> int:
-        """How many epochs serve them all."""
+        """The number of epochs to train."""
         return self.pause_after or int(self.trials[-1]["max_iter"])
 
     def without(self, finished: Container[str]) -> Job:
-        """Return the job for the trials whose ids are not among these; there must be one."""
+        """Return the job without the trials with these ids; at least one trial must remain."""
         left = [(t, label) for t, label in zip(self.trials, self.labels, strict=True) if t.id not in finished]
         return replace(self, trials=tuple(t for t, _ in left), labels=tuple(label for _, label in left))
 
 
 def group_into_jobs(trials: Sequence[Trial], labels: Sequence[str]) -> list[Job]:
-    """Group trials, each once, by what one training can serve."""
+    """Group trials by lineage into jobs; duplicate trials are merged."""
     lineages: dict[str, list[tuple[Trial, str]]] = {}
     for trial, label in {t.id: (t, label) for t, label in zip(trials, labels, strict=True)}.values():
         lineages.setdefault(trial.lineage, []).append((trial, label))

@@ -1,4 +1,4 @@
-"""Reading and checking of the content of a TOML file, with errors that name the place."""
+"""Parsing and validation of the content of TOML files, with errors that name the place."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SET_BY_LAB = {
 
 
 def read_settings(content: Any, where: str) -> dict[str, Any]:
-    """Return a table of settings with checked values.
+    """Read a table of settings and check their values.
 
     Raises:
-        SettingError: for an unknown setting or a value that is not allowed; `where` goes before the message.
+        SettingError: for an unknown setting or a value that is not allowed; `where` precedes the message.
     """
     if not isinstance(content, dict):
         raise SettingError(f"{where}must be a table of settings; got {content!r}")
@@ -49,7 +49,7 @@ def check_keys(content: Mapping[str, Any], known: Iterable[str], where: str) -> 
 
 
 def check_name(name: str, where: str) -> None:
-    """Raise SettingError for a name that could not be part of a file name."""
+    """Raise SettingError for a name that cannot be part of a file name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise SettingError(
             f"{where}names may contain only letters, digits, '-', '_' and '.' and must start with a letter or digit, "
@@ -62,10 +62,10 @@ def check_name(name: str, where: str) -> None:
 
 
 def read_text(content: Mapping[str, Any], key: str, where: str) -> str:
-    """Return the text of a key.
+    """Return the non-empty string stored under a key.
 
     Raises:
-        SettingError: for a missing or empty text, or a value of another type.
+        SettingError: for a missing key, an empty string or a value of another type.
     """
     value = content.get(key)
     if value is None:

@@ -11,10 +11,10 @@ from mlplab.lab.spec.parsing import check_keys
 from mlplab.lab.spec.space import Dimension, Space, read_space
 from mlplab.training.settings import SETTINGS, check_count, is_integer, is_number
 
-#: The names of the samplers, which `mlplab.lab.search.samplers` constructs: those that learn from paused trials, or not
-#: at all.
+#: The names of the samplers, which `mlplab.lab.search.samplers` constructs. Each of them either uses the results of
+#: paused trials or no results at all.
 SAMPLERS = ("tpe", "random")
-#: Pruning strategies: after how many epochs a configuration must be among the better ones to be trained further.
+#: Pruning strategies: rules that decide after how many epochs the worse configurations are paused.
 PRUNINGS = ("halving", "hyperband", "none")
 
 
@@ -24,17 +24,20 @@ class Search:
 
     Attributes:
         space: the values or range to search, by setting.
-        epochs: budget of epochs for all trainings together, including the finalists; None is no limit.
-        minutes: budget of wall-clock time; None is no limit. At least one of the two budgets is required.
-        sampler: the sampler of configurations; see `SAMPLERS`. seed: of the sampler.
+        epochs: budget of epochs for all trainings together, including the finalists; None means no limit.
+        minutes: budget of wall-clock time; None means no limit. At least one of the two budgets is required.
+        sampler: the sampler of configurations; see `SAMPLERS`.
+        seed: the seed of the sampler.
         pruning: "halving" trains every configuration for a few epochs and repeatedly trains the better ones further;
-            "hyperband" starts each round with more epochs than the last, then with few again; "none" trains every
-            configuration to its end.
-        min_epochs: least number of epochs of a configuration; None is a 27th of `max_iter`.
-        reduction_factor: one in this many is trained further, to this many times the epochs.
-        survivors: least number of configurations of a round that are trained to their end; best is the number of
-            processes.
-        finalists: number of the best that are trained again with the suite's seeds, which the search has not used.
+            "hyperband" starts each round with more epochs than the last, and then starts over with few; "none" trains
+            every configuration to its end.
+        min_epochs: minimum number of epochs of a configuration; None means `max_iter` divided by 27.
+        reduction_factor: one configuration in `reduction_factor` is promoted, to `reduction_factor` times as many
+            epochs.
+        survivors: minimum number of configurations of a round that are trained to their end; the number of processes
+            is a good value.
+        finalists: number of configurations that are trained again with the seeds of the suite, which the search has
+            not used.
     """
 
     space: Space
@@ -49,30 +52,30 @@ class Search:
     finalists: int = 3
 
     def without(self, setting: str) -> Search:
-        """Return the search without a setting in its space."""
+        """Return the search with a setting removed from its space."""
         return replace(self, space={name: what for name, what in self.space.items() if name != setting})
 
     def trying(self, setting: str, what: Dimension) -> Search:
-        """Return the search with other values or another range for a setting, in the order of `SETTINGS`."""
+        """Return the search with new values or a new range for a setting; the space keeps the order of `SETTINGS`."""
         space = {**self.space, setting: what}
         return replace(self, space={name: space[name] for name in SETTINGS if name in space})
 
     def to_plain(self) -> dict[str, Any]:
-        """Return the content of the table in a suite's file."""
+        """Return the content of the ``[search]`` table of a suite file."""
         content = {name: value for name, value in vars(self).items() if value is not None}
         return {**content, "space": {name: what.to_plain() for name, what in self.space.items()}}
 
     def determining(self, *, budget: bool) -> dict[str, Any]:
-        """Return the options that determine which configurations are tried; with `budget`, also how many."""
+        """Return the options that determine which configurations are tried and, with `budget`, how many."""
         content = self.to_plain()
         return content if budget else {k: v for k, v in content.items() if k not in ("epochs", "minutes", "finalists")}
 
 
 def read_search(content: Any, settings: Mapping[str, Any], where: str) -> Search:
-    """Read the table ``[search]`` of a suite with these settings for all trials, and check it.
+    """Read and check the ``[search]`` table of a suite; `settings` are those shared by all trials.
 
     Raises:
-        SettingError: naming the place and the allowed values.
+        SettingError: for an invalid table; the message names the place and the allowed values.
     """
     if not isinstance(content, dict):
         raise SettingError(f"{where}must be a table, [search]; got {content!r}")
@@ -83,7 +86,7 @@ def read_search(content: Any, settings: Mapping[str, Any], where: str) -> Search
 
 
 def check_search(search: Search, settings: Mapping[str, Any], where: str = "") -> None:
-    """Raise SettingError for a value that is not allowed, or a search that is impossible with these settings."""
+    """Raise SettingError for an option that is not allowed, or one that these settings rule out."""
     _check_values(search, where)
     if search.epochs is None and search.minutes is None:
         raise SettingError(f"{where}a budget is required: epochs = 500, or minutes = 10, or both")

@@ -1,4 +1,4 @@
-"""The space of a search: for each setting, what may be tried."""
+"""The space of a search: the values or the range of each setting."""
 
 from __future__ import annotations
 
@@ -15,34 +15,40 @@ from mlplab.training.settings import DEFAULTS, SETTINGS, check_setting_name, is_
 
 @dataclass(frozen=True)
 class Choices:
-    """Some values, in no order; in a suite a list."""
+    """A choice of values without an order; a list in a suite file."""
 
     values: tuple[Any, ...]
 
     def parameters(self, name: str) -> dict[str, Choices | Range]:
-        """Return what a sampler chooses, by name."""
+        """Return the parameters that a sampler chooses, by name."""
         return {name: self}
 
     def value(self, name: str, chosen: Mapping[str, Any]) -> Any:
-        """Return the setting's value for what a sampler chose: a choice in words."""
+        """Return the setting's value for the parameters that a sampler chose; a choice is named by its text."""
         return self.by_name()[chosen[name]]
 
     def ends(self) -> Sequence[Any]:
-        """Return settings that the others lie between: all of them."""
+        """Return all values, because they have no order."""
         return self.values
 
     def by_name(self) -> dict[str, Any]:
-        """Return the values by what they are called in words."""
+        """Return the values by their texts, see `describe_value`."""
         return {describe_value(value): value for value in self.values}
 
     def to_plain(self) -> Any:
-        """Return what a suite's file says."""
+        """Return the content of a suite file."""
         return [to_plain(value) for value in self.values]
 
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from `low` to `high`, both included, `whole` ones or any; `log` makes each decade as likely."""
+    """A range of numbers.
+
+    Attributes:
+        low, high: the ends, both included.
+        log: whether samplers draw on a logarithmic scale.
+        whole: whether only integers are allowed.
+    """
 
     low: float
     high: float
@@ -50,68 +56,68 @@ class Range:
     whole: bool = False
 
     def parameters(self, name: str) -> dict[str, Choices | Range]:
-        """Return what a sampler chooses, by name."""
+        """Return the parameters that a sampler chooses, by name."""
         return {name: self}
 
     def value(self, name: str, chosen: Mapping[str, Any]) -> Any:
-        """Return the setting's value for what a sampler chose."""
+        """Return the setting's value for the parameters that a sampler chose."""
         return chosen[name]
 
     def ends(self) -> Sequence[Any]:
-        """Return settings that the others lie between."""
+        """Return the two ends."""
         return self.low, self.high
 
     def round(self, number: float) -> float:
-        """Return a number of the range with three significant digits: nobody wants to read more in a label."""
+        """Round a number to three significant digits within the range, to keep labels short."""
         return number if self.whole else min(max(float(f"{number:.3g}"), self.low), self.high)
 
     def to_plain(self) -> Any:
-        """Return what a suite's file says."""
+        """Return the content of a suite file."""
         return {"low": self.low, "high": self.high, "log": self.log}
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Hidden layers, as many as `depth` says, all of the same `width`."""
+    """The hidden layers: their number is in `depth`, and their common width is in `width`."""
 
     depth: Range
     width: Range
 
     def parameters(self, name: str) -> dict[str, Choices | Range]:
-        """Return what a sampler chooses, by name."""
+        """Return the parameters that a sampler chooses, by name."""
         return {f"{name}.depth": self.depth, f"{name}.width": self.width}
 
     def value(self, name: str, chosen: Mapping[str, Any]) -> Any:
-        """Return the setting's value for what a sampler chose."""
+        """Return the setting's value for the parameters that a sampler chose."""
         return (chosen[f"{name}.width"],) * chosen[f"{name}.depth"]
 
     def ends(self) -> Sequence[Any]:
-        """Return settings that the others lie between: of the most and the fewest layers."""
+        """Return the four combinations of the ends of `depth` and `width`."""
         return [(width,) * depth for depth in self.depth.ends() for width in self.width.ends()]
 
     def to_plain(self) -> Any:
-        """Return what a suite's file says."""
+        """Return the content of a suite file."""
         return {"depth": [self.depth.low, self.depth.high], "width": [self.width.low, self.width.high]}
 
 
 Dimension = Choices | Range | Layers
 Space = Mapping[str, Dimension]
 
-#: So many combinations of a space are looked at, at most, before a search.
+#: The maximum number of combinations of a space that are checked before a search.
 _EXAMPLES = 2000
 
 
 def examples(space: Space) -> Iterator[dict[str, Any]]:
-    """Yield settings of a space, all choices and the ends of all ranges, combined."""
+    """Yield combinations of all choices and the ends of all ranges of a space, at most 2,000."""
     ends = [what.ends() for what in space.values()]
     return (dict(zip(space, values, strict=True)) for values in islice(product(*ends), _EXAMPLES))
 
 
 def read_space(content: Any, where: str) -> dict[str, Dimension]:
-    """Read what a suite says of a space, checked.
+    """Read and check the space of a search in a suite file.
 
     Raises:
-        SettingError: naming the place and what would be right.
+        SettingError: for invalid content; the message names the place and the allowed values.
     """
     if not isinstance(content, dict) or not content:
         raise SettingError(
@@ -119,14 +125,14 @@ def read_space(content: Any, where: str) -> dict[str, Dimension]:
             f"got {content!r}"
         )
     read = {name: read_dimension(name, what, f"{where}space: ") for name, what in content.items()}
-    return {name: read[name] for name in SETTINGS if name in read}  # in one order, for what is proposed hangs on it
+    return {name: read[name] for name in SETTINGS if name in read}  # a fixed order, because the proposals depend on it
 
 
 def read_dimension(name: str, content: Any, where: str) -> Dimension:
-    """Read what may be tried of one setting: a list of values, or a table of the ends of a range.
+    """Read the values or the range of one setting: a list of values, or a table with the ends of a range.
 
     Raises:
-        SettingError: naming the place and what would be right.
+        SettingError: for invalid content; the message names the place and the allowed values.
     """
     check_setting_name(name, where)
     if name == "max_iter":

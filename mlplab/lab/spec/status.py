@@ -6,11 +6,14 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What became of a trial.
+    """The status of a trial.
 
-    WAITING has no result yet. PAUSED was stopped by a search and can be resumed. DONE was trained to its end. DIVERGED
-    has a loss that stopped being finite, which is a result. FAILED ended with an error, and the next run trains it
-    again.
+    Attributes:
+        WAITING: no result yet.
+        PAUSED: stopped by a search; it can be resumed.
+        DONE: trained to its end.
+        DIVERGED: the loss is no longer finite, which is a final result.
+        FAILED: ended with an error; the next run trains it again.
     """
 
     WAITING = "waiting"
@@ -21,10 +24,10 @@ class Status(StrEnum):
 
     @property
     def is_measured(self) -> bool:
-        """Whether the network has measures: it was trained, to its end or up to a pause."""
+        """Whether the network has been trained, to its end or until a pause, and thus has measures."""
         return self in (Status.DONE, Status.PAUSED)
 
     @property
     def has_ended(self) -> bool:
-        """Whether there is a final result."""
+        """Whether the result is final."""
         return self in (Status.DONE, Status.DIVERGED)

@@ -1,4 +1,4 @@
-"""A suite: experiments, each one question and a grid of settings. Read from TOML, checked, expanded into trials."""
+"""Suites of experiments: read from TOML files, checked, and expanded into trials."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _EXPERIMENT_KEYS = ("name", "title", "settings", "grid", "configurations")
 
 @dataclass(frozen=True)
 class Experiment:
-    """One question.
+    """A comparison of configurations within a suite.
 
     Attributes:
-        name, title: for files, and for people.
-        settings: for all its trials.
-        grid: values to be combined, the last varying fastest.
-        configurations: settings to be compared as they are, each with every combination of the grid.
-        seeds: of its trials; None is the suite's.
-        from_search: whether a search chose its trials, and paused those that it left behind: none of them is missing.
+        name, title: the name in file names, and the title in texts and figures.
+        settings: the settings shared by all trials of the experiment.
+        grid: the values of each setting in the grid; all combinations are trained, the last setting varying fastest.
+        configurations: settings that are compared as given, each with every combination of the grid.
+        seeds: the seeds of the trials; None uses the seeds of the suite.
+        from_search: whether the trials come from a search. Its paused trials do not count as missing.
     """
 
     name: str
@@ -50,14 +50,14 @@ class Experiment:
 
     @property
     def varied(self) -> list[str]:
-        """The settings that it varies, in the order of `SETTINGS`."""
+        """The settings that vary within the experiment, in the order of `SETTINGS`."""
         given = {name for configuration in self.configurations for name in configuration}
         chosen = {name for name in given if len({repr(c.get(name)) for c in self.configurations}) > 1}
         varied = chosen | {name for name, values in self.grid.items() if len(values) > 1}
         return [name for name in SETTINGS if name in varied]
 
     def cells(self) -> Iterator[dict[str, Any]]:
-        """Yield the settings of each of its configurations."""
+        """Yield the settings of each configuration of the experiment."""
         for configuration in self.configurations:
             for values in product(*self.grid.values()):
                 yield {**self.settings, **dict(zip(self.grid, values, strict=True)), **configuration}
@@ -65,19 +65,20 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Suite:
-    """A file of experiments.
+    """A set of experiments, or a search, on one data set.
 
     Attributes:
-        name, title: for the run folder, and for people.
-        source: the data set. split: how its rows are divided; see `mlplab.data.split_rows`.
-        seeds: how often every configuration is trained, with seeds 0, 1, ...
-        samples: how many rows training and validation share; None is all.
-        settings: for every trial.
-        experiments: the questions, in order.
-        search: what is looked for instead; `mlplab.lab.search` makes experiments of what it found.
-        metric: what configurations are chosen by, a name of `mlplab.metrics.METRICS`.
-        fingerprint: the fingerprint of the data, which is part of the identity of every trial. A run folder keeps it,
-            so that its results can be read wherever the data are now. None until `bind` sets it.
+        name, title: the name of the run folder, and the title in texts.
+        source: the data set.
+        split: the name of the split of its rows; see `mlplab.data.split_rows`.
+        seeds: number of times that each configuration is trained, with seeds 0, 1, ...
+        samples: number of rows shared by training and validation; None uses all.
+        settings: the settings shared by all trials.
+        experiments: the experiments, in order; empty for a search.
+        search: the options of a search, or None. `mlplab.lab.search` converts its results to experiments.
+        metric: the metric used to select configurations, a name in `mlplab.metrics.METRICS`.
+        fingerprint: the fingerprint of the data, which is part of the identity of every trial. It is stored in the run
+            folder, so that results can be read without the data. None until `bind` sets it.
     """
 
     name: str
@@ -94,21 +95,22 @@ class Suite:
 
     @property
     def measure(self) -> Metric:
-        """The metric that configurations are chosen by."""
+        """The metric used to select configurations."""
         return find_metric(self.metric)
 
     def bind(self, fingerprint: str | None = None) -> Suite:
-        """Return the suite with the fingerprint of its data set, so that its trials have their identity.
+        """Return the suite with the fingerprint of its data set, so that its trials have their final ids.
 
-        It is the one given, else the one the suite has already, else that of the source.
+        Args:
+            fingerprint: None uses the fingerprint of the suite or, if it has none, of the source.
 
         Raises:
-            DataError: if the source has to be read and its file is missing.
+            DataError: if the fingerprint has to be computed and the file is missing.
         """
         return replace(self, fingerprint=fingerprint or self.fingerprint or self.source.fingerprint())
 
     def with_setting(self, name: str, value: Any) -> Suite:
-        """Return the suite with one setting fixed for every trial; a grid that varies it keeps this value alone."""
+        """Return the suite with one setting fixed for all trials; grids and the search no longer vary it."""
         experiments = tuple(
             replace(
                 experiment,
@@ -130,7 +132,7 @@ class Suite:
 
     def varying(self) -> list[str]:
         """Return the settings that differ between trials, in the order of `SETTINGS`."""
-        if self.search:  # always the same columns, however many were tried by now
+        if self.search:  # the columns do not depend on the number of trials so far
             return [name for name in SETTINGS if name in self.search.space]
         trials = [trial for _, trial in self.cells()]
         given = {name for trial in trials for name in trial.settings}
@@ -138,19 +140,19 @@ class Suite:
         return [name for name in SETTINGS if len(values.get(name, ())) > 1]
 
     def labels(self, dataset: Dataset) -> dict[str, str]:
-        """Return the label of every trial by its id."""
+        """Return the labels of all trials, by trial id."""
         return self.labels_of([trial for _, trial in self.cells()], dataset)
 
     def labels_of(self, trials: Iterable[Trial], dataset: Dataset) -> dict[str, str]:
-        """Return the labels of some of its trials, or of those that its search makes, by their ids."""
+        """Return the labels of some trials of the suite or of its search, by trial id."""
         inputs, outputs = dataset.X.shape[1], len(dataset.classes)
         varying, several = self.varying(), self.seeds > 1 or self.search is not None
         return {t.id: t.label(inputs, outputs, varying) + (f"_seed{t.seed}" if several else "") for t in trials}
 
     def cells(self) -> list[tuple[Experiment, Trial]]:
-        """Return every experiment with each of its trials; a trial that two experiments share appears in both.
+        """Return pairs of an experiment and a trial; a trial shared by two experiments appears in both.
 
-        Before `bind`, the ids of the trials are not those of any data set; their settings and seeds are final.
+        Before `bind`, the settings and seeds of the trials are final, but their ids are not.
         """
         return [
             (
@@ -169,7 +171,7 @@ class Suite:
         ]
 
     def to_toml(self) -> str:
-        """Return the suite as a file that `load_suite` reads, with nothing left to defaults of the suite."""
+        """Return the suite as the text of a file for `load_suite`, with the defaults of the suite written out."""
         content: dict[str, Any] = {"name": self.name, "title": self.title, "dataset": self.source.name}
         if self.source.target is not None:
             content["target"] = self.source.target
@@ -194,15 +196,15 @@ def _experiment_to_plain(experiment: Experiment) -> dict[str, Any]:
 
 
 def built_in_suites() -> dict[str, Path]:
-    """Return the files of the suites that come with mlplab, by name."""
+    """Return the paths of the built-in suites, by name."""
     return {path.stem: path for path in sorted(_FOLDER.glob("*.toml"))}
 
 
 def load_suite(name: str | Path) -> Suite:
-    """Read a built-in suite by its name, or a TOML file.
+    """Load a built-in suite by its name, or a suite from a TOML file.
 
     Raises:
-        SettingError: for anything in the file that is wrong, naming the file, the place and what would be right.
+        SettingError: for an invalid file; the message names the file, the place and the allowed values.
     """
     built_in = built_in_suites()
     path = built_in.get(str(name), Path(name))
@@ -210,7 +212,7 @@ def load_suite(name: str | Path) -> Suite:
         hint = nearest(name, built_in) or f"; the built-in suites are {', '.join(built_in)}"
         raise SettingError(f"{name}: no such suite or file{hint}")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' Notepad writes a mark
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' Notepad may write a byte order mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path}: not valid TOML: {error}") from error
     return _read(content, path)
@@ -225,8 +227,8 @@ def _read(content: dict[str, Any], path: Path) -> Suite:
     target = read_text(content, "target", where) if "target" in content else None
     fingerprint = read_text(content, "fingerprint", where) if "fingerprint" in content else None
     if dataset not in DATASETS:
-        file = path.parent / dataset  # a path in a suite is meant from where the suite lies
-        if not file.exists() and fingerprint is None:  # what a run folder tells needs no data
+        file = path.parent / dataset  # paths are relative to the file of the suite
+        if not file.exists() and fingerprint is None:  # results in a run folder can be read without the data
             raise SettingError(
                 f"{where}dataset {dataset!r} is not a file or a built-in data set{nearest(dataset, DATASETS)}"
             )

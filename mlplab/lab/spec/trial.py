@@ -1,4 +1,4 @@
-"""A trial, one network trained once: what determines it, its name and its result."""
+"""Trials: the settings, the identity, the label and the result of one training of a network."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from mlplab.training.settings import DEFAULTS, layer_widths
 from mlplab.utils.hashing import hash_json
 from mlplab.version import NUMERICS
 
-#: Settings that change nothing of a result, or are given otherwise.
+#: Settings that do not affect the result, or that the identity contains under another name.
 _NOT_IN_IDENTITY = ("random_state", "verbose", "callbacks")
-#: What settings are called where there is little room; the first three stand in every label, as in the notebook's.
+#: Short names of settings for labels and legends; the first three are in every label, as in the notebook.
 _SHORT = {"learning_rate_init": "lr", "weight_decay": "reg", "max_iter": "iter", "learning_rate": "schedule"}
 _IN_EVERY_LABEL = ("hidden_layer_sizes", "learning_rate_init", "weight_decay", "max_iter")
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One network to be trained once.
+    """One training of a network.
 
     Attributes:
-        settings: those given; the others have their defaults. Without an `input_scale`, the data set's own is used.
-        seed: of the weights, the order of the rows and the noise. The split is the same for all seeds, so that what
-            they change can be told from what the rows change (docs/decisions/0007).
+        settings: the given settings; all others have their defaults. Without `input_scale`, the scale of the data set
+            is used.
+        seed: the seed of the initial weights, the row order and the noise. The split is the same for all seeds, so that
+            the variation over seeds can be separated from the variation over rows (docs/decisions/0007).
         data: the fingerprint of the data set.
-        split, samples: which of its rows.
+        split, samples: the name of the split and the number of rows, as in `Suite`.
     """
 
     settings: Mapping[str, Any]
@@ -44,7 +45,7 @@ class Trial:
         return self.settings.get(setting, DEFAULTS[setting])
 
     def plain_settings(self) -> dict[str, Any]:
-        """Return the settings as JSON gives them back: lists for tuples, and for infinity, which it lacks, a text."""
+        """Return the settings as JSON values: tuples become lists, and infinity, which JSON lacks, becomes a string."""
         return {
             name: list(v) if isinstance(v, tuple) else str(v) if v in (inf, -inf) else v
             for name, v in self.settings.items()
@@ -57,14 +58,14 @@ class Trial:
 
     @cached_property
     def configuration(self) -> str:
-        """A hash of the same without the seed."""
+        """A hash of everything that determines the result, except the seed."""
         return _hash({**self._identity(), "seed": None})
 
     @cached_property
     def lineage(self) -> str:
-        """A hash shared by trials that are the beginning of one another: they differ in `max_iter` only.
+        """A hash shared by trials that differ in `max_iter` only, so that one training gives all their results.
 
-        One training serves them all, as long as nothing but the number of epochs ends it, and nothing is planned by it.
+        This requires that only the number of epochs ends a training and that no schedule depends on that number.
         """
         planned = self["learning_rate"] in HORIZON_DEPENDENT or self["average_epochs"] or self["solver"] == "lbfgs"
         if planned or self["tol"] is not None or self["early_stopping"]:
@@ -76,8 +77,8 @@ class Trial:
         settings = {name: value for name, value in self.settings.items() if name not in _NOT_IN_IDENTITY}
         return {
             "numerics": NUMERICS,
-            # a setting at its default is no part, so that a new setting leaves the old trials what they were; 0 and
-            # 0.0 are the same, and an `input_scale` of 1 is not the data set's own
+            # defaults are left out, so that a new setting does not change the ids of old trials; 0 and 0.0 are equal;
+            # an `input_scale` of 1 is kept, because without it the scale of the data set is used
             "settings": {
                 name: normal(name, value)
                 for name, value in settings.items()
@@ -90,9 +91,11 @@ class Trial:
         }
 
     def label(self, inputs: int, classes: int, varying: list[str]) -> str:
-        """Return the name for people, the notebook's: ``[784-1024-10]_iter20_lr0.01_reg0.0``.
+        """Return the label in the format of the notebook: ``[784-1024-10]_iter20_lr0.01_reg0.0``.
 
-        varying: the settings that differ within the suite; those that the name lacks are appended.
+        Args:
+            inputs, classes: the sizes of the input and the output layer.
+            varying: the settings that differ within the suite; those that the label lacks are appended.
         """
         shape = "-".join(map(str, (inputs, *layer_widths(self["hidden_layer_sizes"]), classes)))
         text = f"[{shape}]_iter{self['max_iter']}_lr{self['learning_rate_init']:g}_reg{float(self['weight_decay'])}"
@@ -103,7 +106,7 @@ class Trial:
 
 
 def describe_value(value: Any) -> str:
-    """Return a setting's value as a person would write it: ``1024-512``, ``0.01``, ``none``."""
+    """Return a setting's value as a short text: ``1024-512``, ``0.01``, ``none``."""
     if isinstance(value, tuple | list):
         return "-".join(map(str, value)) or "no hidden layer"
     if isinstance(value, float):
@@ -118,16 +121,16 @@ def describe_setting(name: str, value: Any) -> str:
 
 
 def normal(name: str, value: Any) -> Any:
-    """Return a setting's value in the one form that all equal values share: 0 and 0.0, 64 and (64,) are the same."""
+    """Return a setting's value in a normal form: 0 and 0.0 are equal, and so are 64 and (64,)."""
     if name == "hidden_layer_sizes":
         return layer_widths(value)
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def lab_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a trial: those given, and the lab's own default.
+    """Return the settings of a trial: the given ones and the lab's own default for `tol`.
 
-    A trial makes all its epochs (tol is None) so that trials can be compared, unless early stopping was asked for.
+    Unless early stopping is requested, `tol` is None, so that trials run for all their epochs and can be compared.
     """
     return dict(given) if given.get("early_stopping") else {"tol": None, **given}
 
@@ -141,13 +144,15 @@ class TrialResult:
     """The result of a trial: the content of its ``trial.json``.
 
     Attributes:
-        id, label, seed: of the trial. settings: all that were given.
-        status: any but WAITING.
-        epochs: finished ones.
-        train_loss, train_accuracy, val_loss, val_accuracy, val_brier: of the last finished epoch; None where they were
-            not measured. With early stopping, those of the validation rows are of the epoch whose weights were kept.
-        seconds: wall-clock time of its epochs. parameters: P.
-        error: why it diverged or failed, or None.
+        id, label, seed: the id, the label and the seed of the trial.
+        settings: the given settings.
+        status: the status, never WAITING.
+        epochs: number of finished epochs.
+        train_loss, train_accuracy, val_loss, val_accuracy, val_brier: measures after the last finished epoch; None if
+            not measured. With early stopping, the validation measures belong to the epoch whose weights were kept.
+        seconds: wall-clock time of the epochs.
+        parameters: number of parameters.
+        error: the reason why the trial diverged or failed, or None.
     """
 
     id: str
@@ -163,10 +168,10 @@ class TrialResult:
     seconds: float
     parameters: int
     error: str | None = None
-    val_brier: float | None = None  # a new field has a default: files of earlier versions lack it
+    val_brier: float | None = None  # new fields need a default, because files of earlier versions lack them
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "status", Status(self.status))  # plain data has its name
+        object.__setattr__(self, "status", Status(self.status))  # in JSON, the status is a string
 
     @classmethod
     def of(
@@ -180,11 +185,11 @@ class TrialResult:
         kept: Epoch | None = None,
         error: str | None = None,
     ) -> Self:
-        """Return the result of a trial that made the epochs of a history.
+        """Return the result of a trial with this history.
 
         Args:
             status, parameters, error: see the attributes.
-            kept: the epoch whose weights were kept; None is the last one.
+            kept: the epoch whose weights were kept; None means the last one.
         """
         last = history.epochs[-1] if history.epochs else None
         epoch_of = {"training": last, "validation": kept or last}
@@ -204,11 +209,11 @@ class TrialResult:
 
     @classmethod
     def failed(cls, trial: Trial, label: str, error: str) -> Self:
-        """Return the result of a trial that left nothing but the reason why it failed."""
+        """Return the result of a failed trial without any epochs; `error` is the reason."""
         return cls.of(trial, label, History(), status=Status.FAILED, parameters=0, error=error)
 
 
 def _measured(epoch: Epoch | None, column: str) -> float | None:
-    """Return a measure of an epoch, None where there is no epoch or it was not measured."""
+    """Return a measure of an epoch, or None if there is no epoch or no value."""
     value: float | None = getattr(epoch, column, None)
     return None if value is None or isnan(value) else value
