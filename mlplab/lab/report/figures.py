@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import ceil
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ _FIGURE_FILES = re.compile(
 # With a fixed salt and without a date, the same results give the same files.
 _STYLE: Any = {"svg.hashsalt": "mlplab", "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False}
 _SAMPLES = 15
+#: Letters of a configuration's name in a line of the overview.
+_NAME_WIDTH = 56
 _PART_NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
@@ -159,7 +162,9 @@ def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = Non
     wording, groups = Wording(metric), dict[str, list[Dot]]()
     for dot in dots:
         groups.setdefault(dot.experiment, []).append(dot)
-    heights = [len(group) for group in groups.values()]
+    names = {dot: fill(dot.name, _NAME_WIDTH) for dot in dots}  # a long name would leave no room for its axes
+    tallest = max((name.count("\n") + 1 for name in names.values()), default=1)
+    heights = [len(group) * (1 + 0.55 * (tallest - 1)) for group in groups.values()]
     figure = Figure(figsize=(10, 1.6 + 0.55 * len(groups) + 0.27 * sum(heights)), layout="constrained")
     figure.suptitle(title, fontsize=14)
     panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=[h + 0.6 for h in heights])
@@ -178,7 +183,7 @@ def draw_overview(dots: Sequence[Dot], title: str = "", best: float | None = Non
                 axes.annotate(text, (right, y), (8, 0), textcoords="offset points", va="center", fontsize=8)
             if dot.diverged:
                 axes.annotate("✖ diverged", (0.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8)
-        axes.set_yticks(range(len(group)), [dot.name for dot in group], fontsize=9)
+        axes.set_yticks(range(len(group)), [names[dot] for dot in group], fontsize=9)
         axes.set_ylim(len(group) - 0.4, -0.6)
         axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
         axes.grid(axis="x", alpha=0.3)

@@ -1,3 +1,4 @@
+import io
 import shutil
 
 import numpy as np
@@ -75,3 +76,13 @@ def test_other_metrics_are_drawn_in_their_own_units():
     tried = Tried((Slice("alpha", np.array([0.1, 0.2])),), np.array([0.5, 0.2]), np.array([1, 3]))
     assert draw_search(tried, metric=METRICS["brier"]).axes[0].get_ylabel() == "Validation brier"
     assert draw_search(tried, metric=METRICS["accuracy"]).axes[0].get_ylabel() == "Validation error"
+
+
+def test_the_longest_names_leave_room_for_the_dots():
+    name = ", ".join(f"a setting of some length {k}" for k in range(8))
+    dots = [Dot("e", f"{name} {k}", (0.5,), None, False) for k in range(3)]
+    figure = draw_overview(dots, metric=METRICS["accuracy"])
+    figure.savefig(io.BytesIO())  # warns, which is an error here, where axes have no room
+    assert figure.axes[0].get_position().width > 0.3
+    shown = [" ".join(text.get_text().split()) for text in figure.axes[0].get_yticklabels()]
+    assert shown == [dot.name for dot in dots]
