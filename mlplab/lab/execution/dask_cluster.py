@@ -158,8 +158,11 @@ class DaskCluster:
             self._send_data()
         for job in jobs:
             self._submit(job, resumed=False)
-        while self._running:
-            yield from self._take_next()
+        try:
+            while self._running:
+                yield from self._take_next()
+        finally:
+            self._finished, self._running = None, {}  # the scheduler cancels futures that nothing refers to
 
     def _send_data(self) -> None:
         """Send the data to every worker, as soon as there is one."""
