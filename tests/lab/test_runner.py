@@ -336,5 +336,5 @@ def test_changed_data_are_reported(tmp_path):
     run_suite(path, tmp_path / "out", jobs=1, observer=first)
     (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows[1:]]))
     run_suite(path, tmp_path / "out", jobs=1, observer=second)
-    assert any("holds other data than before" in note for note in second.notes)
-    assert not any("other data" in note for note in first.notes)
+    assert any("has changed since the last run; training every network again" in note for note in second.notes)
+    assert not any("has changed" in note for note in first.notes)

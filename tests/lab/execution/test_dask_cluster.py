@@ -12,7 +12,6 @@ import pytest
 
 from mlplab import load_suite
 from mlplab.cli import run as mlplab
-from mlplab.engine.blas import load_blas
 from mlplab.errors import MissingExtraError, SettingError
 from mlplab.lab.execution.dask_cluster import connected
 from mlplab.lab.monitoring.observer import NullObserver
@@ -250,8 +249,7 @@ def test_a_worker_with_another_version_is_refused(cluster, file, tmp_path, monke
 
 def test_a_worker_with_another_blas_kernel_is_noted(cluster, file, tmp_path, monkeypatch):
     cluster.add_worker()
-    other = replace(load_blas(), kernel="Other")
-    monkeypatch.setattr("mlplab.lab.execution.dask_worker.load_blas", lambda: other)
+    monkeypatch.setattr("mlplab.engine.numpy_engine.NumpyEngine.identity", lambda engine: "Other")
     display = Killer(None, -1)
     suite = load_suite(file).with_setting("max_iter", 1)
     run_suite(suite, tmp_path / "out", scheduler=str(cluster.file), observer=display)

@@ -123,7 +123,7 @@ def forget_brier(file):
     tensors, metadata = read_tensors(file, FORMAT, "checkpoint")
     state = json.loads(metadata["state"])
     for record in state["history_"]["records"]:
-        del record["val_brier"], record["val_mse"]
+        del record["val_brier"]
     write_tensors(tensors, {**metadata, "state": json.dumps(state)}, file)
 
 
