@@ -20,9 +20,8 @@ from mlplab.data import Dataset
 from mlplab.engine.base import Array
 from mlplab.lab.analysis.conclusion import current_conclusion, hash_results
 from mlplab.lab.analysis.findings import Winner
-from mlplab.lab.analysis.test_set import PARTS
 from mlplab.lab.report import tables
-from mlplab.lab.report.tables import Dot, Tried
+from mlplab.lab.report.tables import ChosenPredictions, Dot, Tried
 from mlplab.lab.report.wording import Wording
 from mlplab.lab.storage.results import Results
 from mlplab.lab.storage.run_folder import RunFolder
@@ -113,34 +112,33 @@ def _figures_of_winner(
     folder: RunFolder, winner: Winner, wording: Wording, dataset: Dataset | None
 ) -> dict[str, Callable[[], Figure]]:
     """Return the functions that draw the figures of the selected network's predictions."""
-    figures: dict[str, Callable[[], Figure]] = {"confusion-matrices": partial(_confusions, folder, winner, wording)}
-    predictions, classes = tables.chosen_predictions(folder, "test"), tables.chosen_classes(folder)
-    if dataset and dataset.image_shape and len(errors := predictions.most_confident_errors(_SAMPLES)):
-        figures["confident-errors"] = partial(_confident_errors, dataset, predictions, errors, classes)
+    chosen = tables.chosen_predictions(folder)
+    figures: dict[str, Callable[[], Figure]] = {"confusion-matrices": partial(_confusions, chosen, winner, wording)}
+    if dataset and dataset.image_shape and len(errors := chosen.parts["test"].most_confident_errors(_SAMPLES)):
+        figures["confident-errors"] = partial(_confident_errors, dataset, chosen, errors)
     return figures
 
 
-def _confusions(folder: RunFolder, winner: Winner, wording: Wording) -> Figure:
+def _confusions(chosen: ChosenPredictions, winner: Winner, wording: Wording) -> Figure:
     from mlplab.evaluation.classification import count_pairs  # imports scikit-learn
 
-    classes = tables.chosen_classes(folder)
-    predictions = {part: tables.chosen_predictions(folder, part) for part in PARTS}
     accuracy = METRICS["accuracy"]
     panels = [
         (
             f"{_PART_NAMES[part]}: {accuracy.format(accuracy.value(p.true, p.predicted))} of {len(p.rows):,} rows",
-            count_pairs(p.true, p.predicted, len(classes)),
+            count_pairs(p.true, p.predicted, len(chosen.classes)),
         )
-        for part, p in predictions.items()
+        for part, p in chosen.parts.items()
     ]
     title, test = f"The chosen network: {winner.configuration.name}", winner.test
     if test and test.spread is not None:
         scatter = f"{wording.value(test.value).text} ± {wording.scatter(test.spread).text} points"
         title += f", that of the lowest seed (test rows, mean and scatter of {test.seeds} seeds: {scatter})"
-    return plots.draw_confusions(panels, classes, title)
+    return plots.draw_confusions(panels, chosen.classes, title)
 
 
-def _confident_errors(dataset: Dataset, predictions: tables.PartPredictions, errors: Array, classes: Array) -> Figure:
+def _confident_errors(dataset: Dataset, chosen: ChosenPredictions, errors: Array) -> Figure:
+    predictions, classes = chosen.parts["test"], chosen.classes
     captions = [
         f"{true_and_predicted(classes[predictions.true[k]], classes[predictions.predicted[k]])}\n"
         f"(probability {100 * predictions.probability[k]:.1f} %)"

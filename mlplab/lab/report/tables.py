@@ -10,6 +10,7 @@ import numpy as np
 from mlplab.engine.base import Array
 from mlplab.lab.analysis.findings import Conclusion
 from mlplab.lab.analysis.ranking import name_of, rank_configurations, value_of
+from mlplab.lab.analysis.test_set import PARTS
 from mlplab.lab.spec.space import Choices, Dimension, Range
 from mlplab.lab.spec.status import Status
 from mlplab.lab.spec.suite import Experiment
@@ -195,20 +196,26 @@ class PartPredictions:
         return wrong[np.argsort(-self.probability[wrong], kind="stable")][:count]
 
 
-def chosen_predictions(folder: RunFolder, part: str) -> PartPredictions:
-    """Return the predictions of the selected network for the part "train", "validation" or "test".
+@dataclass(frozen=True)
+class ChosenPredictions:
+    """The predictions of the selected network.
+
+    Attributes:
+        classes: the class labels, in the order of the indices.
+        parts: the predictions for the parts "train", "validation" and "test".
+    """
+
+    classes: Array
+    parts: dict[str, PartPredictions]
+
+
+def chosen_predictions(folder: RunFolder) -> ChosenPredictions:
+    """Return the predictions of the selected network.
 
     Raises:
         RunFolderError: if the file is missing or damaged.
     """
     arrays = folder.read_arrays(folder.chosen_file)
-    return PartPredictions(*(arrays[f"{part}_{name}"] for name in ("rows", "true", "predicted", "probability")))
-
-
-def chosen_classes(folder: RunFolder) -> Array:
-    """Return the class labels, in the order of the indices.
-
-    Raises:
-        RunFolderError: if the file is missing or damaged.
-    """
-    return folder.read_arrays(folder.chosen_file)["classes"]
+    names = ("rows", "true", "predicted", "probability")
+    parts = {part: PartPredictions(*(arrays[f"{part}_{name}"] for name in names)) for part in PARTS}
+    return ChosenPredictions(arrays["classes"], parts)

@@ -88,5 +88,5 @@ def test_most_confident_errors_are_sorted_by_falling_confidence():
 
 
 def test_the_chosen_network_has_predictions_for_all_rows(finished):
-    parts = [tables.chosen_predictions(finished.folder, part) for part in ("train", "validation", "test")]
+    parts = tables.chosen_predictions(finished.folder).parts.values()
     assert sorted(np.concatenate([p.rows for p in parts])) == list(range(1797))
